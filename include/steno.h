@@ -1,0 +1,165 @@
+/* steno.h: the one public header. Embed the speech engine without the server.
+ *
+ * Purpose   open a model, open an engine on it, push 16 kHz mono audio into streams, receive words.
+ * Lifetimes `steno_model` and `steno_engine` are immutable once open and may be shared by threads; a stream is named by
+ *           an id with a generation, so a stale id is an error and never a wild pointer.
+ * Errors    every failing function returns a steno_err; steno_error_detail() gives the calling thread's last sentence.
+ * Units     last in a name: _ms milliseconds, _s seconds (double), _hz, _bytes, _samples (16 kHz unless said otherwise).
+ */
+#ifndef STENO_H
+#define STENO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define STENO_VERSION "0.1.0"
+
+/* The sample rate the engine hears, in Hz. Everything else is resampled on the way in (src/audio). */
+#define STENO_SAMPLE_RATE_HZ 16000
+
+#if defined(__GNUC__)
+#define STENO_CHECK __attribute__((warn_unused_result))
+#else
+#define STENO_CHECK
+#endif
+
+typedef enum steno_err {
+    STENO_OK = 0,
+    STENO_E_INVALID,     /* an argument or a configuration value is wrong */
+    STENO_E_NOT_FOUND,   /* a file, model or id does not exist */
+    STENO_E_IO,          /* the operating system refused a read, write, fork … */
+    STENO_E_FORMAT,      /* the bytes are not what they claim to be */
+    STENO_E_UNSUPPORTED, /* understood, but not something this build does */
+    STENO_E_LIMIT,       /* a configured limit would be exceeded */
+    STENO_E_NOMEM,       /* memory or a fixed pool is exhausted */
+    STENO_E_CHECKSUM,    /* content differs from its manifest */
+    STENO_E_AGAIN,       /* not now: a bounded queue is full, or nothing has arrived yet */
+    STENO_E_CANCELLED,   /* stopped by the caller */
+    STENO_E_INTERNAL     /* a broken invariant that could be reported instead of asserted */
+} steno_err;
+
+/* The name of a code, for example "format". Static storage. */
+const char *steno_err_name(steno_err code);
+
+/* One sentence about the calling thread's last failure: names the input and the reason. Valid until that thread's next
+ * failure. Never NULL. */
+const char *steno_error_detail(void);
+
+/* ---- what comes out ------------------------------------------------------------------------------------------- */
+
+/* One word of a segment: its text is segment->text[text_offset .. text_offset + text_bytes). */
+typedef struct steno_word {
+    double start_s, end_s; /* in the recording */
+    float confidence;      /* 0..1: product of the token probabilities' geometric mean, see docs/confidence.md */
+    uint32_t text_offset, text_bytes;
+} steno_word;
+
+/* One recognised stretch of speech between two pauses. Everything is owned by the event that carries it. */
+typedef struct steno_segment {
+    uint32_t id;           /* 0, 1, 2 … in the order of time within a stream */
+    double start_s, end_s; /* of the words, or of the span when there are none */
+    float confidence;      /* 0..1, geometric mean over tokens */
+    bool looped;           /* a repeated-token loop was stopped here */
+    const char *text;      /* UTF-8, zero-terminated, never empty */
+    const steno_word *words;
+    uint32_t n_words;
+} steno_segment;
+
+/* What a stream used, in seconds; stages are CPU seconds of the shard threads attributed to this stream by its share of
+ * each batch. */
+typedef struct steno_stats {
+    double audio_s, speech_s;
+    double vad_cpu_s, encode_cpu_s, decode_cpu_s, other_cpu_s;
+    uint64_t segments, tokens;
+} steno_stats;
+
+/* ---- model ---------------------------------------------------------------------------------------------------- */
+
+typedef struct steno_model steno_model;
+
+typedef struct steno_model_options {
+    const char *dir;       /* where the converted weights live; NULL: found as the manual page says */
+    const char *name;      /* "tiny" (default) or "base" */
+    const char *precision; /* "int8" (default) or "fp32" */
+} steno_model_options;
+
+STENO_CHECK steno_err steno_model_open(const steno_model_options *options, steno_model **out);
+void steno_model_close(steno_model *model); /* after every engine on it */
+const char *steno_model_name(const steno_model *model);
+const char *steno_model_language(const steno_model *model);
+
+/* ---- engine and streams ---------------------------------------------------------------------------------------- */
+
+typedef struct steno_engine steno_engine;
+
+typedef struct steno_vad_options {
+    bool enabled;         /* false: the whole recording is speech, cut only at max_segment_s */
+    float threshold;      /* speech starts at this probability; default 0.5 */
+    float neg_threshold;  /* and goes on down to this one; default threshold - 0.15 */
+    int min_speech_ms;    /* shorter bursts are dropped; default 96 */
+    int min_silence_ms;   /* a pause this long ends a segment; default 400 */
+    int pad_ms;           /* lead and tail kept round speech; default 300 */
+    float max_segment_s;  /* longer speech is cut at its best pause; default 15 */
+} steno_vad_options;
+
+typedef struct steno_engine_config {
+    int shards;      /* compute threads; 0: one a core */
+    int max_batch;   /* sequences decoded together on a shard; default 24 */
+    int max_streams; /* streams open at once; default 64 */
+    int audio_pool_s; /* seconds of audio held in all streams and waiting segments; default 240 */
+    int kv_pool_mb;  /* KV pages a shard; default 24 */
+} steno_engine_config;
+
+/* Fills in the defaults. */
+void steno_engine_config_init(steno_engine_config *config);
+void steno_vad_options_init(steno_vad_options *vad);
+
+STENO_CHECK steno_err steno_engine_open(const steno_model *model, const steno_engine_config *config, steno_engine **out);
+/* Stops the shards; streams that are still open end without events. */
+void steno_engine_close(steno_engine *engine);
+
+typedef uint64_t steno_stream_id; /* never 0 */
+
+/* A new stream on the least-loaded shard. STENO_E_LIMIT when max_streams are open. `user` comes back in events. */
+STENO_CHECK steno_err steno_stream_open(steno_engine *engine, const steno_vad_options *vad, void *user,
+                                        steno_stream_id *out);
+
+/* Hands over up to n samples of 16 kHz mono audio in -1..1; NaN and infinities are refused (STENO_E_FORMAT). Never
+ * blocks: *taken < n means the stream's share of the audio pool is full; try again after steno_engine_wait_space(). */
+STENO_CHECK steno_err steno_stream_push(steno_engine *engine, steno_stream_id id, const float *pcm, size_t n,
+                                        size_t *taken);
+
+/* No more audio: the rest is recognised, then comes STENO_EVENT_DONE, and the id is dead. */
+STENO_CHECK steno_err steno_stream_finish(steno_engine *engine, steno_stream_id id);
+
+typedef enum steno_event_kind { STENO_EVENT_SEGMENT, STENO_EVENT_DONE, STENO_EVENT_ERROR } steno_event_kind;
+
+typedef struct steno_event {
+    steno_event_kind kind;
+    steno_stream_id stream;
+    void *user;
+    steno_segment segment; /* SEGMENT */
+    steno_stats stats;     /* DONE */
+    steno_err error;       /* ERROR: the stream is dead */
+    char detail[160];
+    void *owned; /* freed by steno_event_release() */
+} steno_event;
+
+/* The next event, waiting up to timeout_ms (-1: for ever, 0: not at all); STENO_E_AGAIN when none came. Events of one
+ * stream come in the order of time. One thread polls at a time. */
+STENO_CHECK steno_err steno_engine_poll(steno_engine *engine, int timeout_ms, steno_event *event);
+void steno_event_release(steno_event *event);
+
+/* A descriptor that is readable while something waits for steno_engine_poll(), or space for a refused push appeared:
+ * for the caller's own event loop. */
+int steno_engine_fd(const steno_engine *engine);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
