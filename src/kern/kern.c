@@ -1,0 +1,197 @@
+/* kern.c: chooses a kernel body once, and packs published weights for all of them. */
+#include "kern/kern_int.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- dispatch ---------------------------------------------------------------------------------------------------- */
+
+static const kern_ops *chosen;
+static pthread_once_t chosen_once = PTHREAD_ONCE_INIT;
+
+const kern_ops *kern_body(const char *name) {
+    if (strcmp(name, "c") == 0) return kern_ref_ops();
+    if (strcmp(name, "avx2") == 0) return kern_avx2_ops();
+    if (strcmp(name, "avx512") == 0) return kern_avx512_ops();
+    if (strcmp(name, "auto") != 0) return NULL;
+    if (kern_avx512_ops()) return kern_avx512_ops();
+    if (kern_avx2_ops()) return kern_avx2_ops();
+    return kern_ref_ops();
+}
+
+static void choose_default(void) {
+    if (chosen) return;
+    const char *wish = getenv("STENO_KERN");
+    chosen = kern_body(wish ? wish : "auto");
+    if (!chosen) chosen = kern_body("auto"); /* an override the CPU lacks falls back; kern_select() reports it */
+}
+
+const kern_ops *kern(void) {
+    pthread_once(&chosen_once, choose_default);
+    return chosen;
+}
+
+steno_err kern_select(const char *name) {
+    const kern_ops *body = kern_body(name);
+    if (!body) return err_fail(STENO_E_UNSUPPORTED, "kernel body '%s' is unknown or this processor lacks it", name);
+    chosen = body;
+    return STENO_OK;
+}
+
+/* ---- packing ----------------------------------------------------------------------------------------------------- */
+
+/* Where (k, column) lives in a packed matrix whose k is handled `step` at a time; k_pad is a multiple of step. */
+static size_t packed_index(int n_pad, int k_pad, int step, int k, int column) {
+    int panel = column / KERN_PANEL, inside = column % KERN_PANEL;
+    size_t width = (size_t)kern_panel_width(n_pad, panel);
+    size_t base = (size_t)panel * KERN_PANEL * (size_t)k_pad;
+    return base + ((size_t)(k / step) * width + (size_t)inside) * (size_t)step + (size_t)(k % step);
+}
+
+static steno_err q8_reserve(kern_q8 *m, int n, int k) {
+    memset(m, 0, sizeof *m);
+    m->n = n;
+    m->k = k;
+    m->n_pad = kern_round_up(n, KERN_LANES);
+    m->k_pad = kern_round_up(k, 4);
+    m->w8 = mem_alloc((size_t)m->n_pad, (size_t)m->k_pad);
+    m->scale = mem_alloc((size_t)m->n_pad, sizeof *m->scale);
+    m->zp = mem_alloc((size_t)m->n_pad, sizeof *m->zp);
+    m->col_corr = mem_alloc((size_t)m->n_pad, sizeof *m->col_corr);
+    m->bias = mem_alloc((size_t)m->n_pad, sizeof *m->bias);
+    if (m->w8 && m->scale && m->zp && m->col_corr && m->bias) return STENO_OK;
+    kern_q8_free(m);
+    return err_fail(STENO_E_NOMEM, "no memory for a %d x %d int8 matrix", k, n);
+}
+
+static void q8_pack_column(kern_q8 *m, const kern_q8_part *part, int column_in_part, int column) {
+    int32_t sum = 0;
+    for (int k = 0; k < m->k; k++) {
+        size_t at = part->transposed ? (size_t)column_in_part * (size_t)m->k + (size_t)k
+                                     : (size_t)k * (size_t)part->n + (size_t)column_in_part;
+        int value = (int)part->w[at] - 128;
+        m->w8[packed_index(m->n_pad, m->k_pad, 4, k, column)] = (int8_t)value;
+        sum += value;
+    }
+    m->zp[column] = (int32_t)part->zero_point - 128;
+    m->scale[column] = part->scale;
+    m->col_corr[column] = sum - m->k * m->zp[column];
+    m->bias[column] = part->bias ? part->bias[column_in_part] : 0.0f;
+}
+
+steno_err kern_q8_pack(kern_q8 *m, const kern_q8_part *parts, int n_parts, int k) {
+    int n = 0;
+    for (int p = 0; p < n_parts; p++) n += parts[p].n;
+    ERR_TRY(q8_reserve(m, n, k));
+    int column = 0;
+    for (int p = 0; p < n_parts; p++) {
+        for (int j = 0; j < parts[p].n; j++) q8_pack_column(m, &parts[p], j, column++);
+    }
+    return STENO_OK;
+}
+
+void kern_q8_free(kern_q8 *m) {
+    mem_free(m->w8);
+    mem_free(m->scale);
+    mem_free(m->zp);
+    mem_free(m->col_corr);
+    mem_free(m->bias);
+    memset(m, 0, sizeof *m);
+}
+
+void kern_q8_column(const kern_q8 *m, int j, float *out) {
+    assert(j >= 0 && j < m->n);
+    int panel = j / KERN_PANEL;
+    size_t width = (size_t)kern_panel_width(m->n_pad, panel);
+    const int8_t *w = m->w8 + (size_t)panel * KERN_PANEL * (size_t)m->k_pad + (size_t)(j % KERN_PANEL) * 4;
+    for (int k = 0; k < m->k; k++) {
+        int value = w[(size_t)(k / 4) * width * 4 + (size_t)(k % 4)];
+        out[k] = (float)(value - m->zp[j]) * m->scale[j];
+    }
+}
+
+static steno_err f32_reserve(kern_f32 *m, int n, int k) {
+    memset(m, 0, sizeof *m);
+    m->n = n;
+    m->k = k;
+    m->n_pad = kern_round_up(n, KERN_LANES);
+    m->w = mem_alloc((size_t)m->n_pad * (size_t)k, sizeof *m->w);
+    m->bias = mem_alloc((size_t)m->n_pad, sizeof *m->bias);
+    if (m->w && m->bias) return STENO_OK;
+    kern_f32_free(m);
+    return err_fail(STENO_E_NOMEM, "no memory for a %d x %d fp32 matrix", k, n);
+}
+
+steno_err kern_f32_pack(kern_f32 *m, const float *w, const float *bias, int n, int k) {
+    ERR_TRY(f32_reserve(m, n, k));
+    for (int j = 0; j < n; j++) {
+        for (int i = 0; i < k; i++) m->w[packed_index(m->n_pad, k, 1, i, j)] = w[(size_t)j * (size_t)k + (size_t)i];
+        if (bias) m->bias[j] = bias[j];
+    }
+    return STENO_OK;
+}
+
+steno_err kern_q8_to_f32(const kern_q8 *m, kern_f32 *out) {
+    ERR_TRY(f32_reserve(out, m->n, m->k));
+    for (int j = 0; j < m->n; j++) {
+        for (int i = 0; i < m->k; i++) {
+            int value = m->w8[packed_index(m->n_pad, m->k_pad, 4, i, j)];
+            out->w[packed_index(m->n_pad, m->k, 1, i, j)] = (float)(value - m->zp[j]) * m->scale[j];
+        }
+        out->bias[j] = m->bias[j];
+    }
+    return STENO_OK;
+}
+
+void kern_f32_free(kern_f32 *m) {
+    mem_free(m->w);
+    mem_free(m->bias);
+    memset(m, 0, sizeof *m);
+}
+
+/* Integers -128..127 have at most 8 significant bits, so bf16 holds them exactly and truncation rounds nothing. */
+static uint16_t bf16_of_small_int(int value) {
+    float f = (float)value;
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    return (uint16_t)(bits >> 16);
+}
+
+steno_err kern_bf16_pack(kern_bf16 *m, const int8_t *w, float scale, float offset, const float *bias, int n, int k) {
+    assert(k % 2 == 0);
+    memset(m, 0, sizeof *m);
+    m->n = n;
+    m->k = k;
+    m->n_pad = kern_round_up(n, KERN_LANES);
+    m->scale = scale;
+    m->offset = offset;
+    m->w = mem_alloc((size_t)m->n_pad * (size_t)k, sizeof *m->w);
+    m->bias = mem_alloc((size_t)m->n_pad, sizeof *m->bias);
+    if (!m->w || !m->bias) {
+        kern_bf16_free(m);
+        return err_fail(STENO_E_NOMEM, "no memory for a %d x %d bf16 matrix", k, n);
+    }
+    for (int j = 0; j < n; j++) {
+        for (int i = 0; i < k; i++)
+            m->w[packed_index(m->n_pad, k, 2, i, j)] = bf16_of_small_int(w[(size_t)j * (size_t)k + (size_t)i]);
+        if (bias) m->bias[j] = bias[j];
+    }
+    return STENO_OK;
+}
+
+void kern_bf16_free(kern_bf16 *m) {
+    mem_free(m->w);
+    mem_free(m->bias);
+    memset(m, 0, sizeof *m);
+}
+
+size_t kern_attention_scratch(int t, int head_dim) {
+    /* Keys and values of one head as floats, padded to whole lanes both ways, and a block of score rows. */
+    size_t t_pad = (size_t)kern_round_up(t, KERN_LANES), d_pad = (size_t)kern_round_up(head_dim, KERN_LANES);
+    return (t_pad * d_pad * 2 + t_pad * KERN_ATTENTION_QUERY_BLOCK + d_pad * KERN_ATTENTION_QUERY_BLOCK) *
+               sizeof(float) + 4 * 64;
+}
