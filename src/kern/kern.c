@@ -193,5 +193,6 @@ size_t kern_attention_scratch(int t, int head_dim) {
     /* Keys and values of one head as floats, padded to whole lanes both ways, and a block of score rows. */
     size_t t_pad = (size_t)kern_round_up(t, KERN_LANES), d_pad = (size_t)kern_round_up(head_dim, KERN_LANES);
     return (t_pad * d_pad * 2 + t_pad * KERN_ATTENTION_QUERY_BLOCK + d_pad * KERN_ATTENTION_QUERY_BLOCK) *
-               sizeof(float) + 4 * 64;
+               sizeof(float) +
+           4 * 64;
 }

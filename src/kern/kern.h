@@ -2,9 +2,9 @@
  *
  * Purpose     matrix products on packed weights, normalisation, attention, activations: numbers only, no policy.
  * Contract    every body computes the reference's integers exactly and its floats to the tolerance stated in
- *             tests/kernel. A row's result never depends on the other rows of the call: batched equals alone, bit for bit.
- * Threads     everything here is pure; the table is immutable after kern_select(), which runs before threads start.
- * Shapes      row-major, in brackets: [M, K]; `ld*` is a row's stride in elements.
+ *             tests/kernel. A row's result never depends on the other rows of the call: batched equals alone, bit for
+ * bit. Threads     everything here is pure; the table is immutable after kern_select(), which runs before threads
+ * start. Shapes      row-major, in brackets: [M, K]; `ld*` is a row's stride in elements.
  *
  * Packed weights. Columns (outputs) are cut into panels of KERN_PANEL; the last panel is as wide as what is left,
  * rounded up to KERN_LANES. Inside a panel, for each step of K (1 for f32, 2 for bf16, 4 for int8) the panel's columns
@@ -37,10 +37,10 @@ typedef struct kern_q8 {
 /* Rows quantised as ONNX DynamicQuantizeLinear does, but with a scale per row: value = scale * (q - zp), u8.
  * `sum` is the sum of the row's q over k. q's row stride is `stride` bytes (>= k rounded up to 4, padding q = 0). */
 typedef struct kern_qrows {
-    uint8_t *q;     /* [rows, stride] */
-    float *scale;   /* [rows] */
-    int32_t *zp;    /* [rows] */
-    int32_t *sum;   /* [rows] */
+    uint8_t *q;   /* [rows, stride] */
+    float *scale; /* [rows] */
+    int32_t *zp;  /* [rows] */
+    int32_t *sum; /* [rows] */
     int stride;
 } kern_qrows;
 
@@ -61,13 +61,14 @@ typedef struct kern_f32 {
     float *bias; /* [n_pad] */
 } kern_f32;
 
-/* Affine int8 weights held exactly as bf16: value = scale * w + offset, so out = scale * (a . w) + offset * sum(a) + b. */
+/* Affine int8 weights held exactly as bf16: value = scale * w + offset, so out = scale * (a . w) + offset * sum(a) + b.
+ */
 typedef struct kern_bf16 {
-    int n, k;         /* k is even (callers pad with zero weights) */
+    int n, k; /* k is even (callers pad with zero weights) */
     int n_pad;
-    uint16_t *w;      /* packed [panel][k/2][columns][2], owned */
+    uint16_t *w; /* packed [panel][k/2][columns][2], owned */
     float scale, offset;
-    float *bias;      /* [n_pad] */
+    float *bias; /* [n_pad] */
 } kern_bf16;
 
 /* ---- KV pages ------------------------------------------------------------------------------------------------ */
@@ -133,7 +134,8 @@ typedef struct kern_ops {
      * y[i, c] = (x[i, c] - mean) * rstd * gamma[c] + beta[c] for x [m, c] dense, eps 1e-5. In place is allowed. */
     void (*groupnorm)(const float *x, int m, int c, const float *gamma, const float *beta, float *y);
 
-    /* LSTM cell on gates [b, 4h] in ONNX-free PyTorch order (i, f, g, o), bias already added. c, hid: [b, h] updated. */
+    /* LSTM cell on gates [b, 4h] in ONNX-free PyTorch order (i, f, g, o), bias already added. c, hid: [b, h] updated.
+     */
     void (*lstm_cell)(const float *gates, int b, int h, float *c, float *hid);
 
     /* The index of the largest of x [n] (the first on a tie) and log(sum(exp(x))). */
@@ -143,7 +145,8 @@ typedef struct kern_ops {
 /* The table in force. Chosen on first use from the CPU, or by STENO_KERN=c|avx2|avx512. */
 const kern_ops *kern(void);
 
-/* Picks a body by name ("auto" for the best). STENO_E_UNSUPPORTED when the CPU or the build lacks it. Before threads. */
+/* Picks a body by name ("auto" for the best). STENO_E_UNSUPPORTED when the CPU or the build lacks it. Before threads.
+ */
 STENO_CHECK steno_err kern_select(const char *name);
 
 /* The table of one body, or NULL when the CPU lacks it: for tests that compare bodies. */

@@ -8,7 +8,8 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- IEEE half ---------------------------------------------------------------------------------------------------- */
+/* ---- IEEE half ----------------------------------------------------------------------------------------------------
+ */
 
 static uint16_t half_of(float f) {
     uint32_t x;
@@ -108,15 +109,26 @@ static void swiglu_quantize_rows(const float *x, int ldx, int m, int h, float *t
     }
 }
 
-/* ---- products ------------------------------------------------------------------------------------------------------ */
+/* ---- products ------------------------------------------------------------------------------------------------------
+ */
 
 static void finish(kern_epilogue epi, float v, float *out) {
     switch (epi) {
-    case KERN_STORE: *out = v; break;
-    case KERN_ADD: *out += v; break;
-    case KERN_GELU: *out = v * 0.5f * (1.0f + erff(v * 0.70710678f)); break;
-    case KERN_RELU: *out = fmaxf(v, 0.0f); break;
-    case KERN_TANH: *out = tanhf(v); break;
+    case KERN_STORE:
+        *out = v;
+        break;
+    case KERN_ADD:
+        *out += v;
+        break;
+    case KERN_GELU:
+        *out = v * 0.5f * (1.0f + erff(v * 0.70710678f));
+        break;
+    case KERN_RELU:
+        *out = fmaxf(v, 0.0f);
+        break;
+    case KERN_TANH:
+        *out = tanhf(v);
+        break;
     }
 }
 
@@ -134,7 +146,8 @@ static void gemm_q8(const kern_qrows *a, int m, const kern_q8 *w, kern_epilogue 
         const uint8_t *row = a->q + (size_t)r * (size_t)a->stride;
         for (int j = 0; j < w->n; j++) {
             int32_t acc = dot_q8(row, w, j) - a->sum[r] * w->zp[j] - a->zp[r] * w->col_corr[j];
-            finish(epi, fmaf((float)acc, a->scale[r] * w->scale[j], w->bias[j]), &out[(size_t)r * (size_t)ldo + (size_t)j]);
+            finish(epi, fmaf((float)acc, a->scale[r] * w->scale[j], w->bias[j]),
+                   &out[(size_t)r * (size_t)ldo + (size_t)j]);
         }
     }
 }
@@ -161,7 +174,8 @@ static void to_bf16(const float *x, int n, uint16_t *y) {
     }
 }
 
-/* ---- attention ----------------------------------------------------------------------------------------------------- */
+/* ---- attention -----------------------------------------------------------------------------------------------------
+ */
 
 static void softmax(float *s, int n) {
     float top = s[0], sum = 0.0f;
@@ -204,9 +218,11 @@ static void attention_paged(const float *q, const uint16_t *const *pages, int po
     for (int h = 0; h < heads; h++) {
         const float *qh = q + (size_t)h * (size_t)head_dim;
         for (int j = 0; j < positions; j++) {
-            const uint16_t *keys = pages[j / KERN_PAGE_POSITIONS] + (size_t)h * head_halfs + (size_t)(j % KERN_PAGE_POSITIONS);
+            const uint16_t *keys =
+                pages[j / KERN_PAGE_POSITIONS] + (size_t)h * head_halfs + (size_t)(j % KERN_PAGE_POSITIONS);
             float dot = 0.0f;
-            for (int d = 0; d < head_dim; d++) dot = fmaf(qh[d], float_of_half(keys[(size_t)d * KERN_PAGE_POSITIONS]), dot);
+            for (int d = 0; d < head_dim; d++)
+                dot = fmaf(qh[d], float_of_half(keys[(size_t)d * KERN_PAGE_POSITIONS]), dot);
             probs[j] = dot * scale;
         }
         softmax(probs, positions);
@@ -246,7 +262,8 @@ static void rope_row(float *x, int heads, int head_dim, int pairs, const float *
     }
 }
 
-/* ---- the rest ------------------------------------------------------------------------------------------------------- */
+/* ---- the rest -------------------------------------------------------------------------------------------------------
+ */
 
 static void groupnorm(const float *x, int m, int c, const float *gamma, const float *beta, float *y) {
     size_t n = (size_t)m * (size_t)c;
