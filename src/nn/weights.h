@@ -42,7 +42,11 @@ const char *weights_meta(const weights *w, const char *key);
 size_t weights_count(const weights *w);
 void weights_at(const weights *w, size_t i, weights_tensor *out);
 
-/* Writing: tensors are laid out in the order given, each aligned to 64 bytes. */
+/* "F32", "U8" …, as the format spells it. */
+const char *weights_dtype_name(weights_dtype dtype);
+
+/* Writing, in one step (temporary name, sync, rename). The format forbids holes, so tensors whose size is a multiple of
+ * 64 bytes come first, in the order given, and start at multiples of 64; the others follow, aligned to their elements. */
 typedef struct weights_meta_pair {
     const char *key, *value;
 } weights_meta_pair;

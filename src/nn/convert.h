@@ -1,0 +1,27 @@
+/* convert.h: published ONNX files -> safetensors with canonical tensor names.
+ *
+ * Pure: the same input bytes give the same output bytes. Values are copied untouched (u8 and i8 stay as published,
+ * matrices [K, N] row-major as in ONNX); only names and layout change. A graph that is not the expected network is
+ * refused with a sentence that names the file and the part.
+ */
+#ifndef STENO_NN_CONVERT_H
+#define STENO_NN_CONVERT_H
+
+#include "base/err.h"
+#include "nn/onnx.h"
+
+/* What the header says about origin. Every string is required. */
+typedef struct convert_source {
+    const char *name;    /* "moonshine-tiny" */
+    const char *package; /* "package@version" */
+    const char *licence;
+    const char *sha256[2]; /* of the ONNX files in the order given; [1] is NULL for a single file */
+} convert_source;
+
+#define CONVERT_MAX_LAYERS 32
+
+STENO_CHECK steno_err convert_moonshine(const onnx *encoder, const onnx *decoder, const convert_source *source,
+                                        const char *out_path);
+STENO_CHECK steno_err convert_silero(const onnx *model, const convert_source *source, const char *out_path);
+
+#endif
