@@ -1,10 +1,17 @@
 /* segmenter.h: speech probabilities -> spans worth recognising.
  *
  * A stage: init / step / reset; no allocation, no clock, no I/O. Positions are samples from the start of the stream.
- * Rules (constants in steno_vad_options): hysteresis between threshold and neg_threshold; bursts under min_speech_ms are
- * dropped; a pause of min_silence_ms closes a span; pad_ms of lead and tail are kept but two spans never overlap (the
- * gap is shared); speech longer than max_segment_s is cut at the best pause (the longest, then deepest, dip of the
- * probability in the second half of the span), or at the lowest probability where there is none.
+ * Rules (constants in steno_vad_options):
+ *   - Hysteresis: speech starts at `threshold`, reaches back over the frames before that are at or above neg_threshold,
+ *     and goes on down to neg_threshold.
+ *   - A pause of min_silence_ms closes a span; bursts with less than min_speech_ms of speech frames are dropped.
+ *   - pad_ms of lead and tail are kept, but two spans never overlap: a gap shorter than two pads is shared half and
+ * half. So that the gap is known, a closed span is handed out when the pause is two pads long or speech starts again.
+ *   - Speech longer than max_segment_s is cut at the best pause in the second half of the span (the longest, then the
+ *     deepest dip below neg_threshold), or where there is none at the lowest probability in its last 40 %. The pieces
+ *     touch: no audio is lost or doubled, and the rest of a cut is never dropped as a burst.
+ *   - Without VAD (enabled = false) every frame is speech and cuts fall exactly at max_segment_s.
+ * Invariants: spans come in the order of time, do not overlap and are never longer than max_segment_s + 2 * pad_ms.
  */
 #ifndef STENO_LISTEN_SEGMENTER_H
 #define STENO_LISTEN_SEGMENTER_H
@@ -12,37 +19,58 @@
 #include "steno.h"
 
 #define SEGMENTER_FRAME_SAMPLES 512
-#define SEGMENTER_MAX_FRAMES 1024 /* of probability history: 32.8 s, so max_segment_s <= 30 */
+#define SEGMENTER_MAX_FRAMES    1024 /* of probability history: 32.8 s, so max_segment_s <= 30 */
+
+/* What the options may be; segmenter_init() refuses the rest. */
+#define SEGMENTER_MIN_SEGMENT_S 1.0f
+#define SEGMENTER_MAX_SEGMENT_S 30.0f
+#define SEGMENTER_MAX_SPAN_S    31.0f /* max_segment_s + 2 * pad_ms: what the recogniser's buffers are made for */
+#define SEGMENTER_MAX_SPEECH_MS 1000  /* min_speech_ms */
+#define SEGMENTER_MAX_PAUSE_MS  2000  /* min_silence_ms, at most half of max_segment_s too */
+#define SEGMENTER_MAX_PAD_MS    5000
 
 typedef struct segmenter_span {
     int64_t start_sample, end_sample;               /* with lead and tail */
     int64_t speech_start_sample, speech_end_sample; /* without */
-    bool forced; /* cut inside speech because of max_segment_s */
+    bool forced;                                    /* cut inside speech because of max_segment_s */
 } segmenter_span;
 
 typedef struct segmenter {
     steno_vad_options opt;
-    int64_t frames;         /* frames seen */
-    int64_t open_frame;     /* first speech frame of the open span, -1 when none */
-    int64_t last_speech;    /* last frame at or above neg_threshold while open */
-    int64_t floor_sample;   /* nothing before this may be claimed again: end of the last span */
+    int64_t frames;                      /* frames seen */
+    int64_t open_frame;                  /* first frame of the open span without its lead, -1 when none */
+    int64_t last_speech;                 /* last frame at or above neg_threshold while open */
+    int64_t floor_sample;                /* nothing before this may be claimed again: end of the last span */
     float history[SEGMENTER_MAX_FRAMES]; /* ring of probabilities, by frame number */
-    int64_t speech_frames;  /* total frames inside spans, for statistics */
+    int64_t speech_frames; /* total frames of speech in the spans handed out, pads aside, for statistics */
     bool ended;
-    /* further private state may follow */
-    int64_t priv[8];
+    /* private from here on */
+    bool has_pending;       /* `pending` is closed and waits for its tail to be known */
+    bool continued;         /* the open span is the rest of a cut */
+    segmenter_span pending; /* end_sample not decided */
+    int64_t start_sample;   /* of the open span, with lead */
+    int64_t speech_start;   /* of the open span: its first speech frame */
+    int64_t open_speech;    /* of the open span: speech frames so far */
+    int run;                /* frames at or above neg_threshold up to now, at most the reach of the hysteresis */
+    int min_speech_frames, min_silence_frames, max_frames;
+    int64_t pad_samples;
 } segmenter;
 
 /* STENO_E_INVALID names the option that is out of range. */
 STENO_CHECK steno_err segmenter_init(segmenter *s, const steno_vad_options *opt);
 
-/* One frame's probability. Returns true when `span` was filled with a span that is now closed. At most one a frame. */
+/* Back to the start of a stream, with the same options. */
+void segmenter_reset(segmenter *s);
+
+/* One frame's probability (NaN counts as 0). Returns true when `span` was filled with a span that is now closed. At
+ * most one a frame. */
 bool segmenter_step(segmenter *s, float prob, segmenter_span *span);
 
-/* The end of the stream at `total_samples`. Call until it returns false. */
+/* The end of the stream at `total_samples`, which lies within a frame of the last one stepped. Call until it returns
+ * false. */
 bool segmenter_end(segmenter *s, int64_t total_samples, segmenter_span *span);
 
-/* The earliest sample that a later span may still need: audio before it can be let go. */
+/* The earliest sample that a later span may still need: audio before it can be let go. Never goes back. */
 int64_t segmenter_keep_from(const segmenter *s);
 
 #endif

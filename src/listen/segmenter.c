@@ -1,0 +1,260 @@
+/* segmenter.c: see segmenter.h for the rules.
+ *
+ * Owner: one stream. Two things are remembered at most: a closed span whose tail is not decided yet (`pending`) and the
+ * open span. They never meet at a cut, because opening a span hands the pending one out.
+ */
+#include "listen/segmenter.h"
+
+#include "base/err.h"
+
+#include <math.h>
+#include <string.h>
+
+#define HZ_PER_MS       (STENO_SAMPLE_RATE_HZ / 1000)
+#define REACH_FRAMES    15   /* how far back hysteresis looks for a quiet onset: 480 ms */
+#define LAST_PART       0.6f /* without a pause, a cut falls behind this share of the span */
+#define MIN_REST_FRAMES 16   /* and leaves at least this much speech to the rest: 512 ms */
+
+static int64_t min64(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static int64_t max64(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+static float at(const segmenter *s, int64_t frame) {
+    return s->history[frame % SEGMENTER_MAX_FRAMES];
+}
+
+static bool is_speech(const segmenter *s, int64_t frame) {
+    return at(s, frame) >= s->opt.neg_threshold;
+}
+
+static int frames_of_ms(int ms) {
+    int samples = ms * HZ_PER_MS;
+    return (samples + SEGMENTER_FRAME_SAMPLES - 1) / SEGMENTER_FRAME_SAMPLES;
+}
+
+/* ---- options --------------------------------------------------------------------------------------------------- */
+
+/* Comparisons are written so that NaN fails them. */
+static steno_err check_options(const steno_vad_options *o) {
+    if (!(o->threshold > 0.0f && o->threshold <= 1.0f))
+        return err_fail(STENO_E_INVALID, "vad threshold %g is not above 0 and at most 1", (double)o->threshold);
+    if (!(o->neg_threshold > 0.0f && o->neg_threshold <= o->threshold))
+        return err_fail(STENO_E_INVALID, "vad neg_threshold %g is not above 0 and at most the threshold %g",
+                        (double)o->neg_threshold, (double)o->threshold);
+    if (!(o->max_segment_s >= SEGMENTER_MIN_SEGMENT_S && o->max_segment_s <= SEGMENTER_MAX_SEGMENT_S))
+        return err_fail(STENO_E_INVALID, "vad max_segment_s %g is not in %g..%g", (double)o->max_segment_s,
+                        (double)SEGMENTER_MIN_SEGMENT_S, (double)SEGMENTER_MAX_SEGMENT_S);
+    if (o->min_speech_ms < 0 || o->min_speech_ms > SEGMENTER_MAX_SPEECH_MS)
+        return err_fail(STENO_E_INVALID, "vad min_speech_ms %d is not in 0..%d", o->min_speech_ms,
+                        SEGMENTER_MAX_SPEECH_MS);
+    if (o->min_silence_ms < 1 || o->min_silence_ms > SEGMENTER_MAX_PAUSE_MS)
+        return err_fail(STENO_E_INVALID, "vad min_silence_ms %d is not in 1..%d", o->min_silence_ms,
+                        SEGMENTER_MAX_PAUSE_MS);
+    if ((float)o->min_silence_ms > o->max_segment_s * 500.0f)
+        return err_fail(STENO_E_INVALID, "vad min_silence_ms %d is more than half of max_segment_s %g",
+                        o->min_silence_ms, (double)o->max_segment_s);
+    if (o->pad_ms < 0 || o->pad_ms > SEGMENTER_MAX_PAD_MS)
+        return err_fail(STENO_E_INVALID, "vad pad_ms %d is not in 0..%d", o->pad_ms, SEGMENTER_MAX_PAD_MS);
+    if (o->max_segment_s + 0.002f * (float)o->pad_ms > SEGMENTER_MAX_SPAN_S)
+        return err_fail(STENO_E_INVALID, "vad max_segment_s %g with two pads of %d ms is more than %g s",
+                        (double)o->max_segment_s, o->pad_ms, (double)SEGMENTER_MAX_SPAN_S);
+    return STENO_OK;
+}
+
+steno_err segmenter_init(segmenter *s, const steno_vad_options *opt) {
+    ERR_TRY(check_options(opt));
+    s->opt = *opt;
+    segmenter_reset(s);
+    return STENO_OK;
+}
+
+void segmenter_reset(segmenter *s) {
+    steno_vad_options opt = s->opt;
+    memset(s, 0, sizeof *s);
+    s->opt = opt;
+    s->open_frame = -1;
+    s->min_speech_frames = frames_of_ms(opt.min_speech_ms);
+    s->min_silence_frames = frames_of_ms(opt.min_silence_ms);
+    s->max_frames = (int)(opt.max_segment_s * (float)STENO_SAMPLE_RATE_HZ / (float)SEGMENTER_FRAME_SAMPLES);
+    s->pad_samples = (int64_t)opt.pad_ms * HZ_PER_MS;
+}
+
+/* ---- spans ----------------------------------------------------------------------------------------------------- */
+
+static void hand_out(segmenter *s, const segmenter_span *made, segmenter_span *span) {
+    *span = *made;
+    s->floor_sample = span->end_sample;
+    s->speech_frames += (span->speech_end_sample - span->speech_start_sample) / SEGMENTER_FRAME_SAMPLES;
+}
+
+/* The pending span, with its share of the gap up to `gap_end_sample` as its tail. */
+static void flush_pending(segmenter *s, int64_t gap_end_sample, segmenter_span *span) {
+    segmenter_span made = s->pending;
+    int64_t share = (gap_end_sample - made.speech_end_sample) / 2;
+    made.end_sample = made.speech_end_sample + min64(s->pad_samples, share);
+    s->has_pending = false;
+    hand_out(s, &made, span);
+}
+
+/* Opens a span whose newest frame is `frame`. Returns true when that settled the span before it. */
+static bool open_span(segmenter *s, int64_t frame, segmenter_span *span) {
+    int64_t first = s->opt.enabled ? frame - (s->run - 1) : frame;
+    bool flushed = s->has_pending;
+    if (flushed) flush_pending(s, first * SEGMENTER_FRAME_SAMPLES, span);
+    s->open_frame = first;
+    s->speech_start = first;
+    s->last_speech = frame;
+    s->open_speech = frame - first + 1;
+    s->continued = false;
+    s->start_sample = max64(s->floor_sample, first * SEGMENTER_FRAME_SAMPLES - s->pad_samples);
+    return flushed;
+}
+
+/* The open span ends with its last speech frame: it waits for its tail, or is dropped as a burst. */
+static void close_span(segmenter *s) {
+    if (s->continued || s->open_speech >= s->min_speech_frames) {
+        s->has_pending = true;
+        s->pending.start_sample = s->start_sample;
+        s->pending.speech_start_sample = s->speech_start * SEGMENTER_FRAME_SAMPLES;
+        s->pending.speech_end_sample = (s->last_speech + 1) * SEGMENTER_FRAME_SAMPLES;
+        s->pending.forced = false;
+    }
+    s->open_frame = -1;
+}
+
+/* ---- cutting long speech ---------------------------------------------------------------------------------------- */
+
+/* The middle of the best pause in [from, to), or -1. A pause is a run of frames below neg_threshold. */
+static int64_t best_pause(const segmenter *s, int64_t from, int64_t to) {
+    int64_t best = -1, best_frames = 0, run_frames = 0;
+    float best_depth = 2.0f, depth = 2.0f;
+    for (int64_t f = from; f < to; f++) {
+        if (is_speech(s, f)) {
+            run_frames = 0;
+            depth = 2.0f;
+            continue;
+        }
+        run_frames++;
+        if (at(s, f) < depth) depth = at(s, f);
+        if (run_frames > best_frames || (run_frames == best_frames && depth <= best_depth)) {
+            best = f - run_frames + 1 + run_frames / 2;
+            best_frames = run_frames;
+            best_depth = depth;
+        }
+    }
+    return best;
+}
+
+/* The last of the frames of lowest probability in [from, to); from < to. */
+static int64_t lowest(const segmenter *s, int64_t from, int64_t to) {
+    int64_t best = from;
+    for (int64_t f = from + 1; f < to; f++)
+        if (at(s, f) <= at(s, best)) best = f;
+    return best;
+}
+
+/* The first frame of the rest, in (open_frame, now]. */
+static int64_t cut_frame(const segmenter *s, int64_t now) {
+    if (!s->opt.enabled) return now;
+    int64_t frames = now - s->open_frame;
+    int64_t cut = best_pause(s, s->open_frame + frames - frames / 2, now);
+    if (cut < 0) {
+        int64_t from = s->open_frame + (int64_t)((float)frames * LAST_PART);
+        cut = lowest(s, from, max64(from + 1, now - min64(MIN_REST_FRAMES, frames / 4)));
+    }
+    /* A long pause right at the limit would stretch the first piece: it keeps no more tail than a pad. */
+    return min64(cut, s->open_frame + s->max_frames + s->pad_samples / SEGMENTER_FRAME_SAMPLES);
+}
+
+/* Hands out the front of the open span; the rest, which ends with speech frame `now`, stays open and touches it. */
+static void cut_span(segmenter *s, int64_t now, segmenter_span *span) {
+    int64_t cut = cut_frame(s, now), last = cut - 1, next = cut;
+    while (last > s->speech_start && !is_speech(s, last)) last--;
+    while (next < now && !is_speech(s, next)) next++;
+    segmenter_span made = {.start_sample = s->start_sample,
+                           .end_sample = cut * SEGMENTER_FRAME_SAMPLES,
+                           .speech_start_sample = s->speech_start * SEGMENTER_FRAME_SAMPLES,
+                           .speech_end_sample = (last + 1) * SEGMENTER_FRAME_SAMPLES,
+                           .forced = true};
+    hand_out(s, &made, span);
+    s->open_frame = cut;
+    s->start_sample = made.end_sample;
+    s->speech_start = next;
+    s->continued = true;
+}
+
+/* ---- the stage -------------------------------------------------------------------------------------------------- */
+
+static bool advance_open(segmenter *s, int64_t frame, segmenter_span *span) {
+    if (is_speech(s, frame)) {
+        s->last_speech = frame;
+        s->open_speech++;
+        if (frame - s->open_frame + 1 > s->max_frames) {
+            cut_span(s, frame, span);
+            return true;
+        }
+    } else if (frame - s->last_speech >= s->min_silence_frames) {
+        close_span(s);
+    }
+    return false;
+}
+
+bool segmenter_step(segmenter *s, float prob, segmenter_span *span) {
+    int64_t frame = s->frames++;
+    if (!s->opt.enabled || prob > 1.0f) prob = 1.0f;
+    if (!(prob >= 0.0f)) prob = 0.0f;
+    s->history[frame % SEGMENTER_MAX_FRAMES] = prob;
+    s->run = prob >= s->opt.neg_threshold ? (s->run < REACH_FRAMES ? s->run + 1 : s->run) : 0;
+    bool given = false;
+    if (s->open_frame >= 0)
+        given = advance_open(s, frame, span);
+    else if (prob >= s->opt.threshold)
+        given = open_span(s, frame, span);
+    int64_t settled = s->pending.speech_end_sample + 2 * s->pad_samples;
+    if (!given && s->has_pending && s->frames * SEGMENTER_FRAME_SAMPLES >= settled) {
+        /* Frames that may yet turn out to be a quiet onset already belong to the gap's other side. */
+        flush_pending(s, (s->frames - s->run) * SEGMENTER_FRAME_SAMPLES, span);
+        given = true;
+    }
+    return given;
+}
+
+/* Without VAD even the samples after the last whole frame are speech. */
+static bool end_unsegmented(segmenter *s, int64_t total_samples, segmenter_span *span) {
+    int64_t total = min64(total_samples, (s->frames + 1) * SEGMENTER_FRAME_SAMPLES);
+    segmenter_span made = {.start_sample = s->open_frame >= 0 ? s->start_sample : s->floor_sample, .end_sample = total};
+    s->open_frame = -1;
+    if (made.start_sample >= total) return false;
+    made.speech_start_sample = made.start_sample;
+    made.speech_end_sample = total;
+    hand_out(s, &made, span);
+    return true;
+}
+
+bool segmenter_end(segmenter *s, int64_t total_samples, segmenter_span *span) {
+    s->ended = true;
+    if (!s->opt.enabled) return end_unsegmented(s, total_samples, span);
+    if (s->open_frame >= 0) close_span(s); /* nothing is pending then: opening settled it */
+    if (!s->has_pending) return false;
+    /* The last frame may be filled up with zeros behind the end of the stream. */
+    segmenter_span *p = &s->pending;
+    p->speech_end_sample = min64(p->speech_end_sample, total_samples);
+    if (p->start_sample >= total_samples || p->speech_start_sample >= p->speech_end_sample) {
+        s->has_pending = false;
+        return false;
+    }
+    /* Nothing follows: the tail shares the gap with nobody. */
+    flush_pending(s, p->speech_end_sample + 2 * (total_samples - p->speech_end_sample), span);
+    return true;
+}
+
+int64_t segmenter_keep_from(const segmenter *s) {
+    if (s->has_pending) return s->pending.start_sample;
+    if (s->open_frame >= 0) return s->start_sample;
+    int64_t reach = (s->frames - s->run) * SEGMENTER_FRAME_SAMPLES - s->pad_samples;
+    return max64(s->floor_sample, max64(reach, 0));
+}
