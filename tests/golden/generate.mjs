@@ -7,8 +7,8 @@
 // tree); DIR of --out is where the vectors go (default build/golden). Recordings come from Debian's packages
 // pocketsphinx-testdata and asterisk-core-sounds-en-wav.
 //
-// Every vector is one raw little-endian file; index.json lists {name, file, dtype, shape} and, per utterance, what was
-// read and recognised. Names are "<utterance>/<what>", "<utterance>/<model>/<what>". Models: "tiny" and "base" are the
+// Every vector is one raw little-endian file; index.json lists {name, file, dtype, shape}, per utterance what was read and
+// recognised, and the folder of the ONNX files, so that the tests convert the same ones. Names are "<utterance>/<what>", "<utterance>/<model>/<what>". Models: "tiny" and "base" are the
 // published int8 graphs; "tiny-fp32" and "base-fp32" are the same graphs with the activations left unquantised (see
 // onnx_edit.mjs), which is what an exact fp32 path must compute.
 import fs from 'node:fs';
@@ -37,7 +37,7 @@ const OUT = argument('out', path.join(ROOT, 'build/golden'));
 
 // ---- what is written -------------------------------------------------------------------------------------------
 
-const index = { format: 1, generator: 'onnxruntime-node', version: ort.env.versions?.node ?? 'unknown', vectors: [], utterances: [] };
+const index = { format: 1, generator: 'onnxruntime-node', version: ort.env.versions?.node ?? 'unknown', models: MODELS, vectors: [], utterances: [] };
 
 function save(name, data, shape) {
   const dtype = data instanceof Float32Array ? 'f32' : data instanceof Int32Array ? 'i32' : null;

@@ -73,6 +73,12 @@ static inline const char *golden_text(const golden *g, const char *utterance, co
     return json_string_value(json_object_get(json_object_get(u, "texts"), model));
 }
 
+/* The node_modules folder whose ONNX files made these vectors. Valid until golden_close(). */
+static inline const char *golden_models(const golden *g) {
+    const char *dir = json_string_value(json_object_get(g->index, "models"));
+    return dir ? dir : "";
+}
+
 static inline bool golden_read_file(const golden *g, const char *file, void *data, size_t bytes) {
     char path[1400];
     snprintf(path, sizeof path, "%s/%s", g->dir, file);
