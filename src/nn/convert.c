@@ -93,7 +93,7 @@ static steno_err take(builder *b, const onnx *m, const onnx_tensor *t, weights_d
     if (!data || !dtype_of(t->type, &have) || have != dtype || !shape_fits(t, s.dims, s.at)) return missing(m, name);
     if (b->n == MAX_TENSORS) return err_fail(STENO_E_LIMIT, "%s: more than %d weights", onnx_name(m), MAX_TENSORS);
     weights_tensor *to = &b->tensors[b->n];
-    snprintf(b->names[b->n], NAME_BYTES, "%s", name);
+    memcpy(b->names[b->n], name, (size_t)n + 1);
     to->name = b->names[b->n++];
     to->dtype = dtype;
     to->dims = s.dims;
@@ -476,7 +476,7 @@ static steno_err take_silero(builder *b, const onnx *m) {
         {"decoder.decoder.2.weight", "out", "weight", {1, {128}}},
         {"decoder.decoder.2.bias", "out", "bias", {1, {1}}},
     };
-    uint32_t graph;
+    uint32_t graph = 0;
     ERR_TRY(silero_branch(m, &graph));
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         const onnx_tensor *t = branch_tensor(m, graph, parts[i].from);

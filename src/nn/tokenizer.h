@@ -1,6 +1,7 @@
 /* tokenizer.h: token ids -> UTF-8 text for byte-pair vocabularies with byte fallback (Llama, used by Moonshine).
  *
- * The file is text, a piece a line: base64(piece bytes) SPACE id. A leading space inside a piece starts a word.
+ * The file is text, a piece a line: base64(piece bytes) SPACE id, ids counting up from 0. A leading space inside a
+ * piece starts a word.
  * Immutable once open; any thread.
  */
 #ifndef STENO_NN_TOKENIZER_H
@@ -24,7 +25,7 @@ size_t tokenizer_piece(const tokenizer *t, int32_t id, const char **bytes);
 bool tokenizer_starts_word(const tokenizer *t, int32_t id);
 
 /* Joins pieces into `out` (zero-terminated, at most cap - 1 bytes, never cutting a character), drops one leading space,
- * replaces invalid UTF-8 by U+FFFD. Returns the length. */
+ * replaces invalid UTF-8 and NUL by U+FFFD. Returns the length. */
 size_t tokenizer_decode(const tokenizer *t, const int32_t *ids, size_t n, char *out, size_t cap);
 
 #endif
