@@ -1,0 +1,336 @@
+/* cmd_transcribe.c: `steno transcribe`: recordings in, transcripts out.
+ *
+ * Owner: the main thread. To standard output transcripts come in the order of the command line, segment by segment as
+ * soon as it is a file's turn; with --output-dir each goes to its own file as it comes, under a temporary name until it
+ * is whole. A file that fails costs one line and the exit status; what was recognised of it is still written.
+ */
+#include "base/mem.h"
+#include "cmd/cli.h"
+#include "cmd/cmd.h"
+#include "cmd/output_format.h"
+#include "cmd/progress.h"
+#include "cmd/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum option_code {
+    OPT_FORMAT = SESSION_OPTION_LAST,
+    OPT_OUTPUT_DIR,
+    OPT_FILES_FROM,
+    OPT_NO_WORDS,
+};
+
+/* A transcript being written. */
+typedef struct document {
+    output out;
+    FILE *file;   /* standard output, or a file of its own */
+    bool spoiled; /* writing failed: said so, and nothing more is written */
+} document;
+
+typedef struct transcribe {
+    session_options session;
+    const output_format *format;
+    const char *output_dir; /* NULL: standard output */
+    bool quiet, words, zero;
+    cli_paths paths;
+    char **names; /* results, with output_dir; else NULL */
+    const char **clash;
+    document **documents; /* [paths.n]; NULL while nothing is written */
+    const steno_model *model;
+    progress bar;
+    bool any_written, failed, reader_gone;
+} transcribe;
+
+static void help(void) {
+    printf(
+        "Usage: steno transcribe [options] FILE|-…\n\n"
+        "Writes what is said in recordings (or videos; anything FFmpeg reads). '-' is standard input.\n\n"
+        "Output:\n"
+        "  -f, --format NAME      text (default), json, srt, vtt, ctm or tsv\n"
+        "  -o, --output-dir DIR   a file for each recording in DIR, made if it is missing (default: standard output)\n"
+        "      --no-words         leave the words out of json\n"
+        "  -q, --quiet            no progress line\n"
+        "\nInput:\n"
+        "      --files-from LIST  take the names of recordings from a file, one a line ('-': standard input)\n"
+        "  -0, --null             names in LIST end in a zero byte instead\n\n");
+    session_help();
+    printf("\nOther:\n"
+           "  -h, --help             this text\n\n"
+           "Exit status: 0 all done, 1 something failed, 2 wrong usage.\n");
+}
+
+/* ---- options -------------------------------------------------------------------------------------------------------
+ */
+
+static int take_option(transcribe *t, int code, const char *value) {
+    switch (code) {
+    case 'f':
+    case OPT_FORMAT:
+        t->format = output_format_find(value);
+        return t->format ? 0 : cli_usage("transcribe", "--format cannot be '%s'", value);
+    case 'o':
+    case OPT_OUTPUT_DIR:
+        t->output_dir = value;
+        return 0;
+    case 'q':
+        t->quiet = true;
+        return 0;
+    case OPT_NO_WORDS:
+        t->words = false;
+        return 0;
+    case '0':
+        t->zero = true;
+        return 0;
+    default:
+        return session_option(&t->session, "transcribe", code, value);
+    }
+}
+
+static int too_many_inputs(const transcribe *t) {
+    size_t from_stdin = 0;
+    for (size_t i = 0; i < t->paths.n; i++) from_stdin += strcmp(t->paths.path[i], "-") == 0;
+    if (from_stdin > 1) return cli_usage("transcribe", "'-' can stand only once");
+    if (t->paths.n > 1 && t->format->one_document && !t->output_dir)
+        return cli_usage("transcribe", "--format %s of several recordings needs --output-dir", t->format->name);
+    return 0;
+}
+
+/* Reads the command line. Returns -1 to go on, or the exit status. */
+static int read_options(transcribe *t, int argc, char **argv) {
+    static const struct option longs[] = {SESSION_LONG_OPTIONS,
+                                          {"format", required_argument, NULL, 'f'},
+                                          {"output-dir", required_argument, NULL, 'o'},
+                                          {"files-from", required_argument, NULL, OPT_FILES_FROM},
+                                          {"null", no_argument, NULL, '0'},
+                                          {"no-words", no_argument, NULL, OPT_NO_WORDS},
+                                          {"quiet", no_argument, NULL, 'q'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
+    const char *list = NULL;
+    int code;
+    while ((code = getopt_long(argc, argv, "f:o:q0h", longs, NULL)) != -1) {
+        if (code == 'h') {
+            help();
+            return 0;
+        }
+        if (code == '?') return cli_usage("transcribe", "wrong option");
+        if (code == OPT_FILES_FROM)
+            list = optarg;
+        else if (take_option(t, code, optarg) != 0)
+            return 2;
+    }
+    steno_err e = STENO_OK;
+    for (int i = optind; e == STENO_OK && i < argc; i++) e = cli_paths_add(&t->paths, argv[i]);
+    if (e == STENO_OK && list) e = cli_paths_read(&t->paths, list, t->zero);
+    if (e != STENO_OK) {
+        fprintf(stderr, "steno: %s\n", steno_error_detail());
+        return 1;
+    }
+    if (t->paths.n == 0 && !list) return cli_usage("transcribe", "no recording given");
+    int status = too_many_inputs(t);
+    if (status == 0) status = session_options_check(&t->session, "transcribe");
+    return status ? status : -1;
+}
+
+/* ---- writing -------------------------------------------------------------------------------------------------------
+ */
+
+static void complain(transcribe *t, const char *name, const char *reason) {
+    progress_clear(&t->bar);
+    cli_complain(name, reason);
+    t->failed = true;
+}
+
+/* The name under which a result grows until it is whole. */
+static void part_name(const char *name, char part[CLI_PATH_BYTES_MAX + 8]) {
+    snprintf(part, CLI_PATH_BYTES_MAX + 8, "%s.part", name);
+}
+
+/* Bytes were refused. Of one file: the others go on. Of standard output: everything ends, silently if the reader left.
+ */
+static steno_err write_failed(transcribe *t, document *d, size_t index, int error) {
+    d->spoiled = true;
+    if (t->names) {
+        complain(t, t->names[index], strerror(error));
+        return STENO_OK;
+    }
+    t->reader_gone = error == EPIPE;
+    if (!t->reader_gone) complain(t, "standard output", strerror(error));
+    return err_fail(STENO_E_IO, "standard output is gone");
+}
+
+static FILE *open_result(const char *name) {
+    char part[CLI_PATH_BYTES_MAX + 8];
+    part_name(name, part);
+    return strlen(name) >= CLI_PATH_BYTES_MAX ? (errno = ENAMETOOLONG, NULL) : fopen(part, "we");
+}
+
+/* The document of a file, begun at its first segment or at its end. NULL with STENO_OK: this file cannot be written. */
+static steno_err document_of(transcribe *t, size_t index, document **out) {
+    document *d = t->documents[index];
+    *out = d && !d->spoiled ? d : NULL;
+    if (d) return STENO_OK;
+    d = t->documents[index] = mem_alloc(1, sizeof *d);
+    if (!d) return err_fail(STENO_E_NOMEM, "no memory for a transcript");
+    d->file = t->names ? open_result(t->names[index]) : stdout;
+    if (!d->file) return write_failed(t, d, index, errno);
+    output_head head = {.file = t->paths.path[index],
+                        .model = steno_model_name(t->model),
+                        .language = steno_model_language(t->model),
+                        .split = t->session.channels == MEDIA_SPLIT,
+                        .words = t->words,
+                        .many = !t->names && t->paths.n > 1,
+                        .first = t->names || !t->any_written};
+    t->any_written = true;
+    *out = d;
+    progress_clear(&t->bar);
+    if (output_begin(&d->out, t->format, d->file, &head) == STENO_OK) return STENO_OK;
+    *out = NULL;
+    return write_failed(t, d, index, d->out.error);
+}
+
+static steno_err on_segment(void *ctx, size_t index, int channel, const steno_segment *segment) {
+    transcribe *t = ctx;
+    document *d = NULL;
+    ERR_TRY(document_of(t, index, &d));
+    if (!d) return STENO_OK;
+    progress_clear(&t->bar);
+    if (output_segment(&d->out, channel, segment) == STENO_OK) return STENO_OK;
+    return write_failed(t, d, index, d->out.error);
+}
+
+/* Closes a result of its own and gives it its name, or removes it. */
+static void close_result(transcribe *t, document *d, size_t index, bool keep) {
+    char part[CLI_PATH_BYTES_MAX + 8];
+    if (!t->names || !d->file) return;
+    part_name(t->names[index], part);
+    if (fclose(d->file) != 0 && keep && !d->spoiled) {
+        complain(t, t->names[index], strerror(errno));
+        d->spoiled = true;
+    }
+    d->file = NULL;
+    if (!keep || d->spoiled)
+        unlink(part);
+    else if (rename(part, t->names[index]) != 0)
+        complain(t, t->names[index], strerror(errno));
+}
+
+static steno_err end_document(transcribe *t, size_t index, const feeder_result *r, const char *error) {
+    document *d = NULL;
+    ERR_TRY(document_of(t, index, &d));
+    if (!d) return STENO_OK;
+    output_tail tail = {.duration_s = r->audio_s, .media_cpu_s = r->media_cpu_s, .stats = &r->stats, .error = error};
+    progress_clear(&t->bar);
+    if (output_end(&d->out, &tail) != STENO_OK) return write_failed(t, d, index, d->out.error);
+    return STENO_OK;
+}
+
+static steno_err on_done(void *ctx, size_t index, const feeder_result *r) {
+    transcribe *t = ctx;
+    const char *path = t->paths.path[index];
+    const char *error = r->error != STENO_OK ? r->detail : r->channels == 0 ? "there is no sound in it" : NULL;
+    bool begun = t->documents[index] != NULL;
+    steno_err e = STENO_OK;
+    if (begun || !error) e = end_document(t, index, r, error);
+    if (error) complain(t, path, error);
+    document *d = t->documents[index];
+    if (d) close_result(t, d, index, true);
+    mem_free(d);
+    t->documents[index] = NULL;
+    if (e == STENO_OK && t->names && t->clash[index] && !t->quiet && d) {
+        progress_clear(&t->bar);
+        fprintf(stderr, "steno: %s: written to %s, because %s has the same base name\n", path, t->names[index],
+                t->clash[index]);
+    }
+    return e;
+}
+
+static void on_progress(void *ctx, const feeder_progress *at) {
+    transcribe *t = ctx;
+    progress_draw(&t->bar, at);
+}
+
+/* ---- the run -------------------------------------------------------------------------------------------------------
+ */
+
+/* A descriptor that becomes readable when somebody wants us to stop. The media helper, started before, is not touched.
+ */
+static int watch_signals(sigset_t *old) {
+    sigset_t stops;
+    sigemptyset(&stops);
+    sigaddset(&stops, SIGINT);
+    sigaddset(&stops, SIGTERM);
+    sigaddset(&stops, SIGHUP);
+    if (sigprocmask(SIG_BLOCK, &stops, old) != 0) return -1;
+    return signalfd(-1, &stops, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Somebody who stops us expects to see the signal as the cause of our end. */
+static int status_of_stop(int stop_fd) {
+    struct signalfd_siginfo info;
+    if (stop_fd == -1 || read(stop_fd, &info, sizeof info) != (ssize_t)sizeof info) return 1;
+    return 128 + (int)info.ssi_signo;
+}
+
+static steno_err prepare_results(transcribe *t) {
+    t->documents = mem_alloc(t->paths.n, sizeof(document *));
+    if (!t->documents) return err_fail(STENO_E_NOMEM, "no memory for %zu files", t->paths.n);
+    if (!t->output_dir) return STENO_OK;
+    struct stat st;
+    if (mkdir(t->output_dir, 0777) != 0 && errno != EEXIST)
+        return err_fail(STENO_E_IO, "%s: %s", t->output_dir, strerror(errno));
+    if (stat(t->output_dir, &st) != 0 || !S_ISDIR(st.st_mode))
+        return err_fail(STENO_E_IO, "%s: not a directory", t->output_dir);
+    return cli_result_names(&t->paths, t->output_dir, t->format->extension, &t->names, &t->clash);
+}
+
+static int run(transcribe *t) {
+    session s;
+    sigset_t old;
+    if (prepare_results(t) != STENO_OK || session_open(&s, &t->session) != STENO_OK) {
+        fprintf(stderr, "steno: %s\n", steno_error_detail());
+        return 1;
+    }
+    int stop_fd = watch_signals(&old);
+    t->model = s.model;
+    progress_init(&t->bar, t->quiet);
+    s.feed.paths = (const char *const *)t->paths.path;
+    s.feed.n_paths = t->paths.n;
+    s.feed.in_order = !t->output_dir;
+    s.feed.stop_fd = stop_fd;
+    feeder_handler handler = {.ctx = t, .segment = on_segment, .done = on_done, .progress = on_progress};
+    steno_err e = feeder_run(&s.feed, &handler);
+    progress_clear(&t->bar);
+    int status = t->failed ? 1 : 0;
+    if (e == STENO_E_CANCELLED) status = status_of_stop(stop_fd);
+    if (e != STENO_OK && e != STENO_E_CANCELLED) {
+        if (!t->failed && !t->reader_gone) fprintf(stderr, "steno: %s\n", steno_error_detail());
+        status = 1;
+    }
+    sigprocmask(SIG_SETMASK, &old, NULL); /* from here a second signal ends us at once */
+    for (size_t i = 0; i < t->paths.n; i++) {
+        if (t->documents[i]) close_result(t, t->documents[i], i, false);
+        mem_free(t->documents[i]);
+    }
+    session_close(&s);
+    if (stop_fd != -1) close(stop_fd);
+    return status;
+}
+
+int cmd_transcribe(int argc, char **argv) {
+    transcribe t = {.format = &output_text, .words = true};
+    session_options_init(&t.session);
+    int status = read_options(&t, argc, argv);
+    if (status == -1) status = run(&t);
+    cli_names_free(t.names, t.clash, t.paths.n);
+    mem_free(t.documents);
+    cli_paths_free(&t.paths);
+    return status;
+}

@@ -1,0 +1,459 @@
+/* feeder.c: see feeder.h. The loop, in order: open files, take the engine's events, move audio, hand out results,
+ * sleep.
+ *
+ * A file's life: WAITING (item NULL) -> READING (a media child runs) -> DRAINING (all audio is in the engine) ->
+ * COMPLETE (every stream is done) -> handed out and freed (index < head, or the done flag when not in order).
+ */
+#include "cmd/feeder.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CHUNK_FRAMES   4096 /* 256 ms */
+#define CHUNKS_A_VISIT 8    /* then the next file has its turn */
+#define TICK_MS        200  /* progress, and a safety net should a wake-up be lost */
+#define MAX_DECODERS   32
+
+/* A copied segment waiting for its turn; its text and words follow it in the same block. */
+typedef struct parked {
+    struct parked *next;
+    size_t bytes;
+    steno_segment segment;
+} parked;
+
+typedef struct lane { /* one channel of one file: one stream */
+    steno_stream_id stream;
+    bool finished, done; /* finish() was accepted; the engine's last event came */
+    size_t pushed;       /* frames of the chunk that the stream has taken */
+    parked *first, *last;
+} lane;
+
+typedef struct item {
+    size_t index;
+    media *media;     /* NULL once decoding is over */
+    float *chunk;     /* [channels, CHUNK_FRAMES] */
+    size_t have;      /* frames in the chunk */
+    bool wants_data;  /* sleeping until media_fd() is readable */
+    bool wants_space; /* sleeping until the engine has room */
+    bool opened;      /* lanes have streams */
+    bool ended;       /* media_read() has said so */
+    double opened_s, hint_s;
+    feeder_result result;
+    lane lanes[FEEDER_MAX_CHANNELS];
+} item;
+
+typedef struct feeder {
+    const feeder_config *config;
+    const feeder_handler *handler;
+    item **items;      /* [n_paths]; NULL before and after its life */
+    size_t head, next; /* first not handed out; first not opened */
+    size_t completed;  /* for progress */
+    item *reading[MAX_DECODERS];
+    int n_reading, reserved_streams;
+    size_t pending_bytes;
+    double audio_s, last_progress_s;
+    float *scratch; /* [CHUNK_FRAMES, FEEDER_MAX_CHANNELS] */
+} feeder;
+
+double feeder_clock_s(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static bool complete(const item *it) {
+    if (it->media) return false;
+    for (int c = 0; c < it->result.channels && it->opened; c++) {
+        if (!it->lanes[c].done) return false;
+    }
+    return true;
+}
+
+/* The first failure is the one that explains the others. */
+static void fail(item *it, steno_err error, const char *detail) {
+    if (it->result.error != STENO_OK) return;
+    it->result.error = error;
+    snprintf(it->result.detail, sizeof it->result.detail, "%s", detail);
+}
+
+/* ---- parked segments ------------------------------------------------------------------------------------------- */
+
+static steno_err park(feeder *f, lane *l, const steno_segment *s) {
+    size_t text = strlen(s->text) + 1, words = s->n_words * sizeof(steno_word);
+    size_t bytes = sizeof(parked) + words + text;
+    parked *p = mem_alloc(1, bytes);
+    if (!p) return err_fail(STENO_E_NOMEM, "no memory for a segment of %zu bytes", bytes);
+    steno_word *word_copy = (steno_word *)(void *)(p + 1);
+    char *text_copy = (char *)(p + 1) + words;
+    if (words) memcpy(word_copy, s->words, words);
+    memcpy(text_copy, s->text, text);
+    p->bytes = bytes;
+    p->segment = *s;
+    p->segment.words = words ? word_copy : NULL;
+    p->segment.text = text_copy;
+    if (l->last)
+        l->last->next = p;
+    else
+        l->first = p;
+    l->last = p;
+    f->pending_bytes += bytes;
+    return STENO_OK;
+}
+
+static void unpark(feeder *f, lane *l) {
+    parked *p = l->first;
+    l->first = p->next;
+    if (!l->first) l->last = NULL;
+    f->pending_bytes -= p->bytes;
+    mem_free(p);
+}
+
+/* The channel with the earliest segment, once every other channel has shown that it has nothing earlier; or -1. */
+static int earliest_lane(const item *it) {
+    int best = -1;
+    for (int c = 0; c < it->result.channels; c++) {
+        const lane *l = &it->lanes[c];
+        if (!l->first && !l->done) return -1;
+        if (!l->first) continue;
+        if (best == -1 || l->first->segment.start_s < it->lanes[best].first->segment.start_s) best = c;
+    }
+    return best;
+}
+
+static bool crowded(const feeder *f) {
+    return f->pending_bytes > FEEDER_PENDING_BYTES_MAX;
+}
+
+/* Streams set aside for a file whose channels are not known yet. */
+static int lanes_reserved(const feeder *f) {
+    return f->config->channels == MEDIA_SPLIT ? FEEDER_MAX_CHANNELS : 1;
+}
+
+/* ---- opening and closing ----------------------------------------------------------------------------------------- */
+
+static steno_err item_new(feeder *f) {
+    item *it = mem_alloc(1, sizeof *it);
+    if (!it) return err_fail(STENO_E_NOMEM, "no memory to open another file");
+    it->index = f->next;
+    it->opened_s = feeder_clock_s();
+    f->items[f->next++] = it;
+    f->pending_bytes += sizeof *it;
+    steno_err e =
+        media_open(f->config->host, f->config->paths[it->index], f->config->channels, &f->config->limits, &it->media);
+    if (e != STENO_OK) {
+        it->media = NULL;
+        fail(it, e, steno_error_detail());
+        f->completed++;
+        return STENO_OK;
+    }
+    f->reading[f->n_reading++] = it;
+    f->reserved_streams += lanes_reserved(f);
+    return STENO_OK;
+}
+
+/* New files join while there are decoders and streams for them; the first in line always gets its own. */
+static bool may_open(const feeder *f) {
+    const feeder_config *c = f->config;
+    int decoders = c->max_decoders < MAX_DECODERS ? c->max_decoders : MAX_DECODERS;
+    if (f->next == c->n_paths || f->n_reading >= decoders) return false;
+    if (f->next == f->head) return true;
+    return f->reserved_streams + lanes_reserved(f) <= c->max_streams && !crowded(f);
+}
+
+/* The channel count is known: the reservation shrinks to it and the streams are made. */
+static steno_err open_streams(feeder *f, item *it) {
+    int n = media_channel_count(it->media);
+    if (n < 1 || n > FEEDER_MAX_CHANNELS)
+        return err_fail(STENO_E_LIMIT, "%d channels; at most %d", n, FEEDER_MAX_CHANNELS);
+    it->chunk = mem_alloc((size_t)n * CHUNK_FRAMES, sizeof *it->chunk);
+    if (!it->chunk) return err_fail(STENO_E_NOMEM, "no memory for %d channels", n);
+    it->hint_s = media_duration_hint_s(it->media);
+    it->result.channels = n;
+    it->opened = true;
+    f->reserved_streams -= lanes_reserved(f) - n;
+    steno_err e = STENO_OK;
+    for (int c = 0; c < n; c++) { /* after a failure the rest is done before it began */
+        if (e == STENO_OK) e = steno_stream_open(f->config->engine, &f->config->vad, it, &it->lanes[c].stream);
+        it->lanes[c].done = e != STENO_OK;
+    }
+    return e;
+}
+
+static void count_if_complete(feeder *f, item *it) {
+    if (!complete(it)) return;
+    f->completed++;
+    it->result.wall_s = feeder_clock_s() - it->opened_s;
+    f->reserved_streams -= it->opened ? it->result.channels : lanes_reserved(f);
+}
+
+static void finish_lanes(feeder *f, item *it) {
+    for (int c = 0; c < it->result.channels; c++) {
+        lane *l = &it->lanes[c];
+        if (l->finished || l->done) continue;
+        steno_err e = steno_stream_finish(f->config->engine, l->stream);
+        if (e == STENO_E_AGAIN) continue;
+        l->finished = true;
+        if (e == STENO_OK) continue;
+        fail(it, e, steno_error_detail());
+        l->done = true;
+    }
+}
+
+static bool lanes_finished(const item *it) {
+    for (int c = 0; c < it->result.channels; c++) {
+        if (!it->lanes[c].finished && !it->lanes[c].done) return false;
+    }
+    return true;
+}
+
+/* Decoding is over, well or badly: the child goes, and what the engine holds is recognised to its end. */
+static void stop_reading(feeder *f, item *it) {
+    finish_lanes(f, it);
+    it->wants_space = !lanes_finished(it);
+    it->wants_data = false;
+    if (it->wants_space) return; /* the engine was busy: comes by again */
+    it->result.media_cpu_s = media_cpu_s(it->media);
+    media_close(it->media);
+    it->media = NULL;
+    mem_free(it->chunk);
+    it->chunk = NULL;
+    for (int i = 0; i < f->n_reading; i++) {
+        if (f->reading[i] == it) f->reading[i] = f->reading[--f->n_reading];
+    }
+    count_if_complete(f, it);
+}
+
+/* ---- audio ------------------------------------------------------------------------------------------------------- */
+
+/* Offers each channel the rest of the chunk; true when all of it is taken. */
+static bool push_chunk(feeder *f, item *it) {
+    bool all = true;
+    for (int c = 0; c < it->result.channels; c++) {
+        lane *l = &it->lanes[c];
+        size_t taken = 0;
+        if (l->done || l->pushed == it->have) continue;
+        steno_err e = steno_stream_push(f->config->engine, l->stream, it->chunk + (size_t)c * CHUNK_FRAMES + l->pushed,
+                                        it->have - l->pushed, &taken);
+        if (e != STENO_OK && e != STENO_E_AGAIN) {
+            fail(it, e, steno_error_detail());
+            return true;
+        }
+        l->pushed += taken;
+        all = all && l->pushed == it->have;
+    }
+    return all;
+}
+
+/* Interleaved frames into one row a channel. */
+static void deal_out(feeder *f, item *it, size_t frames) {
+    int n = it->result.channels;
+    for (int c = 0; c < n; c++) {
+        float *row = it->chunk + (size_t)c * CHUNK_FRAMES;
+        for (size_t i = 0; i < frames; i++) row[i] = f->scratch[i * (size_t)n + (size_t)c];
+        it->lanes[c].pushed = 0;
+    }
+    it->have = frames;
+    it->result.audio_s += (double)frames / STENO_SAMPLE_RATE_HZ;
+    f->audio_s += (double)frames / STENO_SAMPLE_RATE_HZ;
+}
+
+/* The next chunk from the child. False when there is none now, or no more. */
+static bool read_chunk(feeder *f, item *it) {
+    size_t got = 0;
+    steno_err e = media_read(it->media, f->scratch, CHUNK_FRAMES, &got);
+    if (e == STENO_E_AGAIN) {
+        it->wants_data = true;
+        return false;
+    }
+    if (e == STENO_OK && got > 0 && !it->opened) e = open_streams(f, it);
+    if (e != STENO_OK) fail(it, e, steno_error_detail());
+    if (e != STENO_OK || got == 0) {
+        it->ended = true;
+        stop_reading(f, it);
+        return false;
+    }
+    deal_out(f, it, got);
+    return true;
+}
+
+/* Moves audio for one file until it has to wait for its child or for the engine, or has had its turn. */
+static void pump(feeder *f, item *it) {
+    it->wants_data = it->wants_space = false;
+    for (int i = 0; i < CHUNKS_A_VISIT; i++) {
+        if (it->opened && !push_chunk(f, it)) {
+            it->wants_space = true;
+            return;
+        }
+        if (it->ended || it->result.error != STENO_OK) {
+            stop_reading(f, it);
+            return;
+        }
+        if (!read_chunk(f, it)) return;
+    }
+}
+
+/* Too much text waits for its turn: only the file that holds the others up may add to it. */
+static bool must_wait(const feeder *f, const item *it) {
+    return crowded(f) && f->config->in_order && it->index != f->head;
+}
+
+static void pump_all(feeder *f) {
+    for (int i = f->n_reading - 1; i >= 0; i--) { /* backwards: a file that ends is replaced by the last one */
+        if (!must_wait(f, f->reading[i])) pump(f, f->reading[i]);
+    }
+}
+
+/* ---- events ------------------------------------------------------------------------------------------------------ */
+
+static void add_stats(steno_stats *sum, const steno_stats *s) {
+    sum->audio_s += s->audio_s;
+    sum->speech_s += s->speech_s;
+    sum->vad_cpu_s += s->vad_cpu_s;
+    sum->encode_cpu_s += s->encode_cpu_s;
+    sum->decode_cpu_s += s->decode_cpu_s;
+    sum->other_cpu_s += s->other_cpu_s;
+    sum->segments += s->segments;
+    sum->tokens += s->tokens;
+}
+
+/* An event may outlive its file (a stream that failed twice), so the pointer in it is looked up, not followed. */
+static lane *find_lane(feeder *f, const steno_event *ev, item **out) {
+    for (size_t i = f->head; i < f->next; i++) {
+        item *it = f->items[i];
+        if (!it || it != ev->user) continue;
+        for (int c = 0; c < it->result.channels; c++) {
+            if (it->lanes[c].stream == ev->stream) {
+                *out = it;
+                return &it->lanes[c];
+            }
+        }
+    }
+    return NULL;
+}
+
+static steno_err on_event(feeder *f, const steno_event *ev) {
+    item *it = NULL;
+    lane *l = find_lane(f, ev, &it);
+    if (!l || l->done) return STENO_OK;
+    if (ev->kind == STENO_EVENT_SEGMENT) return park(f, l, &ev->segment);
+    if (ev->kind == STENO_EVENT_ERROR) fail(it, ev->error, ev->detail);
+    if (ev->kind == STENO_EVENT_DONE) add_stats(&it->result.stats, &ev->stats);
+    l->done = true;
+    count_if_complete(f, it);
+    return STENO_OK;
+}
+
+static steno_err take_events(feeder *f) {
+    steno_event ev;
+    steno_err e;
+    while ((e = steno_engine_poll(f->config->engine, 0, &ev)) == STENO_OK) {
+        steno_err handled = on_event(f, &ev);
+        steno_event_release(&ev);
+        ERR_TRY(handled);
+    }
+    return e == STENO_E_AGAIN ? STENO_OK : e;
+}
+
+/* ---- results ----------------------------------------------------------------------------------------------------- */
+
+static void item_free(feeder *f, item *it) {
+    for (int c = 0; c < FEEDER_MAX_CHANNELS; c++) {
+        while (it->lanes[c].first) unpark(f, &it->lanes[c]);
+    }
+    if (it->media) media_close(it->media);
+    f->pending_bytes -= sizeof *it;
+    mem_free(it->chunk);
+    mem_free(it);
+}
+
+/* Hands out what one file has ready. */
+static steno_err hand_out(feeder *f, item *it) {
+    int c;
+    while (it->opened && (c = earliest_lane(it)) != -1) {
+        lane *l = &it->lanes[c];
+        steno_err e = f->handler->segment(f->handler->ctx, it->index, c + 1, &l->first->segment);
+        unpark(f, l);
+        ERR_TRY(e);
+    }
+    if (!complete(it)) return STENO_OK;
+    steno_err e = f->handler->done(f->handler->ctx, it->index, &it->result);
+    f->items[it->index] = NULL;
+    item_free(f, it);
+    return e;
+}
+
+static steno_err hand_out_all(feeder *f) {
+    for (size_t i = f->head; i < f->next; i++) {
+        if (f->items[i]) ERR_TRY(hand_out(f, f->items[i]));
+        if (f->items[i] == NULL && i == f->head) f->head++;
+        if (f->config->in_order && i == f->head) break; /* the one whose turn it is has more to come */
+    }
+    return STENO_OK;
+}
+
+static void report_progress(feeder *f) {
+    double now = feeder_clock_s();
+    if (!f->handler->progress || now - f->last_progress_s < TICK_MS * 0.001) return;
+    f->last_progress_s = now;
+    double parts = (double)f->completed;
+    for (int i = 0; i < f->n_reading; i++) {
+        const item *it = f->reading[i];
+        if (it->hint_s > 0) parts += it->result.audio_s < it->hint_s ? it->result.audio_s / it->hint_s : 1;
+    }
+    feeder_progress p = {.files = f->config->n_paths, .files_done = f->completed, .audio_s = f->audio_s};
+    p.fraction = parts / (double)p.files;
+    f->handler->progress(f->handler->ctx, &p);
+}
+
+/* ---- the loop ---------------------------------------------------------------------------------------------------- */
+
+/* Sleeps until a child has audio, the engine has an event or space, or it is time for progress. Reports a stop. */
+static steno_err sleep_until_something(feeder *f) {
+    struct pollfd fds[MAX_DECODERS + 2];
+    nfds_t n = 0;
+    int timeout_ms = TICK_MS;
+    if (f->config->stop_fd != -1) fds[n++] = (struct pollfd){.fd = f->config->stop_fd, .events = POLLIN};
+    fds[n++] = (struct pollfd){.fd = steno_engine_fd(f->config->engine), .events = POLLIN};
+    for (int i = 0; i < f->n_reading; i++) {
+        item *it = f->reading[i];
+        if (must_wait(f, it)) continue;
+        if (it->wants_data) fds[n++] = (struct pollfd){.fd = media_fd(it->media), .events = POLLIN};
+        if (!it->wants_data && !it->wants_space) timeout_ms = 0; /* it only gave way to the others */
+    }
+    if (may_open(f)) timeout_ms = 0;
+    if (poll(fds, n, timeout_ms) == -1 && errno != EINTR)
+        return err_fail(STENO_E_IO, "waiting for audio: %s", strerror(errno));
+    if (f->config->stop_fd != -1 && (fds[0].revents & POLLIN)) return err_fail(STENO_E_CANCELLED, "interrupted");
+    return STENO_OK;
+}
+
+static steno_err run(feeder *f) {
+    for (;;) {
+        while (may_open(f)) ERR_TRY(item_new(f));
+        ERR_TRY(take_events(f));
+        pump_all(f);
+        ERR_TRY(hand_out_all(f));
+        report_progress(f);
+        if (f->head == f->config->n_paths) return STENO_OK;
+        ERR_TRY(sleep_until_something(f));
+    }
+}
+
+steno_err feeder_run(const feeder_config *config, const feeder_handler *handler) {
+    feeder f = {.config = config, .handler = handler, .last_progress_s = feeder_clock_s()};
+    f.items = mem_alloc(config->n_paths, sizeof *f.items);
+    f.scratch = mem_alloc((size_t)CHUNK_FRAMES * FEEDER_MAX_CHANNELS, sizeof *f.scratch);
+    steno_err e = f.items && f.scratch ? run(&f) : err_fail(STENO_E_NOMEM, "no memory for %zu files", config->n_paths);
+    for (size_t i = f.head; f.items && i < f.next; i++) {
+        if (f.items[i]) item_free(&f, f.items[i]);
+    }
+    mem_free(f.items);
+    mem_free(f.scratch);
+    return e;
+}

@@ -1,0 +1,133 @@
+/* session.c: see session.h. */
+#include "cmd/session.h"
+
+#include "cmd/cli.h"
+#include "listen/segmenter.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_THREADS 256
+#define MAX_BATCH   256
+#define MIN_STREAMS 64
+
+void session_help(void) {
+    printf("Recognition:\n"
+           "  --model NAME           tiny (default) or base\n"
+           "  --precision KIND       int8 (default) or fp32\n"
+           "  --models-dir DIR       where the converted models are (default: $STENO_MODELS, build/models beside or\n"
+           "                         below the program, then the installed ones)\n"
+           "  --threads N            compute threads, each with its own share of the work (default: one a core)\n"
+           "  --max-batch N          segments decoded together on a thread (default 24)\n"
+           "  --channels mix|split   all channels as one (default), or each channel by itself\n"
+           "\nVoice activity:\n"
+           "  --vad on|off           skip what is not speech (default on)\n"
+           "  --vad-threshold P      speech starts at this probability (default 0.5)\n"
+           "  --vad-neg-threshold P  and lasts down to this one (default: the threshold less 0.15)\n"
+           "  --vad-min-speech-ms N  drop shorter bursts (default 96)\n"
+           "  --vad-min-silence-ms N a pause this long ends a segment (default 400)\n"
+           "  --vad-pad-ms N         sound kept before and after speech (default 300)\n"
+           "  --max-segment-s S      cut longer speech at its best pause (default 15)\n");
+}
+
+void session_options_init(session_options *o) {
+    *o = (session_options){.model = {.name = "tiny", .precision = "int8"}, .channels = MEDIA_MIX};
+    steno_engine_config_init(&o->engine);
+    steno_vad_options_init(&o->vad);
+}
+
+static bool one_of(const char *value, const char *a, const char *b) {
+    return strcmp(value, a) == 0 || strcmp(value, b) == 0;
+}
+
+/* True when the value is one the option takes. */
+static bool take(session_options *o, int code, const char *value) {
+    steno_vad_options *vad = &o->vad;
+    switch (code) {
+    case SESSION_MODEL:
+        o->model.name = value;
+        return one_of(value, "tiny", "base");
+    case SESSION_PRECISION:
+        o->model.precision = value;
+        return one_of(value, "int8", "fp32");
+    case SESSION_MODELS_DIR:
+        o->model.dir = value;
+        return value[0] != 0;
+    case SESSION_THREADS:
+        return cli_int(value, 1, MAX_THREADS, &o->engine.shards);
+    case SESSION_MAX_BATCH:
+        return cli_int(value, 1, MAX_BATCH, &o->engine.max_batch);
+    case SESSION_CHANNELS:
+        o->channels = strcmp(value, "split") == 0 ? MEDIA_SPLIT : MEDIA_MIX;
+        return one_of(value, "mix", "split");
+    case SESSION_VAD:
+        return cli_switch(value, &vad->enabled);
+    case SESSION_VAD_THRESHOLD:
+        return cli_float(value, 0, 1, &vad->threshold);
+    case SESSION_VAD_NEG_THRESHOLD:
+        o->neg_threshold_given = true;
+        return cli_float(value, 0, 1, &vad->neg_threshold);
+    case SESSION_VAD_MIN_SPEECH_MS:
+        return cli_int(value, 0, 10000, &vad->min_speech_ms);
+    case SESSION_VAD_MIN_SILENCE_MS:
+        return cli_int(value, 0, 10000, &vad->min_silence_ms);
+    case SESSION_VAD_PAD_MS:
+        return cli_int(value, 0, 2000, &vad->pad_ms);
+    case SESSION_MAX_SEGMENT_S:
+        return cli_float(value, 1, 30, &vad->max_segment_s);
+    default:
+        return false;
+    }
+}
+
+int session_option(session_options *o, const char *command, int code, const char *value) {
+    static const struct option names[] = {SESSION_LONG_OPTIONS};
+    if (code < SESSION_MODEL || code >= SESSION_OPTION_LAST) return -1;
+    if (take(o, code, value)) return 0;
+    return cli_usage(command, "--%s cannot be '%s'", names[code - SESSION_MODEL].name, value);
+}
+
+int session_options_check(session_options *o, const char *command) {
+    segmenter trial;
+    if (o->engine.shards == 0) {
+        long cores = sysconf(_SC_NPROCESSORS_ONLN);
+        o->engine.shards = cores < 1 ? 1 : cores > MAX_THREADS ? MAX_THREADS : (int)cores;
+    }
+    if (!o->neg_threshold_given) {
+        o->vad.neg_threshold = o->vad.threshold - 0.15f;
+        if (o->vad.neg_threshold < 0.01f) o->vad.neg_threshold = 0.01f;
+    }
+    if (segmenter_init(&trial, &o->vad) != STENO_OK) return cli_usage(command, "%s", steno_error_detail());
+    return 0;
+}
+
+steno_err session_open(session *s, const session_options *o) {
+    *s = (session){0};
+    steno_engine_config config = o->engine;
+    int enough = 2 * config.max_batch * config.shards; /* one batch in work, one waiting */
+    config.max_streams = enough > MIN_STREAMS ? enough : MIN_STREAMS;
+    steno_err e = media_host_start(NULL, &s->host);
+    if (e == STENO_OK) e = steno_model_open(&o->model, &s->model);
+    if (e == STENO_OK) e = steno_engine_open(s->model, &config, &s->engine);
+    if (e != STENO_OK) {
+        session_close(s);
+        return e;
+    }
+    s->feed = (feeder_config){.host = s->host,
+                              .engine = s->engine,
+                              .vad = o->vad,
+                              .channels = o->channels,
+                              .max_decoders = 2 + 2 * config.shards,
+                              .max_streams = config.max_streams,
+                              .stop_fd = -1};
+    media_limits_init(&s->feed.limits);
+    return STENO_OK;
+}
+
+void session_close(session *s) {
+    if (s->engine) steno_engine_close(s->engine);
+    if (s->model) steno_model_close(s->model);
+    if (s->host) media_host_stop(s->host);
+    *s = (session){0};
+}
