@@ -1,0 +1,111 @@
+/* moonshine.h: the Moonshine speech recogniser (Jeffries et al. 2024), tiny and base. Tensors in, tokens out, no
+ * policy.
+ *
+ * Audio [samples] at 16 kHz -> encoder states [frames, width] at 41.7 frames a second -> cross-attention keys and
+ * values in KV pages -> greedy decoding, one token a sequence a step. Everything runs on packed ragged batches: rows of
+ * all utterances stand one behind the other, and a row's result never depends on its neighbours. Owner: a `moonshine`
+ * is immutable after open and shared; sequences, arenas and pools belong to one shard.
+ */
+#ifndef STENO_MODELS_MOONSHINE_H
+#define STENO_MODELS_MOONSHINE_H
+
+#include "base/arena.h"
+#include "nn/kv.h"
+#include "nn/weights.h"
+
+typedef struct moonshine moonshine;
+
+typedef struct moonshine_info {
+    int width, heads, head_dim, rotary_pairs;
+    int encoder_layers, decoder_layers, encoder_hidden, decoder_hidden;
+    int vocab, start_token, end_token;
+    bool fp32;
+} moonshine_info;
+
+#define MOONSHINE_MAX_LAYERS  16
+#define MOONSHINE_MAX_HEADS   16
+#define MOONSHINE_MAX_SECONDS 31
+#define MOONSHINE_MAX_FRAMES  1296 /* 31 s, whole pages */
+#define MOONSHINE_MAX_TOKENS  208  /* 6.5 a second, whole pages */
+#define MOONSHINE_MIN_SAMPLES                                                                                          \
+    1600 /* less audio than this has no encoder frame worth decoding; callers pad with zeros */
+#define MOONSHINE_MAX_BATCH 64
+
+STENO_CHECK steno_err moonshine_open(const weights *w, bool fp32, moonshine **out);
+void moonshine_free(moonshine *m);
+const moonshine_info *moonshine_describe(const moonshine *m);
+
+/* Encoder frames of so many samples; 0 when too short. */
+int moonshine_frames(int samples);
+/* Seconds from one encoder frame to the next: 64 * 3 * 2 / 16000. */
+#define MOONSHINE_FRAME_S (384.0 / 16000.0)
+/* The most tokens worth decoding for so many samples: about 6.5 a second (models cannot speak faster than people). */
+int moonshine_token_limit(int samples);
+/* Halfs in a KV page, and pages for so many positions. */
+size_t moonshine_page_halfs(const moonshine *m);
+static inline int moonshine_pages(int positions) {
+    return (positions + 15) / 16;
+}
+
+/* ---- encoding -----------------------------------------------------------------------------------------------------
+ */
+
+/* One utterance to encode. `pages` receives cross-attention keys and values: moonshine_pages(frames) of them, the
+ * caller's, already taken from a pool. With pages NULL only the states are wanted. */
+typedef struct moonshine_utterance {
+    const float *pcm; /* [samples], MOONSHINE_MIN_SAMPLES .. MOONSHINE_MAX_SECONDS */
+    int samples;
+    uint16_t *const *pages;
+    int frames;    /* out */
+    int first_row; /* out: its first row in moonshine_encoding.states */
+} moonshine_utterance;
+
+typedef struct moonshine_encoding {
+    const moonshine *m;
+    arena *a;
+    moonshine_utterance *utt;
+    int n, rows;
+    int step;             /* what moonshine_encode_step() does next */
+    float *states;        /* [rows, width]: encoder states; final after the last step */
+    float *qkv, *context; /* scratch [rows, 3 width], [rows, width] */
+} moonshine_encoding;
+
+/* Arena bytes for utterances of so many samples in all, the longest having `longest` samples. */
+size_t moonshine_encode_bytes(const moonshine *m, int total_samples, int longest);
+
+/* Starts a batch. The arena is used until the batch is done and given back by the caller. */
+STENO_CHECK steno_err moonshine_encode_begin(moonshine_encoding *e, const moonshine *m, arena *a,
+                                             moonshine_utterance *utt, int n);
+/* One slice of work (one utterance's stem, one layer, one layer's cross keys); true when all is done. Slices let a
+ * shard do other work in between. */
+STENO_CHECK steno_err moonshine_encode_step(moonshine_encoding *e, bool *done);
+
+/* ---- decoding -----------------------------------------------------------------------------------------------------
+ */
+
+/* One sequence's mutable state: plain memory, page pointers from one shard's pool. */
+typedef struct moonshine_sequence {
+    int frames; /* cross positions */
+    uint16_t *cross[MOONSHINE_MAX_FRAMES / 16];
+    uint16_t *self[MOONSHINE_MAX_TOKENS / 16];
+    int position; /* self positions already in pages */
+    float *align; /* [token limit, frames] attention for word times, or NULL; row i belongs to the token decoded at step
+                     i */
+} moonshine_sequence;
+
+/* A row of a decoder step: feed `token` at sequence->position. Rows of one sequence in one step must be consecutive
+ * tokens in order (a draft being verified). */
+typedef struct moonshine_row {
+    moonshine_sequence *seq;
+    int32_t token;
+    int32_t next;  /* out: the most probable next token */
+    float logprob; /* out: its natural log probability */
+} moonshine_row;
+
+size_t moonshine_decode_bytes(const moonshine *m, int rows);
+
+/* One parallel step over all rows; self pages must already cover the new positions. Advances each position. With
+ * `logits` not NULL, the fp32-exact logits of all rows [n, vocab] are stored too (tests). */
+STENO_CHECK steno_err moonshine_decode_step(const moonshine *m, arena *a, moonshine_row *rows, int n, float *logits);
+
+#endif

@@ -1,0 +1,52 @@
+/* moonshine_int.h: the network's layers, for the files of src/models/moonshine*.c only. */
+#ifndef STENO_MODELS_MOONSHINE_INT_H
+#define STENO_MODELS_MOONSHINE_INT_H
+
+#include "models/moonshine.h"
+#include "nn/linear.h"
+
+#define STEM_CONV1_TAPS   127
+#define STEM_CONV1_STRIDE 64
+#define STEM_CONV2_TAPS   7
+#define STEM_CONV2_STRIDE 3
+#define STEM_CONV3_TAPS   3
+#define STEM_CONV3_STRIDE 2
+
+/* A strided convolution over channels-last frames as a product on overlapping rows: k = taps * channels. Its published
+ * weights are int8 with an affine scale; where the CPU multiplies bf16 they stay exact in bf16, otherwise fp32. */
+typedef struct conv {
+    bool use_bf16;
+    kern_bf16 b16;
+    kern_f32 f32;
+} conv;
+
+typedef struct encoder_layer {
+    const float *attn_norm, *mlp_norm; /* [width], in the weight file */
+    linear qkv, o, fc1, fc2;
+} encoder_layer;
+
+typedef struct decoder_layer {
+    const float *self_norm, *cross_norm, *mlp_norm;
+    linear self_qkv, self_o, cross_q, cross_kv, cross_o, up, down;
+} decoder_layer;
+
+struct moonshine {
+    moonshine_info info;
+    float *floats; /* owned copies of the small fp32 tensors the pointers below and in the layers name */
+    size_t floats_used, floats_cap;
+    conv conv1, conv2, conv3;
+    const float *gn_gamma, *gn_beta; /* [width] */
+    encoder_layer enc[MOONSHINE_MAX_LAYERS];
+    decoder_layer dec[MOONSHINE_MAX_LAYERS];
+    const float *enc_norm, *dec_norm; /* [width] */
+    kern_q8 embed;                    /* [width -> vocab], also the embedding */
+    kern_f32 embed_f32;               /* the same dequantised, fp32 path only */
+    float logit_margin;               /* see moonshine_decoder.c: the screening error a unit of row scale can cause */
+    float *cos_t, *sin_t;             /* [MOONSHINE_MAX_FRAMES, rotary_pairs] */
+    float align_weight[MOONSHINE_MAX_LAYERS][MOONSHINE_MAX_HEADS]; /* heads that follow the audio, for word times */
+};
+
+/* Turns heads of queries or keys x [width] by `position`. */
+void moonshine_rope(const moonshine *m, float *x, int position);
+
+#endif
