@@ -385,6 +385,7 @@ static void meta_source(builder *b, const char *arch, const convert_source *sour
     meta_text(b, "format", "steno");
     meta_text(b, "arch", arch);
     meta_text(b, "name", source->name);
+    meta_text(b, "language", source->language);
     meta_text(b, "licence", source->licence);
     meta_text(b, "source", source->package);
 }

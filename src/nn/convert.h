@@ -12,8 +12,9 @@
 
 /* What the header says about origin. Every string is required. */
 typedef struct convert_source {
-    const char *name;    /* "moonshine-tiny" */
-    const char *package; /* "package@version" */
+    const char *name;     /* "moonshine-tiny" */
+    const char *language; /* "en"; "any" for a network that hears no language */
+    const char *package;  /* "package@version" */
     const char *licence;
     const char *sha256[2]; /* of the ONNX files in the order given; [1] is NULL for a single file */
 } convert_source;
