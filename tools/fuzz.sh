@@ -1,5 +1,5 @@
 #!/bin/sh
-# fuzz.sh BUILD RUNS: every fuzzer of BUILD for RUNS inputs, from fuzz/seeds/NAME where there are some. What a fuzzer
+# fuzz.sh BUILD RUNS: every fuzzer of BUILD for RUNS inputs, from fuzz/corpus/NAME where there are some. What a fuzzer
 # finds is kept in BUILD/crashes. Status 1 when one of them finds something.
 set -u
 build=${1:-build-fuzz}
@@ -7,11 +7,11 @@ runs=${2:-20000}
 status=0
 mkdir -p "$build/crashes"
 for fuzzer in "$build"/fuzz_*; do
-    [ -x "$fuzzer" ] && [ -f "$fuzzer" ] || continue
+    [ -x "$fuzzer" ] || continue # logs lie beside them
     name=$(basename "$fuzzer")
     corpus=$build/corpus/$name
     mkdir -p "$corpus"
-    seeds=fuzz/seeds/$name
+    seeds=fuzz/corpus/$name
     [ -d "$seeds" ] || seeds=
     printf '%s: ' "$name"
     # shellcheck disable=SC2086 # seeds may be nothing

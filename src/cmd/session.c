@@ -13,22 +13,23 @@
 #define MIN_STREAMS 64
 
 void session_help(void) {
-    printf("Recognition:\n"
-           "  --model NAME           tiny (default) or base\n"
-           "  --precision KIND       int8 (default) or fp32\n"
-           "  --models-dir DIR       where the converted models are (default: $STENO_MODELS, build/models beside or\n"
-           "                         below the program, then the installed ones)\n"
-           "  --threads N            compute threads, each with its own share of the work (default: one a core)\n"
-           "  --max-batch N          segments decoded together on a thread (default 24)\n"
-           "  --channels mix|split   all channels as one (default), or each channel by itself\n"
-           "\nVoice activity:\n"
-           "  --vad on|off           skip what is not speech (default on)\n"
-           "  --vad-threshold P      speech starts at this probability (default 0.5)\n"
-           "  --vad-neg-threshold P  and lasts down to this one (default: the threshold less 0.15)\n"
-           "  --vad-min-speech-ms N  drop shorter bursts (default 96)\n"
-           "  --vad-min-silence-ms N a pause this long ends a segment (default 400)\n"
-           "  --vad-pad-ms N         sound kept before and after speech (default 300)\n"
-           "  --max-segment-s S      cut longer speech at its best pause (default 15)\n");
+    printf(
+        "Recognition:\n"
+        "  --model NAME           tiny (default) or base\n"
+        "  --precision KIND       int8 (default) or fp32\n"
+        "  --models-dir DIR       where the converted models are (default: $STENO_MODELS, else build/models, models\n"
+        "                         beside the program, /usr/share/steno/models: the first that has them)\n"
+        "  --threads N            compute threads, each with its own share of the work (default: one a core)\n"
+        "  --max-batch N          segments decoded together on a thread (default 24)\n"
+        "  --channels mix|split   all channels as one (default), or each channel by itself\n"
+        "\nVoice activity:\n"
+        "  --vad on|off           skip what is not speech (default on)\n"
+        "  --vad-threshold P      speech starts at this probability (default 0.5)\n"
+        "  --vad-neg-threshold P  and lasts down to this one (default: the threshold less 0.15)\n"
+        "  --vad-min-speech-ms N  drop shorter bursts (default 96)\n"
+        "  --vad-min-silence-ms N a pause this long ends a segment (default 400)\n"
+        "  --vad-pad-ms N         sound kept before and after speech (default 300)\n"
+        "  --max-segment-s S      cut longer speech at its best pause (default 15)\n");
 }
 
 void session_options_init(session_options *o) {

@@ -6,7 +6,8 @@
  *
  * A recording is described by its path, "frames[:channels[:fail_at]]"; "missing…" cannot be opened. Sample 0 of every
  * channel carries the number of the recording, sample i > 0 is i / 2^22, negated on odd channels. The engine checks
- * that order, and makes a segment of every FAKE_SEGMENT samples (and of the rest) whose text says what it was made of.
+ * that order, and makes a segment of every FAKE_SEGMENT samples (a quarter of that on odd channels, so that segments
+ * end in another order than they start) and of the rest; its text says what it was made of.
  */
 #ifndef STENO_TESTS_FAKE_ENGINE_H
 #define STENO_TESTS_FAKE_ENGINE_H
@@ -205,9 +206,14 @@ steno_err steno_stream_finish(steno_engine *engine, steno_stream_id id) {
     return STENO_OK;
 }
 
+static size_t fake_segment_samples(int channel) {
+    return channel % 2 ? FAKE_SEGMENT / 4 : FAKE_SEGMENT;
+}
+
 /* A segment that says which samples of what it is made of. */
 static void fake_segment(fake_stream *s, steno_event *event) {
-    size_t end = s->announced + FAKE_SEGMENT < s->done ? s->announced + FAKE_SEGMENT : s->done;
+    size_t end = s->announced + fake_segment_samples(s->channel);
+    if (end > s->done) end = s->done;
     char *text = calloc(1, fake.text_bytes + 64);
     snprintf(text, 64, "%d/%d %zu", s->number, s->channel, s->announced);
     if (fake.text_bytes) memset(text + strlen(text), '.', fake.text_bytes);
@@ -243,7 +249,7 @@ static bool fake_step(fake_stream *s, steno_event *event) {
         fake_end(s, event, true);
         return true;
     }
-    if (s->done - s->announced >= FAKE_SEGMENT || (drained && s->done > s->announced)) {
+    if (s->done - s->announced >= fake_segment_samples(s->channel) || (drained && s->done > s->announced)) {
         fake_segment(s, event);
         return true;
     }

@@ -68,8 +68,17 @@ static steno_err feed(const char *const *paths, size_t n, bool in_order, media_c
     return feeder_run(&config, &handler);
 }
 
+static uint32_t segments_in(size_t frames, int channel) {
+    size_t each = fake_segment_samples(channel);
+    return (uint32_t)((frames + each - 1) / each);
+}
+
 static uint32_t segments_of(size_t frames) {
-    return (uint32_t)((frames + FAKE_SEGMENT - 1) / FAKE_SEGMENT);
+    return segments_in(frames, 0);
+}
+
+static uint32_t segments_of_two(size_t frames) {
+    return segments_in(frames, 0) + segments_in(frames, 1);
 }
 
 static void check_clean(const seen *w) {
@@ -133,10 +142,26 @@ static void splits_channels(void **state) {
     fake_reset(SEED + 2);
     assert_int_equal(feed(paths, 4, true, MEDIA_SPLIT, &w), STENO_OK);
     check_clean(&w);
-    assert_int_equal(w.segments[0], 2 * segments_of(100000));
+    assert_int_equal(w.segments[0], segments_of_two(100000));
     assert_int_equal(w.segments[1], segments_of(50000));
-    assert_int_equal(w.segments[2], 2 * segments_of(40000));
+    assert_int_equal(w.segments[2], segments_of_two(40000));
     assert_true(fake.streams_most <= 24);
+}
+
+/* Eight streams are set aside for a file until its channels are known, and given back then. */
+static void streams_are_not_wasted(void **state) {
+    char names[16][48];
+    const char *paths[16];
+    seen w = {0};
+    (void)state;
+    fake_reset(SEED + 10);
+    for (size_t i = 0; i < 16; i++) {
+        snprintf(names[i], 48, "60000#%zu:1", i);
+        paths[i] = names[i];
+    }
+    assert_int_equal(feed(paths, 16, true, MEDIA_SPLIT, &w), STENO_OK);
+    check_clean(&w);
+    assert_in_range(fake.streams_most, 4, 24);
 }
 
 static void reports_failures_and_goes_on(void **state) {
@@ -172,7 +197,7 @@ static void waits_for_a_busy_engine(void **state) {
     fake.refuse_finish = 5;
     assert_int_equal(feed(paths, 2, true, MEDIA_SPLIT, &w), STENO_OK);
     check_clean(&w);
-    assert_int_equal(w.segments[0] + w.segments[1], 4 * segments_of(40000));
+    assert_int_equal(w.segments[0] + w.segments[1], 2 * segments_of_two(40000));
 }
 
 static void stops_when_the_writer_fails(void **state) {
@@ -255,6 +280,7 @@ int main(void) {
         cmocka_unit_test(keeps_the_order),
         cmocka_unit_test(hands_out_as_they_come),
         cmocka_unit_test(splits_channels),
+        cmocka_unit_test(streams_are_not_wasted),
         cmocka_unit_test(reports_failures_and_goes_on),
         cmocka_unit_test(waits_for_a_busy_engine),
         cmocka_unit_test(stops_when_the_writer_fails),
