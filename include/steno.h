@@ -50,7 +50,7 @@ const char *steno_err_name(steno_err code);
  * failure. Never NULL. */
 const char *steno_error_detail(void);
 
-/* ---- what comes out ------------------------------------------------------------------------------------------- */
+/* ---- what comes out --------------------------------------------------------------------------------------------- */
 
 /* One word of a segment: its text is segment->text[text_offset .. text_offset + text_bytes). */
 typedef struct steno_word {
@@ -78,7 +78,7 @@ typedef struct steno_stats {
     uint64_t segments, tokens;
 } steno_stats;
 
-/* ---- model ---------------------------------------------------------------------------------------------------- */
+/* ---- model ------------------------------------------------------------------------------------------------------ */
 
 typedef struct steno_model steno_model;
 
@@ -93,7 +93,7 @@ void steno_model_close(steno_model *model); /* after every engine on it */
 const char *steno_model_name(const steno_model *model);
 const char *steno_model_language(const steno_model *model);
 
-/* ---- engine and streams ---------------------------------------------------------------------------------------- */
+/* ---- engine and streams ----------------------------------------------------------------------------------------- */
 
 typedef struct steno_engine steno_engine;
 

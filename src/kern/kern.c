@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- dispatch ---------------------------------------------------------------------------------------------------- */
+/* ---- dispatch --------------------------------------------------------------------------------------------------- */
 
 static const kern_ops *chosen;
 static pthread_once_t chosen_once = PTHREAD_ONCE_INIT;
@@ -42,7 +42,7 @@ steno_err kern_select(const char *name) {
     return STENO_OK;
 }
 
-/* ---- packing ----------------------------------------------------------------------------------------------------- */
+/* ---- packing ---------------------------------------------------------------------------------------------------- */
 
 /* Where (k, column) lives in a packed matrix whose k is handled `step` at a time; k_pad is a multiple of step. */
 static size_t packed_index(int n_pad, int k_pad, int step, int k, int column) {

@@ -20,7 +20,7 @@
 #define KERN_LANES 16
 #define KERN_PANEL 48
 
-/* ---- int8: published u8 weights with zero points, activations quantised per row ------------------------------- */
+/* ---- int8: published u8 weights with zero points, activations quantised per row --------------------------------- */
 
 /* Weights of y = x W + b with W [k, n]. value = scale[n] * (w8[k, n] + 128 - zero_point_u8) = scale[n] * (w8 - zp[n]).
  * `w8` holds the published u8 minus 128 (an exact shift, because vpdpbusd wants a signed operand). */
@@ -53,7 +53,7 @@ typedef enum kern_epilogue {
     KERN_TANH   /* out = tanh(v) */
 } kern_epilogue;
 
-/* ---- fp32 and bf16 ------------------------------------------------------------------------------------------- */
+/* ---- fp32 and bf16 ---------------------------------------------------------------------------------------------- */
 
 typedef struct kern_f32 {
     int n, k, n_pad;
@@ -71,7 +71,7 @@ typedef struct kern_bf16 {
     float *bias; /* [n_pad] */
 } kern_bf16;
 
-/* ---- KV pages ------------------------------------------------------------------------------------------------ */
+/* ---- KV pages --------------------------------------------------------------------------------------------------- */
 
 #define KERN_PAGE_POSITIONS 16
 

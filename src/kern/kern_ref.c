@@ -8,8 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- IEEE half ----------------------------------------------------------------------------------------------------
- */
+/* ---- IEEE half -------------------------------------------------------------------------------------------------- */
 
 static uint16_t half_of(float f) {
     uint32_t x;
@@ -40,7 +39,7 @@ static float float_of_half(uint16_t h) {
     return f;
 }
 
-/* ---- rows -------------------------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------------------------- */
 
 static void quantize_row(const float *x, int k, const kern_qrows *out, int row) {
     float lo = 0.0f, hi = 0.0f; /* the range always holds zero */
@@ -109,8 +108,7 @@ static void swiglu_quantize_rows(const float *x, int ldx, int m, int h, float *t
     }
 }
 
-/* ---- products ------------------------------------------------------------------------------------------------------
- */
+/* ---- products --------------------------------------------------------------------------------------------------- */
 
 static void finish(kern_epilogue epi, float v, float *out) {
     switch (epi) {
@@ -174,8 +172,7 @@ static void to_bf16(const float *x, int n, uint16_t *y) {
     }
 }
 
-/* ---- attention -----------------------------------------------------------------------------------------------------
- */
+/* ---- attention -------------------------------------------------------------------------------------------------- */
 
 static void softmax(float *s, int n) {
     float top = s[0], sum = 0.0f;
@@ -262,8 +259,7 @@ static void rope_row(float *x, int heads, int head_dim, int pairs, const float *
     }
 }
 
-/* ---- the rest -------------------------------------------------------------------------------------------------------
- */
+/* ---- the rest --------------------------------------------------------------------------------------------------- */
 
 static void groupnorm(const float *x, int m, int c, const float *gamma, const float *beta, float *y) {
     size_t n = (size_t)m * (size_t)c;

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- rows -------------------------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------------------------- */
 
 static void quantize_row(const float *x, int k, const kern_qrows *out, int row) {
     __m512 lo = _mm512_setzero_ps(),
@@ -119,8 +119,7 @@ static void rope_row(float *x, int heads, int head_dim, int pairs, const float *
     }
 }
 
-/* ---- softmax -------------------------------------------------------------------------------------------------------
- */
+/* ---- softmax ---------------------------------------------------------------------------------------------------- */
 
 /* exp(s - max) in place over n scores, zeros up to a whole vector; returns 1 / sum. */
 static float softmax_unscaled(float *s, int n, float scale) {
@@ -138,8 +137,7 @@ static float softmax_unscaled(float *s, int n, float scale) {
     return 1.0f / _mm512_reduce_add_ps(sum);
 }
 
-/* ---- attention over a whole utterance ------------------------------------------------------------------------------
- */
+/* ---- attention over a whole utterance --------------------------------------------------------------------------- */
 
 #define QB KERN_ATTENTION_QUERY_BLOCK
 
@@ -259,8 +257,7 @@ static void attention(const float *q, const float *k, const float *v, int ld, in
     }
 }
 
-/* ---- attention over pages ------------------------------------------------------------------------------------------
- */
+/* ---- attention over pages --------------------------------------------------------------------------------------- */
 
 VM_INLINE __m512 load_halfs(const uint16_t *p) {
     return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
@@ -367,8 +364,7 @@ static void page_store(uint16_t *page, int slot, int heads, int head_dim, const 
     }
 }
 
-/* ---- the rest -------------------------------------------------------------------------------------------------------
- */
+/* ---- the rest --------------------------------------------------------------------------------------------------- */
 
 static void groupnorm(const float *x, int m, int c, const float *gamma, const float *beta, float *y) {
     double sum = 0.0, squares = 0.0; /* a row at a time in fp32, rows together in double: the sum may be very long */

@@ -46,8 +46,7 @@ void moonshine_rope(const moonshine *m, float *x, int position) {
     kern()->rope_row(x, m->info.heads, m->info.head_dim, m->info.rotary_pairs, m->cos_t + at, m->sin_t + at);
 }
 
-/* ---- loading -------------------------------------------------------------------------------------------------------
- */
+/* ---- loading ---------------------------------------------------------------------------------------------------- */
 
 static steno_err meta_int(const weights *w, const char *key, int lo, int hi, int *out) {
     const char *text = weights_meta(w, key);

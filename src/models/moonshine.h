@@ -47,8 +47,7 @@ static inline int moonshine_pages(int positions) {
     return (positions + 15) / 16;
 }
 
-/* ---- encoding -----------------------------------------------------------------------------------------------------
- */
+/* ---- encoding --------------------------------------------------------------------------------------------------- */
 
 /* One utterance to encode. `pages` receives cross-attention keys and values: moonshine_pages(frames) of them, the
  * caller's, already taken from a pool. With pages NULL only the states are wanted. */
@@ -80,8 +79,7 @@ STENO_CHECK steno_err moonshine_encode_begin(moonshine_encoding *e, const moonsh
  * shard do other work in between. */
 STENO_CHECK steno_err moonshine_encode_step(moonshine_encoding *e, bool *done);
 
-/* ---- decoding -----------------------------------------------------------------------------------------------------
- */
+/* ---- decoding --------------------------------------------------------------------------------------------------- */
 
 /* One sequence's mutable state: plain memory, page pointers from one shard's pool. */
 typedef struct moonshine_sequence {
@@ -89,8 +87,6 @@ typedef struct moonshine_sequence {
     uint16_t *cross[MOONSHINE_MAX_FRAMES / 16];
     uint16_t *self[MOONSHINE_MAX_TOKENS / 16];
     int position; /* self positions already in pages */
-    float *align; /* [token limit, frames] attention for word times, or NULL; row i belongs to the token decoded at step
-                     i */
 } moonshine_sequence;
 
 /* A row of a decoder step: feed `token` at sequence->position. Rows of one sequence in one step must be consecutive
@@ -98,6 +94,7 @@ typedef struct moonshine_sequence {
 typedef struct moonshine_row {
     moonshine_sequence *seq;
     int32_t token;
+    float *align;  /* [seq->frames] or NULL: += how the aligned heads attend, for word times */
     int32_t next;  /* out: the most probable next token */
     float logprob; /* out: its natural log probability */
 } moonshine_row;

@@ -58,8 +58,7 @@ static steno_err place_rows(decode_scratch *s, const moonshine *m, const moonshi
     return STENO_OK;
 }
 
-/* ---- one layer ------------------------------------------------------------------------------------------------------
- */
+/* ---- one layer -------------------------------------------------------------------------------------------------- */
 
 /* Page pointers of one layer, from pages that hold all layers. */
 static void layer_pages(const moonshine *m, int layer, uint16_t *const *pages, int n, const uint16_t **out) {
@@ -99,10 +98,9 @@ static void cross_attention(const moonshine *m, int layer, decode_scratch *s, co
         const uint16_t *pages[MOONSHINE_MAX_FRAMES / 16];
         const moonshine_sequence *q = rows[r].seq;
         layer_pages(m, layer, q->cross, moonshine_pages(q->frames), pages);
-        float *align = q->align ? q->align + (size_t)s->position[r] * (size_t)q->frames : NULL;
-        kern()->attention_paged(s->qkv + (size_t)r * (size_t)d, pages, q->frames, i->heads, i->head_dim,
-                                1.0f / sqrtf((float)i->head_dim), s->probs, align ? m->align_weight[layer] : NULL,
-                                align, s->context + (size_t)r * (size_t)d);
+        kern()->attention_paged(
+            s->qkv + (size_t)r * (size_t)d, pages, q->frames, i->heads, i->head_dim, 1.0f / sqrtf((float)i->head_dim),
+            s->probs, rows[r].align ? m->align_weight[layer] : NULL, rows[r].align, s->context + (size_t)r * (size_t)d);
     }
     nn_rows_from(&s->rows, s->context, d, s->n);
     linear_apply(&l->cross_o, &s->rows, s->n, KERN_ADD, s->x, d);
@@ -117,8 +115,7 @@ static void feed_forward(const moonshine *m, int layer, decode_scratch *s) {
     linear_apply(&l->down, &s->hidden_rows, s->n, KERN_ADD, s->x, d);
 }
 
-/* ---- choosing the token ---------------------------------------------------------------------------------------------
- */
+/* ---- choosing the token ----------------------------------------------------------------------------------------- */
 
 typedef struct choice {
     float best; /* the largest screened logit so far */

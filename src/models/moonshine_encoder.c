@@ -47,8 +47,7 @@ size_t moonshine_encode_bytes(const moonshine *m, int total_samples, int longest
     return states + temporary + 64 * 64;
 }
 
-/* ---- stem ---------------------------------------------------------------------------------------------------------
- */
+/* ---- stem ------------------------------------------------------------------------------------------------------- */
 
 /* Sums of each overlapping window of `taps` frames, from the sums of single frames. */
 static void window_sums(const float *frame_sum, int taps, int stride, int windows, float *out) {
@@ -114,8 +113,7 @@ static steno_err run_stem(moonshine_encoding *e, moonshine_utterance *u) {
     return STENO_OK;
 }
 
-/* ---- layers -------------------------------------------------------------------------------------------------------
- */
+/* ---- layers ----------------------------------------------------------------------------------------------------- */
 
 static int block_rows(const moonshine_encoding *e, int from) {
     return e->rows - from < ROW_BLOCK ? e->rows - from : ROW_BLOCK;
@@ -217,8 +215,7 @@ static steno_err run_cross(moonshine_encoding *e, int layer) {
     return STENO_OK;
 }
 
-/* ---- the batch ------------------------------------------------------------------------------------------------------
- */
+/* ---- the batch -------------------------------------------------------------------------------------------------- */
 
 steno_err moonshine_encode_begin(moonshine_encoding *e, const moonshine *m, arena *a, moonshine_utterance *utt, int n) {
     memset(e, 0, sizeof *e);

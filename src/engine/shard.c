@@ -1,0 +1,144 @@
+/* shard.c: a compute thread: its inbox and its tick. */
+#include "engine/shard_int.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <string.h>
+#include <time.h>
+
+double thread_cpu_s(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+shard *shard_at(steno_engine *e, int index) {
+    return e->shards[index];
+}
+
+int64_t shard_load(const shard *s) {
+    return atomic_load_explicit(&s->load, memory_order_relaxed);
+}
+
+void shard_post(shard *s, const message *m, size_t n) {
+    bool fits = ring_push(&s->inbox, m, n);
+    assert(fits); /* invariant 1 of engine_int.h */
+    (void)fits;
+}
+
+static size_t max_size(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+static steno_err reserve(shard *s) {
+    const steno_engine_config *c = &s->engine->config;
+    size_t messages = (size_t)(s->engine->frames.count + 2 * s->engine->segments.count + 2 * c->max_streams + 4);
+    size_t vad = silero_arena_bytes(LISTEN_ROWS) + LISTEN_ROWS * (FRAME_SAMPLES * 4 + 64 + sizeof(silero_job)) + 4096;
+    ERR_TRY(ring_init(&s->inbox, messages, sizeof(message)));
+    ERR_TRY(arena_init(&s->scratch, max_size(vad, recognise_scratch_bytes(s->engine))));
+    s->open_streams = mem_alloc((size_t)c->max_streams, sizeof(int));
+    if (!s->open_streams) return err_fail(STENO_E_NOMEM, "cannot reserve a shard's streams");
+    return recognise_open(s);
+}
+
+steno_err shard_open(steno_engine *e, int index, shard **out) {
+    *out = NULL;
+    shard *s = mem_alloc(1, sizeof *s);
+    if (!s) return err_fail(STENO_E_NOMEM, "no memory for a shard");
+    s->engine = e;
+    s->index = index;
+    steno_err err = reserve(s);
+    if (err != STENO_OK) {
+        shard_free(s);
+        return err;
+    }
+    *out = s;
+    return STENO_OK;
+}
+
+void shard_free(shard *s) {
+    if (!s) return;
+    recognise_close(s);
+    mem_free(s->open_streams);
+    arena_free(&s->scratch);
+    ring_free(&s->inbox);
+    mem_free(s);
+}
+
+/* ---- the tick
+ * -------------------------------------------------------------------------------------------------------- */
+
+static void handle(shard *s, const message *m) {
+    switch (m->kind) {
+    case MSG_OPEN:
+        listen_open(s, m);
+        break;
+    case MSG_FRAME:
+        listen_frame(s, m);
+        break;
+    case MSG_FINISH:
+        listen_finish(s, m);
+        break;
+    case MSG_SEGMENT:
+        recognise_enqueue(s, m->u.segment);
+        break;
+    case MSG_RESULT:
+        listen_result(s, m->u.segment);
+        break;
+    case MSG_STOP:
+        s->stopping = true;
+        break;
+    }
+}
+
+/* All messages that are there; waits for the first when there is nothing else to do. */
+static void drain(shard *s, bool idle) {
+    message batch[INBOX_BATCH];
+    size_t n = ring_pop(&s->inbox, batch, INBOX_BATCH, idle ? -1 : 0);
+    while (n) {
+        for (size_t i = 0; i < n; i++) handle(s, &batch[i]);
+        n = ring_pop(&s->inbox, batch, INBOX_BATCH, 0);
+    }
+}
+
+/* True when listening on would fill the encoder's next batch better than decoding now would help anyone: recorded audio
+ * is waiting to be heard and too few segments have been cut yet. */
+static bool listen_first(const shard *s) {
+    int wanted = s->engine->config.max_batch;
+    return s->unheard > 0 && s->waiting.count + s->active < wanted;
+}
+
+static void tick(shard *s) {
+    bool heard = listen_step(s);
+    if (heard && listen_first(s)) return;
+    while (recognise_encode(s)) {
+    }
+    if (s->active) recognise_decode(s);
+}
+
+static void *run(void *arg) {
+    shard *s = arg;
+    while (!s->stopping) {
+        bool idle = s->active == 0 && s->waiting.count == 0 && s->unheard == 0;
+        drain(s, idle);
+        if (!s->stopping) tick(s);
+    }
+    listen_release_all(s);
+    return NULL;
+}
+
+steno_err shard_start(shard *s) {
+    if (pthread_create(&s->thread, NULL, run, s) != 0)
+        return err_fail(STENO_E_IO, "cannot start compute thread %d", s->index);
+    s->started = true;
+    return STENO_OK;
+}
+
+void shard_stop(shard *s) {
+    if (!s->started) return;
+    message m = {.kind = MSG_STOP};
+    shard_post(s, &m, 1);
+    pthread_join(s->thread, NULL);
+    s->started = false;
+}
