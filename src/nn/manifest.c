@@ -312,19 +312,18 @@ steno_err manifest_write(const char *dir, bool *changed) {
 
 /* ---- verifying -------------------------------------------------------------------------------------------------- */
 
-static steno_err load_manifest(const char *path, json_t **out) {
-    mapfile file;
+static steno_err parse_manifest(const char *dir, const void *bytes, size_t n, json_t **out) {
     json_error_t why;
-    ERR_TRY(mapfile_open(path, MANIFEST_MAX_BYTES, &file));
-    json_t *root = json_loadb((const char *)file.bytes, file.n, JSON_REJECT_DUPLICATES, &why);
-    mapfile_close(&file);
+    json_t *root = json_loadb(bytes, n, JSON_REJECT_DUPLICATES, &why);
     const json_t *files = json_object_get(root, "files");
     const char *format = json_string_value(json_object_get(root, "format"));
-    if (!root) return err_fail(STENO_E_FORMAT, "%s: not JSON: line %d: %.200s", path, why.line, why.text);
+    if (!root) {
+        return err_fail(STENO_E_FORMAT, "%s/%s: not JSON: line %d: %.160s", dir, MANIFEST_NAME, why.line, why.text);
+    }
     if (!format || strcmp(format, "steno-models") != 0 || !json_is_array(files) || json_array_size(files) == 0 ||
         json_array_size(files) > MANIFEST_MAX_FILES) {
         json_decref(root);
-        return err_fail(STENO_E_FORMAT, "%s: not a manifest of steno models, or an empty one", path);
+        return err_fail(STENO_E_FORMAT, "%s/%s: not a manifest of steno models, or an empty one", dir, MANIFEST_NAME);
     }
     *out = root;
     return STENO_OK;
@@ -357,13 +356,11 @@ static steno_err verify_item(const char *dir, const json_t *item) {
     return STENO_OK;
 }
 
-steno_err manifest_verify(const char *dir, manifest_report report, void *user) {
-    char path[MANIFEST_PATH_BYTES];
+steno_err manifest_verify_text(const char *dir, const void *bytes, size_t n, manifest_report report, void *user) {
     json_t *root = NULL, *item;
     size_t i;
     steno_err first = STENO_OK;
-    ERR_TRY(join(path, sizeof path, dir, MANIFEST_NAME));
-    ERR_TRY(load_manifest(path, &root));
+    ERR_TRY(parse_manifest(dir, bytes, n, &root));
     json_array_foreach(json_object_get(root, "files"), i, item) {
         steno_err err = verify_item(dir, item);
         const char *file = json_string_value(json_object_get(item, "file"));
@@ -372,4 +369,14 @@ steno_err manifest_verify(const char *dir, manifest_report report, void *user) {
     }
     json_decref(root);
     return first == STENO_OK ? STENO_OK : err_fail(first, "%s: some of its files are not what its manifest says", dir);
+}
+
+steno_err manifest_verify(const char *dir, manifest_report report, void *user) {
+    char path[MANIFEST_PATH_BYTES];
+    mapfile file;
+    ERR_TRY(join(path, sizeof path, dir, MANIFEST_NAME));
+    ERR_TRY(mapfile_open(path, MANIFEST_MAX_BYTES, &file));
+    steno_err err = manifest_verify_text(dir, file.bytes, file.n, report, user);
+    mapfile_close(&file);
+    return err;
 }

@@ -37,5 +37,8 @@ typedef void (*manifest_report)(void *user, const char *file, steno_err err, con
 
 /* Checks every file of DIR's manifest. Returns the first failure, after all files have been reported. */
 STENO_CHECK steno_err manifest_verify(const char *dir, manifest_report report, void *user);
+/* The same for a manifest that is already in memory. */
+STENO_CHECK steno_err manifest_verify_text(const char *dir, const void *bytes, size_t n, manifest_report report,
+                                           void *user);
 
 #endif
