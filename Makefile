@@ -130,7 +130,7 @@ bench/peers/node_modules/.package-lock.json: bench/peers/package-lock.json bench
 
 bench-peers: models setup-test
 	@$(MAKE) --no-print-directory bench/peers/node_modules/.package-lock.json
-	@bench/peers/run.sh $(BUILD)
+	@node bench/peers/compare.mjs $(BUILD)
 
 clean:
 	rm -rf build build-asan build-tsan build-fuzz models/node_modules tests/golden/node_modules \

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- input files ------------------------------------------------------------------------------------------------- */
+/* ---- input files ------------------------------------------------------------------------------------------------ */
 
 steno_err cli_paths_add(cli_paths *p, const char *path) {
     if (p->n == p->cap) {
@@ -63,7 +63,7 @@ void cli_paths_free(cli_paths *p) {
     *p = (cli_paths){0};
 }
 
-/* ---- names of results -------------------------------------------------------------------------------------------- */
+/* ---- names of results ------------------------------------------------------------------------------------------- */
 
 /* An open-addressed set of the names given out so far, by their index. */
 typedef struct name_set {
@@ -125,7 +125,7 @@ void cli_names_free(char **names, const char **clash, size_t n) {
     mem_free((void *)clash);
 }
 
-/* ---- complaints -------------------------------------------------------------------------------------------------- */
+/* ---- complaints ------------------------------------------------------------------------------------------------- */
 
 void cli_complain(const char *name, const char *reason) {
     size_t n = strlen(name);
@@ -147,7 +147,7 @@ int cli_usage(const char *command, const char *fmt, ...) {
     return 2;
 }
 
-/* ---- numbers ----------------------------------------------------------------------------------------------------- */
+/* ---- numbers ---------------------------------------------------------------------------------------------------- */
 
 bool cli_int(const char *text, int lowest, int highest, int *out) {
     char *end;

@@ -62,8 +62,7 @@ static long peak_memory_kib(void) {
     return kib;
 }
 
-/* ---- options -------------------------------------------------------------------------------------------------------
- */
+/* ---- options ---------------------------------------------------------------------------------------------------- */
 
 static void help(void) {
     printf("Usage: steno bench offline [options] FILE…\n"
@@ -140,8 +139,7 @@ static int read_options(bench *b, int argc, char **argv) {
     return status ? status : -1;
 }
 
-/* ---- passes --------------------------------------------------------------------------------------------------------
- */
+/* ---- passes ----------------------------------------------------------------------------------------------------- */
 
 static void write_id(bench *b, size_t index) {
     const char *base;
@@ -226,8 +224,7 @@ static steno_err run_passes(bench *b) {
     return e;
 }
 
-/* ---- the report ----------------------------------------------------------------------------------------------------
- */
+/* ---- the report ------------------------------------------------------------------------------------------------- */
 
 static double total_cpu_s(const bench *b, const pass *p) {
     return p->self_cpu_s + p->media_s + b->helper_s;

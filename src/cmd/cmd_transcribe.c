@@ -66,8 +66,7 @@ static void help(void) {
            "Exit status: 0 all done, 1 something failed, 2 wrong usage.\n");
 }
 
-/* ---- options -------------------------------------------------------------------------------------------------------
- */
+/* ---- options ---------------------------------------------------------------------------------------------------- */
 
 static int take_option(transcribe *t, int code, const char *value) {
     switch (code) {
@@ -139,8 +138,7 @@ static int read_options(transcribe *t, int argc, char **argv) {
     return status ? status : -1;
 }
 
-/* ---- writing -------------------------------------------------------------------------------------------------------
- */
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
 
 static void complain(transcribe *t, const char *name, const char *reason) {
     progress_clear(&t->bar);
@@ -257,8 +255,7 @@ static void on_progress(void *ctx, const feeder_progress *at) {
     progress_draw(&t->bar, at);
 }
 
-/* ---- the run -------------------------------------------------------------------------------------------------------
- */
+/* ---- the run ---------------------------------------------------------------------------------------------------- */
 
 /* A descriptor that becomes readable when somebody wants us to stop. The media helper, started before, is not touched.
  */

@@ -82,7 +82,7 @@ static void fail(item *it, steno_err error, const char *detail) {
     snprintf(it->result.detail, sizeof it->result.detail, "%s", detail);
 }
 
-/* ---- parked segments ------------------------------------------------------------------------------------------- */
+/* ---- parked segments -------------------------------------------------------------------------------------------- */
 
 static steno_err park(feeder *f, lane *l, const steno_segment *s) {
     size_t text = strlen(s->text) + 1, words = s->n_words * sizeof(steno_word);
@@ -135,7 +135,7 @@ static int lanes_reserved(const feeder *f) {
     return f->config->channels == MEDIA_SPLIT ? FEEDER_MAX_CHANNELS : 1;
 }
 
-/* ---- opening and closing ----------------------------------------------------------------------------------------- */
+/* ---- opening and closing ---------------------------------------------------------------------------------------- */
 
 static steno_err item_new(feeder *f) {
     item *it = mem_alloc(1, sizeof *it);
@@ -229,7 +229,7 @@ static void stop_reading(feeder *f, item *it) {
     count_if_complete(f, it);
 }
 
-/* ---- audio ------------------------------------------------------------------------------------------------------- */
+/* ---- audio ------------------------------------------------------------------------------------------------------ */
 
 /* Offers each channel the rest of the chunk; true when all of it is taken. */
 static bool push_chunk(feeder *f, item *it) {
@@ -309,7 +309,7 @@ static void pump_all(feeder *f) {
     }
 }
 
-/* ---- events ------------------------------------------------------------------------------------------------------ */
+/* ---- events ----------------------------------------------------------------------------------------------------- */
 
 static void add_stats(steno_stats *sum, const steno_stats *s) {
     sum->audio_s += s->audio_s;
@@ -360,7 +360,7 @@ static steno_err take_events(feeder *f) {
     return e == STENO_E_AGAIN ? STENO_OK : e;
 }
 
-/* ---- results ----------------------------------------------------------------------------------------------------- */
+/* ---- results ---------------------------------------------------------------------------------------------------- */
 
 static void item_free(feeder *f, item *it) {
     for (int c = 0; c < FEEDER_MAX_CHANNELS; c++) {
@@ -411,7 +411,7 @@ static void report_progress(feeder *f) {
     f->handler->progress(f->handler->ctx, &p);
 }
 
-/* ---- the loop ---------------------------------------------------------------------------------------------------- */
+/* ---- the loop --------------------------------------------------------------------------------------------------- */
 
 /* Sleeps until a child has audio, the engine has an event or space, or it is time for progress. Reports a stop. */
 static steno_err sleep_until_something(feeder *f) {

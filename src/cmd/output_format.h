@@ -60,7 +60,7 @@ STENO_CHECK steno_err output_begin(output *o, const output_format *format, FILE 
 STENO_CHECK steno_err output_segment(output *o, int channel, const steno_segment *segment);
 STENO_CHECK steno_err output_end(output *o, const output_tail *tail);
 
-/* ---- shared by the formats ------------------------------------------------------------------------------------- */
+/* ---- shared by the formats -------------------------------------------------------------------------------------- */
 
 /* Replaces one character: returns what to write instead (it may use `room`), or NULL for the character itself. */
 typedef const char *output_escape(int32_t character, char room[8]);

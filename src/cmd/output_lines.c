@@ -21,7 +21,7 @@ static void put_plain(FILE *out, const char *text) {
     output_put_text(out, text, strlen(text), output_escape_plain);
 }
 
-/* ---- text -------------------------------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------------------------- */
 
 static void text_begin(output *o) {
     if (!o->head.many) return;
@@ -38,7 +38,7 @@ static void text_segment(output *o, int channel, const steno_segment *s) {
 
 const output_format output_text = {"text", "txt", false, text_begin, text_segment, nothing_at_end};
 
-/* ---- tsv --------------------------------------------------------------------------------------------------------- */
+/* ---- tsv -------------------------------------------------------------------------------------------------------- */
 
 static const char *escape_tsv(int32_t character, char room[8]) {
     switch (character) {
@@ -73,7 +73,7 @@ static void tsv_segment(output *o, int channel, const steno_segment *s) {
 
 const output_format output_tsv = {"tsv", "tsv", false, tsv_begin, tsv_segment, nothing_at_end};
 
-/* ---- ctm --------------------------------------------------------------------------------------------------------- */
+/* ---- ctm -------------------------------------------------------------------------------------------------------- */
 
 /* A blank would start the next column. */
 static const char *escape_ctm(int32_t character, char room[8]) {
