@@ -50,7 +50,7 @@ void media_limits_init(media_limits *l) {
                         .max_spool_bytes = (uint64_t)4 << 30};
 }
 
-/* ---- the host ------------------------------------------------------------------------------------------------------ */
+/* ---- the host --------------------------------------------------------------------------------------------------- */
 
 extern char **environ;
 
@@ -113,7 +113,7 @@ void media_host_stop(media_host *h) {
     mem_free(h);
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------------------- */
+/* ---- opening ---------------------------------------------------------------------------------------------------- */
 
 static steno_err send_request(const media_host *h, const media *m, const media_request *request, const int *fds) {
     union {
@@ -208,7 +208,7 @@ void media_close(media *m) {
     mem_free(m);
 }
 
-/* ---- how it ended -------------------------------------------------------------------------------------------------- */
+/* ---- how it ended ----------------------------------------------------------------------------------------------- */
 
 static steno_err finish(media *m, steno_err code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
@@ -304,7 +304,7 @@ static steno_err say_again(media *m) {
     return m->result == STENO_OK ? STENO_OK : err_fail(m->result, "%s: %s", m->name, m->reason);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------- */
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
 
 /* STENO_E_AGAIN when the pipe has nothing now. */
 static steno_err fill(media *m) {

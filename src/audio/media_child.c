@@ -66,16 +66,17 @@ static long read_input(void *ctx, void *buf, size_t n, int64_t offset) {
     return got;
 }
 
-_Noreturn void media_child_run(const media_request *request, const confine_filter *filter, size_t base_memory_bytes) {
+_Noreturn void media_child_run(const media_request *request, const media_prepared *prepared) {
     confine_limits limits = {.cpu_s = request->max_cpu_s};
-    if (__builtin_add_overflow(base_memory_bytes, request->max_memory_bytes, &limits.address_space_bytes))
+    if (__builtin_add_overflow(prepared->base_memory_bytes, request->max_memory_bytes, &limits.address_space_bytes))
         limits.address_space_bytes = SIZE_MAX;
-    if (confine_enter(filter, &limits) != STENO_OK) _exit(MEDIA_EXIT_UNCONFINED);
+    if (confine_enter(prepared->filter, &limits) != STENO_OK) _exit(MEDIA_EXIT_UNCONFINED);
     outbox *box = mem_alloc(1, sizeof *box);
     media_end end = {.outcome = MEDIA_NO_MEMORY};
     media_job job = {.channels = request->channels == MEDIA_SPLIT ? MEDIA_SPLIT : MEDIA_MIX,
                      .max_channels = (int)request->max_channels,
-                     .max_audio_s = request->max_audio_s};
+                     .max_audio_s = request->max_audio_s,
+                     .table = prepared->table};
     media_source source = {.read_at = read_input, .bytes = request->input_bytes};
     media_sink sink = {.head = send_head, .data = send_data, .ctx = box};
     if (box) media_decode(&job, &source, &sink, &end);

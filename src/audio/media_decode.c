@@ -21,6 +21,7 @@
 #define IO_BUFFER_BYTES (32 * 1024)
 #define MAX_STREAMS 64
 #define SEARCH_PACKETS 4096      /* how far to look for an audio stream that the header does not announce */
+#define WAV_PACKET_BYTES (16 * 1024)
 #define MAX_READ_ERRORS 16       /* in a row, before the rest of the file is given up */
 #define MAX_PROMISE_S (1000.0 * 3600)
 #define TRUNCATED_SLACK_S 0.2    /* containers round; less missing than this and 1 % is not worth an error */
@@ -115,7 +116,7 @@ static int refuse_url(AVFormatContext *s, AVIOContext **pb, const char *url, int
 /* Which demuxer, by content alone: names are the sender's to choose. NULL when it is not decoded. */
 static const AVInputFormat *probe(decoder *d) {
     probe_result found;
-    probe_kind kind = probe_format(d->io, &found);
+    probe_kind kind = probe_format(d->job->table, d->io, &found);
     const char *name = found.format ? found.format->name : "";
     const char *long_name = found.format && found.format->long_name ? found.format->long_name : name;
     d->probe_score = found.score;
@@ -152,8 +153,6 @@ static bool open_container(decoder *d) {
     d->format->opaque = d;
     d->format->io_open = refuse_url;
     d->format->max_streams = MAX_STREAMS;
-    /* Looking for a codec hidden in 16-bit samples takes longer than decoding them. */
-    if (strcmp(format->name, "wav") == 0) d->format->max_probe_packets = 1;
     d->format->protocol_whitelist = av_strdup("none");
     d->format->format_whitelist = av_strdup(format->name);
     int rc = avformat_open_input(&d->format, "", format, NULL); /* frees the context when it fails */
@@ -161,7 +160,7 @@ static bool open_container(decoder *d) {
     return rc >= 0;
 }
 
-/* ---- the stream -------------------------------------------------------------------------------------------------- */
+/* ---- the stream ------------------------------------------------------------------------------------------------- */
 
 /* libavcodec's own decoder, or NULL: wrappers call libraries that are not in this process any more (media_lean.c). */
 static const AVCodec *own_decoder(enum AVCodecID id) {
@@ -175,13 +174,12 @@ static const AVCodec *own_decoder(enum AVCodecID id) {
     return NULL;
 }
 
-/* Lists are filled on first use, by calls into libraries that are about to be unmapped. */
-void media_decode_setup(void) {
+/* FFmpeg's lists are filled on first use, by calls into libraries that are about to be unmapped. */
+void media_decode_setup(struct probe_table *table) {
     av_log_set_callback(keep_complaint);
     av_get_cpu_flags();
     (void)own_decoder(AV_CODEC_ID_NONE);
-    void *at = NULL;
-    while (av_demuxer_iterate(&at)) {}
+    probe_table_init(table);
 }
 
 /* The first audio stream, or the first one marked as default among those known so far; -1 when there is none. */
@@ -260,7 +258,7 @@ static bool open_codec(decoder *d) {
     return rc >= 0;
 }
 
-/* ---- how long it should be --------------------------------------------------------------------------------------- */
+/* ---- how long it should be -------------------------------------------------------------------------------------- */
 
 /* Seconds the header promises for this stream, or 0. The container's own figure counts only when there is no other
  * stream that it could be about. */
@@ -286,7 +284,7 @@ static double duration_hint_s(const decoder *d) {
     return is_placeholder(d, seconds) ? 0 : seconds;
 }
 
-/* ---- samples out ------------------------------------------------------------------------------------------------- */
+/* ---- samples out ------------------------------------------------------------------------------------------------ */
 
 static void send_chunk(decoder *d, int frames) {
     if (frames <= 0 || d->stopped) return;
@@ -358,9 +356,43 @@ static void take_packet(decoder *d) {
     if (!good) d->end->bad_packets++;
 }
 
+/* The bytes of a wav file's data chunk when it holds plain samples, otherwise 0. */
+static int64_t plain_wav_bytes(const decoder *d) {
+    const AVStream *s = d->format->streams[d->stream];
+    const AVCodecParameters *p = s->codecpar;
+    int64_t bytes = INT64_MAX; /* as long as the file goes on */
+    if (strcmp(d->format->iformat->name, "wav") != 0 || d->format->nb_streams != 1) return 0;
+    if (p->block_align < 1 || p->block_align > WAV_PACKET_BYTES) return 0;
+    if (av_get_exact_bits_per_sample(p->codec_id) * p->ch_layout.nb_channels != p->block_align * 8) return 0;
+    if (s->duration > 0 && __builtin_mul_overflow(s->duration, (int64_t)p->block_align, &bytes)) return INT64_MAX;
+    return bytes;
+}
+
+/* Plain samples need no demuxer, which hands them out in small pieces after asking every demuxer there is whether a
+ * compressed stream hides among them: that alone takes as long as all the rest. */
+static void read_plain_wav(decoder *d, int64_t bytes) {
+    int align = d->format->streams[d->stream]->codecpar->block_align;
+    while (!d->stopped && bytes >= align) {
+        int want = WAV_PACKET_BYTES / align * align;
+        if (want > bytes) want = (int)(bytes / align * align);
+        int got = av_get_packet(d->format->pb, d->packet, want);
+        if (got == AVERROR(ENOMEM)) settle_error(d, MEDIA_NO_MEMORY, got);
+        if (got < 0) break;
+        bytes -= got;
+        got = got / align * align; /* the rest of a sample at the end of a cut file */
+        if (got == 0) break;
+        av_shrink_packet(d->packet, got);
+        take_packet(d);
+        av_packet_unref(d->packet);
+    }
+    av_packet_unref(d->packet);
+}
+
 static void read_packets(decoder *d, bool have) {
     int errors = 0;
-    while (!d->stopped && errors < MAX_READ_ERRORS) {
+    int64_t plain = plain_wav_bytes(d);
+    if (plain > 0) read_plain_wav(d, plain);
+    while (!plain && !d->stopped && errors < MAX_READ_ERRORS) {
         if (!have) {
             int rc = av_read_frame(d->format, d->packet);
             if (rc == AVERROR_EOF) break;
@@ -378,7 +410,7 @@ static void read_packets(decoder *d, bool have) {
     if (!d->stopped) resampler_flush(&d->out);
 }
 
-/* ---- the end ------------------------------------------------------------------------------------------------------ */
+/* ---- the end ---------------------------------------------------------------------------------------------------- */
 
 /* Everything was read; was it what it claimed to be? */
 static void judge(decoder *d) {

@@ -36,7 +36,7 @@ static steno_err open_failed(const char *name, int error) {
     return err_fail(STENO_E_IO, "%s: cannot be opened: %s", name, strerror(error));
 }
 
-/* ---- spooling ------------------------------------------------------------------------------------------------------ */
+/* ---- spooling --------------------------------------------------------------------------------------------------- */
 
 /* A file without a name: gone with its last descriptor, whatever happens to this process. */
 static int unnamed_file(void) {
@@ -94,7 +94,7 @@ static steno_err spool(int *fd, const char *name, uint64_t max_bytes, int64_t *b
     return STENO_OK;
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------------------- */
+/* ---- opening ---------------------------------------------------------------------------------------------------- */
 
 static steno_err check_and_spool(int *fd, const char *name, uint64_t max_spool_bytes, int64_t *bytes) {
     struct stat st;

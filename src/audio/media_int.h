@@ -14,9 +14,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct probe_table;
+
 #define MEDIA_RATE_HZ STENO_SAMPLE_RATE_HZ
 
-/* ---- parent -> zygote ------------------------------------------------------------------------------------------ */
+/* ---- parent -> zygote ------------------------------------------------------------------------------------------- */
 
 #define MEDIA_REQUEST_MAGIC 0x51455253u
 #define MEDIA_REQUEST_FDS 3
@@ -33,7 +35,7 @@ typedef struct media_request {
     double max_audio_s;
 } media_request;
 
-/* ---- zygote -> parent ------------------------------------------------------------------------------------------ */
+/* ---- zygote -> parent ------------------------------------------------------------------------------------------- */
 
 typedef struct media_exit {
     int32_t signal; /* that killed the child, or 0 */
@@ -99,7 +101,7 @@ typedef struct media_end {
 #define MEDIA_MAX_CHUNK_FRAMES MEDIA_CHUNK_FLOATS
 #define MEDIA_PIPE_BYTES (256 * 1024)
 
-/* ---- media_parser.c: the parent's view of the data pipe ---------------------------------------------------------- */
+/* ---- media_parser.c: the parent's view of the data pipe --------------------------------------------------------- */
 
 typedef struct media_parser {
     uint32_t max_channels; /* 1 when mixing */
@@ -128,7 +130,7 @@ size_t media_parser_step(media_parser *p, const unsigned char *in, size_t n, flo
  * spaces, broken bytes '?'. `text` need not be terminated within its n bytes. */
 void media_clean_text(const char *text, size_t n, char *out, size_t cap);
 
-/* ---- media_input.c ----------------------------------------------------------------------------------------------- */
+/* ---- media_input.c ---------------------------------------------------------------------------------------------- */
 
 #define MEDIA_NAME_BYTES 256
 
@@ -139,7 +141,7 @@ void media_display_name(const char *path, char out[MEDIA_NAME_BYTES]);
 STENO_CHECK steno_err media_input_open(const char *path, const char *name, uint64_t max_spool_bytes, int *fd,
                                        int64_t *bytes);
 
-/* ---- media_decode.c: runs in the child --------------------------------------------------------------------------- */
+/* ---- media_decode.c: runs in the child -------------------------------------------------------------------------- */
 
 typedef struct media_source {
     /* Up to n bytes at `offset`; 0 at the end, -1 on an error. */
@@ -159,23 +161,30 @@ typedef struct media_job {
     media_channels channels;
     int max_channels;
     double max_audio_s;
+    const struct probe_table *table; /* from media_decode_setup() */
 } media_job;
 
 /* Decodes `source` into `sink`. Reads no files, opens no URLs, prints nothing; everything it has to say is in *end. */
 void media_decode(const media_job *job, const media_source *source, const media_sink *sink, media_end *end);
 
-/* Once, before media_decode() in this process: silences FFmpeg's log and warms its CPU detection. */
-void media_decode_setup(void);
+/* Once, before media_decode() in this process: silences FFmpeg's log, warms what it detects, fills the table. */
+void media_decode_setup(struct probe_table *table);
 
-/* ---- media_child.c ------------------------------------------------------------------------------------------------ */
+/* ---- media_child.c ---------------------------------------------------------------------------------------------- */
 
 struct confine_filter;
 
-/* The child's whole life: descriptors 0 (input) and 1 (data pipe) are in place. Never returns. */
-_Noreturn void media_child_run(const media_request *request, const struct confine_filter *filter,
-                               size_t base_memory_bytes);
+/* What the zygote prepares for all its children. */
+typedef struct media_prepared {
+    const struct confine_filter *filter;
+    const struct probe_table *table;
+    size_t base_memory_bytes; /* what the libraries take when idle */
+} media_prepared;
 
-/* ---- media_lean.c ------------------------------------------------------------------------------------------------- */
+/* The child's whole life: descriptors 0 (input) and 1 (data pipe) are in place. Never returns. */
+_Noreturn void media_child_run(const media_request *request, const media_prepared *prepared);
+
+/* ---- media_lean.c ----------------------------------------------------------------------------------------------- */
 
 /* Unmaps every shared library that decoding audio does not need. After it the process must leave by _exit() and fork by
  * _Fork(). Returns how many were dropped. */

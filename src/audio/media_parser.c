@@ -15,7 +15,7 @@ static double sane_seconds(double s) {
     return isfinite(s) && s > 0 && s < MAX_DURATION_HINT_S ? s : 0;
 }
 
-/* ---- samples ------------------------------------------------------------------------------------------------------ */
+/* ---- samples ---------------------------------------------------------------------------------------------------- */
 
 /* Copies n floats, clipped; false when one of them is NaN or infinite. Without branches, so that it vectorises. */
 static bool copy_samples(const unsigned char *in, size_t n, float *out) {
@@ -33,7 +33,7 @@ static bool copy_samples(const unsigned char *in, size_t n, float *out) {
     return wild == 0;
 }
 
-/* ---- frames ------------------------------------------------------------------------------------------------------- */
+/* ---- frames ----------------------------------------------------------------------------------------------------- */
 
 static size_t refuse(media_parser *p, const char *why) {
     p->fault = why;
@@ -115,7 +115,7 @@ size_t media_parser_step(media_parser *p, const unsigned char *in, size_t n, flo
     return used;
 }
 
-/* ---- text ---------------------------------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------------------------- */
 
 /* Bytes of the valid UTF-8 character at s (shortest form, no surrogates), or 0. */
 static size_t utf8_bytes(const unsigned char *s, size_t n) {

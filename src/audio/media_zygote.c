@@ -8,6 +8,7 @@
  */
 #include "audio/confine.h"
 #include "audio/media_int.h"
+#include "audio/media_probe.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -35,14 +36,15 @@ typedef struct child {
 
 typedef struct zygote {
     pid_t pid;
-    size_t base_memory_bytes;
     confine_filter filter;
+    probe_table table;
+    media_prepared prepared; /* points at the two above */
     int n;
     child children[MEDIA_MAX_CHILDREN];
     struct pollfd polls[FIRST_CHILD_POLL + MEDIA_MAX_CHILDREN];
 } zygote;
 
-/* ---- start --------------------------------------------------------------------------------------------------------- */
+/* ---- start ------------------------------------------------------------------------------------------------------ */
 
 /* The terminal's signals go to every process of a group; whether to stop is the parent's decision. */
 static int signals_to_descriptor(void) {
@@ -83,14 +85,14 @@ static bool start(zygote *z) {
     }
     if (!silence() || fcntl(MEDIA_ZYGOTE_FD, F_SETFD, FD_CLOEXEC) != 0) return false;
     z->pid = getpid();
-    media_decode_setup();
+    media_decode_setup(&z->table);
     if (confine_filter_build(&z->filter) != STENO_OK) return false;
     if (CONFINE_STRICT) media_lean();
-    z->base_memory_bytes = address_space_bytes();
+    z->prepared = (media_prepared){&z->filter, &z->table, address_space_bytes()};
     return true;
 }
 
-/* ---- a child -------------------------------------------------------------------------------------------------------- */
+/* ---- a child ---------------------------------------------------------------------------------------------------- */
 
 /* Runs in the child. */
 static _Noreturn void become_child(const zygote *z, const media_request *request, int input, int data) {
@@ -102,7 +104,7 @@ static _Noreturn void become_child(const zygote *z, const media_request *request
     /* Received descriptors are above the zygote's own, so neither move can land on the other. */
     if (dup2(input, CONFINE_IN_FD) < 0 || dup2(data, CONFINE_OUT_FD) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) != 0)
         _exit(MEDIA_EXIT_UNCONFINED);
-    media_child_run(request, &z->filter, z->base_memory_bytes);
+    media_child_run(request, &z->prepared);
 }
 
 static void report(const child *c, media_exit exit) {
@@ -149,7 +151,7 @@ static void reap(zygote *z) {
     }
 }
 
-/* ---- the loop ------------------------------------------------------------------------------------------------------- */
+/* ---- the loop --------------------------------------------------------------------------------------------------- */
 
 static void close_all(const int *fds, size_t n) {
     for (size_t i = 0; i < n; i++) close(fds[i]);
