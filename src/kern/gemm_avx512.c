@@ -43,7 +43,8 @@ VM_INLINE int32_t load_quad(const uint8_t *p) {
 
 /* acc [mr][nv] = a [mr, k] * panel. */
 VM_INLINE void tile_q8(const int mr, const int nv, const uint8_t *a, size_t stride, const int8_t *b, int k_pad,
-                       __m512i acc[MR_MAX][3]) {
+                       __m512i out[MR_MAX][3]) {
+    __m512i acc[MR_MAX][3]; /* its address never leaves, so it lives in registers; `out` is memory */
 #pragma GCC unroll 8
     for (int r = 0; r < mr; r++) {
 #pragma GCC unroll 3
@@ -60,6 +61,11 @@ VM_INLINE void tile_q8(const int mr, const int nv, const uint8_t *a, size_t stri
 #pragma GCC unroll 3
             for (int v = 0; v < nv; v++) acc[r][v] = _mm512_dpbusd_epi32(acc[r][v], x, w[v]);
         }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < mr; r++) {
+#pragma GCC unroll 3
+        for (int v = 0; v < nv; v++) out[r][v] = acc[r][v];
     }
 }
 
@@ -182,7 +188,8 @@ void avx512_gemm_q8(const kern_qrows *a, int m, const kern_q8 *w, kern_epilogue 
 /* ---- fp32 ------------------------------------------------------------------------------------------------------- */
 
 VM_INLINE void tile_f32(const int mr, const int nv, const float *a, size_t lda, const float *b, int k,
-                        __m512 acc[MR_MAX][3]) {
+                        __m512 out[MR_MAX][3]) {
+    __m512 acc[MR_MAX][3];
 #pragma GCC unroll 8
     for (int r = 0; r < mr; r++) {
 #pragma GCC unroll 3
@@ -199,6 +206,11 @@ VM_INLINE void tile_f32(const int mr, const int nv, const float *a, size_t lda, 
 #pragma GCC unroll 3
             for (int v = 0; v < nv; v++) acc[r][v] = _mm512_fmadd_ps(x, w[v], acc[r][v]);
         }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < mr; r++) {
+#pragma GCC unroll 3
+        for (int v = 0; v < nv; v++) out[r][v] = acc[r][v];
     }
 }
 
@@ -266,7 +278,8 @@ VM_INLINE __m512bh pair_bf16(const uint16_t *p) {
 }
 
 VM_INLINE void tile_bf16(const int mr, const int nv, const uint16_t *a, size_t lda, const uint16_t *b, int k,
-                         __m512 acc[MR_MAX][3]) {
+                         __m512 out[MR_MAX][3]) {
+    __m512 acc[MR_MAX][3];
 #pragma GCC unroll 8
     for (int r = 0; r < mr; r++) {
 #pragma GCC unroll 3
@@ -283,6 +296,11 @@ VM_INLINE void tile_bf16(const int mr, const int nv, const uint16_t *a, size_t l
 #pragma GCC unroll 3
             for (int v = 0; v < nv; v++) acc[r][v] = _mm512_dpbf16_ps(acc[r][v], x, w[v]);
         }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < mr; r++) {
+#pragma GCC unroll 3
+        for (int v = 0; v < nv; v++) out[r][v] = acc[r][v];
     }
 }
 
