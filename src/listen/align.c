@@ -39,7 +39,7 @@ static scratch_rows lay_out(void *scratch, int frames) {
     return (scratch_rows){at, at + row, at + 2 * row, at + 3 * row, (uint8_t *)(at + 4 * row)};
 }
 
-/* ---- normalisation ----------------------------------------------------------------------------------------------- */
+/* ---- normalisation ---------------------------------------------------------------------------------------------- */
 
 static void drop_non_finite(float *row, int frames) {
     for (int j = 0; j < frames; j++)
@@ -83,8 +83,7 @@ static void normalise_token(float *row, int frames) {
     for (int j = 0; j < frames; j++) row[j] = (row[j] - mean) * scale;
 }
 
-/* ---- median over time ----------------------------------------------------------------------------------------------
- */
+/* ---- median over time ------------------------------------------------------------------------------------------- */
 
 static inline void order(float *a, float *b) {
     float low = *a < *b ? *a : *b, high = *a < *b ? *b : *a;

@@ -36,7 +36,7 @@ static int frames_of_ms(int ms) {
     return (samples + SEGMENTER_FRAME_SAMPLES - 1) / SEGMENTER_FRAME_SAMPLES;
 }
 
-/* ---- options --------------------------------------------------------------------------------------------------- */
+/* ---- options ---------------------------------------------------------------------------------------------------- */
 
 /* Comparisons are written so that NaN fails them. */
 static steno_err check_options(const steno_vad_options *o) {
@@ -83,7 +83,7 @@ void segmenter_reset(segmenter *s) {
     s->pad_samples = (int64_t)opt.pad_ms * HZ_PER_MS;
 }
 
-/* ---- spans ----------------------------------------------------------------------------------------------------- */
+/* ---- spans ------------------------------------------------------------------------------------------------------ */
 
 static void hand_out(segmenter *s, const segmenter_span *made, segmenter_span *span) {
     *span = *made;

@@ -48,7 +48,7 @@ static double byte_time(const joined *j, int at, bool end) {
     return token->start_s + (token->end_s - token->start_s) * share;
 }
 
-/* ---- characters -------------------------------------------------------------------------------------------------- */
+/* ---- characters ------------------------------------------------------------------------------------------------- */
 
 typedef enum char_class {
     CHAR_SPACE,
@@ -64,8 +64,7 @@ static bool in_range(int32_t c, int32_t low, int32_t high) {
     return c >= low && c <= high;
 }
 
-/* Scripts written without spaces in which a character is about a syllable: Han, Hiragana, Katakana. */
-static bool is_cjk(int32_t c) {
+bool transcript_is_cjk(int32_t c) {
     return in_range(c, 0x3005, 0x3007) || in_range(c, 0x3041, 0x30FA) || c == 0x30FC || in_range(c, 0x31F0, 0x31FF) ||
            in_range(c, 0x3400, 0x4DBF) || in_range(c, 0x4E00, 0x9FFF) || in_range(c, 0xF900, 0xFAFF) ||
            in_range(c, 0xFF66, 0xFF9D) || in_range(c, 0x20000, 0x323AF);
@@ -79,7 +78,7 @@ static bool is_spoken_sign(int32_t c) {
 static char_class classify(int32_t c) {
     if (c == REPLACEMENT) return CHAR_PUNCTUATION;
     if (is_spoken_sign(c)) return CHAR_WORD;
-    if (is_cjk(c)) return CHAR_CJK;
+    if (transcript_is_cjk(c)) return CHAR_CJK;
     switch (utf8proc_category(c)) {
     case UTF8PROC_CATEGORY_ZS:
     case UTF8PROC_CATEGORY_ZL:
@@ -122,8 +121,7 @@ static int next_char(const joined *j, int at, int32_t *c) {
     return end - at;
 }
 
-/* ---- words --------------------------------------------------------------------------------------------------------
- */
+/* ---- words ------------------------------------------------------------------------------------------------------ */
 
 typedef struct builder {
     const joined *from;
@@ -265,8 +263,7 @@ static void add_text(builder *b) {
     }
 }
 
-/* ---- the segment ----------------------------------------------------------------------------------------------------
- */
+/* ---- the segment ------------------------------------------------------------------------------------------------ */
 
 /* NaN becomes `low`. */
 static double clip(double x, double low, double high) {

@@ -7,10 +7,9 @@
  *           TRANSCRIPT_MAX_TOKENS tokens are cut off at a character.
  * Words     run from space to space, and Chinese and Japanese characters are words of their own. Punctuation belongs to
  *           the word it touches; closing punctuation after a space (" .") joins the word before it; other punctuation
- *           that stands alone (" - ") is in the text but in no word, and so is what follows the 256th word. A word never
- *           holds a space.
- * Numbers   punctuation says nothing about when a word was said or whether it is right, so a word's times and
- *           confidence come from the tokens that hold something else.
+ *           that stands alone (" - ") is in the text but in no word, and so is what follows the 256th word. A word
+ * never holds a space. Numbers   punctuation says nothing about when a word was said or whether it is right, so a
+ * word's times and confidence come from the tokens that hold something else.
  */
 #ifndef STENO_LISTEN_TRANSCRIPT_H
 #define STENO_LISTEN_TRANSCRIPT_H
@@ -45,6 +44,9 @@ void transcript_build(const tokenizer *t, const transcript_token *tokens, int n,
 
 /* A segment view of `t` with pointers into it. */
 steno_segment transcript_view(const transcript *t, uint32_t id);
+
+/* Han, Hiragana and Katakana: scripts written without spaces, whose characters are words of their own. */
+bool transcript_is_cjk(int32_t character);
 
 /* If ids[0..n) ends in a loop (a phrase of 1..16 tokens repeated: at least 6 times for one token, 4 for 2-3, 3 for
  * longer ones, which makes at least 12 tokens), returns how many tokens to keep: the text with one copy of the phrase;
