@@ -14,21 +14,23 @@
 #include <sys/stat.h>
 
 static void help(void) {
-    printf("Usage: steno model list    [--models-dir DIR]\n"
-           "       steno model info    [--models-dir DIR] NAME|FILE.safetensors\n"
-           "       steno model verify  [--models-dir DIR]\n"
-           "       steno model convert --from NODE_MODULES_DIR --to DIR [NAME …]\n\n"
-           "  list      the models: name, task, language, size, licence, and whether they are there\n"
-           "  info      a model's metadata, and a table of its tensors\n"
-           "  verify    compare the SHA-256 of every file with the manifest; exit status 1 names the damaged ones\n"
-           "  convert   write safetensors files and manifest.json from the published ONNX files; what is already right\n"
-           "            is left alone; names restrict it to those models\n\n"
-           "Options:\n"
-           "  --models-dir DIR   where the converted models are (default: $STENO_MODELS, else build/models, models beside\n"
-           "                     the program, /usr/share/steno/models: the first that has them)\n"
-           "  --from DIR         the node_modules folder that 'npm ci' made in models/\n"
-           "  --to DIR           the folder to fill; made when it is not there\n"
-           "  -h, --help         this text\n");
+    printf(
+        "Usage: steno model list    [--models-dir DIR]\n"
+        "       steno model info    [--models-dir DIR] NAME|FILE.safetensors\n"
+        "       steno model verify  [--models-dir DIR]\n"
+        "       steno model convert --from NODE_MODULES_DIR --to DIR [NAME …]\n\n"
+        "  list      the models: name, task, language, size, licence, and whether they are there\n"
+        "  info      a model's metadata, and a table of its tensors\n"
+        "  verify    compare the SHA-256 of every file with the manifest; exit status 1 names the damaged ones\n"
+        "  convert   write safetensors files and manifest.json from the published ONNX files; what is already right\n"
+        "            is left alone; names restrict it to those models\n\n"
+        "Options:\n"
+        "  --models-dir DIR   where the converted models are (default: $STENO_MODELS, else build/models, models "
+        "beside\n"
+        "                     the program, /usr/share/steno/models: the first that has them)\n"
+        "  --from DIR         the node_modules folder that 'npm ci' made in models/\n"
+        "  --to DIR           the folder to fill; made when it is not there\n"
+        "  -h, --help         this text\n");
 }
 
 typedef struct model_options {
@@ -49,7 +51,8 @@ static void list_entry(const catalogue_entry *e, const char *models_dir) {
     if (models_find(e->file, models_dir, path, sizeof path) == STENO_OK && stat(path, &st) == 0) {
         state = (uint64_t)st.st_size == e->bytes ? "present" : "wrong size";
     }
-    printf("%-17s %-25s %-9s %8.1f MB  %-8s %s\n", e->name, e->role, e->language, (double)e->bytes / 1e6, e->licence, state);
+    printf("%-17s %-25s %-9s %8.1f MB  %-8s %s\n", e->name, e->role, e->language, (double)e->bytes / 1e6, e->licence,
+           state);
 }
 
 static int list(const model_options *o) {
@@ -67,12 +70,28 @@ static int list(const model_options *o) {
 /* ---- info ------------------------------------------------------------------------------------------------------- */
 
 static void info_meta(const weights *w) {
-    static const char *const keys[] = {"name",           "arch",           "language",       "licence",
-                                       "source",         "source_sha256",  "source_encoder_sha256",
-                                       "source_decoder_sha256", "width",   "heads",          "head_dim",
-                                       "rotary_dim",     "encoder_layers", "decoder_layers", "encoder_hidden",
-                                       "decoder_hidden", "vocab",          "start_token",    "end_token",
-                                       "rate_hz",        "window_samples", "context_samples"};
+    static const char *const keys[] = {"name",
+                                       "arch",
+                                       "language",
+                                       "licence",
+                                       "source",
+                                       "source_sha256",
+                                       "source_encoder_sha256",
+                                       "source_decoder_sha256",
+                                       "width",
+                                       "heads",
+                                       "head_dim",
+                                       "rotary_dim",
+                                       "encoder_layers",
+                                       "decoder_layers",
+                                       "encoder_hidden",
+                                       "decoder_hidden",
+                                       "vocab",
+                                       "start_token",
+                                       "end_token",
+                                       "rate_hz",
+                                       "window_samples",
+                                       "context_samples"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         const char *value = weights_meta(w, keys[i]);
         if (value) printf("%-22s %s\n", keys[i], value);
@@ -201,11 +220,20 @@ int cmd_model(int argc, char **argv) {
     optind = 0; /* the tests call this more than once */
     while ((c = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
         switch (c) {
-        case 'h': help(); return 0;
-        case 'd': o.models_dir = optarg; break;
-        case 'f': o.from = optarg; break;
-        case 't': o.to = optarg; break;
-        default: return 2; /* getopt has said why */
+        case 'h':
+            help();
+            return 0;
+        case 'd':
+            o.models_dir = optarg;
+            break;
+        case 'f':
+            o.from = optarg;
+            break;
+        case 't':
+            o.to = optarg;
+            break;
+        default:
+            return 2; /* getopt has said why */
         }
     }
     if (optind == argc) return cli_usage("model", "an action is needed: list, info, verify or convert");

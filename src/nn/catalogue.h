@@ -23,9 +23,9 @@ typedef struct catalogue_entry {
     const char *file;  /* in the models folder */
     catalogue_kind kind;
     const char *role, *language, *licence, *licence_note;
-    const char *package; /* "package@version" */
+    const char *package;                             /* "package@version" */
     catalogue_source sources[CATALOGUE_MAX_SOURCES]; /* in the order the conversion wants; path NULL: unused */
-    const char *sha256; /* of `file` */
+    const char *sha256;                              /* of `file` */
     uint64_t bytes;
 } catalogue_entry;
 

@@ -57,10 +57,17 @@ static steno_err missing(const onnx *m, const char *what) {
 
 static bool dtype_of(int32_t type, weights_dtype *out) {
     switch (type) {
-    case ONNX_FLOAT: *out = WEIGHTS_F32; return true;
-    case ONNX_UINT8: *out = WEIGHTS_U8; return true;
-    case ONNX_INT8: *out = WEIGHTS_I8; return true;
-    default: return false;
+    case ONNX_FLOAT:
+        *out = WEIGHTS_F32;
+        return true;
+    case ONNX_UINT8:
+        *out = WEIGHTS_U8;
+        return true;
+    case ONNX_INT8:
+        *out = WEIGHTS_I8;
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -235,7 +242,8 @@ static steno_err take_conv(builder *b, const onnx *m, int i, shape out_in_kernel
     ERR_TRY(take(b, m, stored_input(m, mul), WEIGHTS_F32, scalar, prefix, "scale"));
     ERR_TRY(take(b, m, stored_input(m, add), WEIGHTS_F32, scalar, prefix, "offset"));
     if (!bias) return conv->n_inputs == 2 ? STENO_OK : missing(m, "convolution without a bias");
-    return take(b, m, onnx_tensor_named(m, onnx_input(m, conv, 2)), WEIGHTS_F32, vec(out_in_kernel.at[0]), prefix, "bias");
+    return take(b, m, onnx_tensor_named(m, onnx_input(m, conv, 2)), WEIGHTS_F32, vec(out_in_kernel.at[0]), prefix,
+                "bias");
 }
 
 /* Convolution stem, norms and rotary frequencies. */
@@ -275,9 +283,8 @@ static steno_err take_encoder_layer(builder *b, const onnx *m, const moonshine *
 static steno_err take_decoder_layer(builder *b, const onnx *m, const moonshine *s, int i) {
     static const struct {
         const char *from, *to;
-    } norms[] = {{"input_layernorm", "self_norm"},
-                 {"post_attention_layernorm", "cross_norm"},
-                 {"final_layernorm", "mlp_norm"}};
+    } norms[] = {
+        {"input_layernorm", "self_norm"}, {"post_attention_layernorm", "cross_norm"}, {"final_layernorm", "mlp_norm"}};
     char path[LOOKUP_BYTES], name[LOOKUP_BYTES];
     int64_t d = s->width, h = s->decoder_hidden;
     for (int k = 0; k < 3; k++) {
@@ -319,8 +326,9 @@ static steno_err take_embedding(builder *b, const onnx *m, const moonshine *s) {
 static int count_layers(const onnx *m, const char *base) {
     char name[LOOKUP_BYTES];
     int n = 0;
-    while (n <= CONVERT_MAX_LAYERS &&
-           onnx_producer(m, text_of(name, "%slayers.%d/self_attn/q_proj/MatMul_output_0_output_quantized", base, n), 0)) {
+    while (
+        n <= CONVERT_MAX_LAYERS &&
+        onnx_producer(m, text_of(name, "%slayers.%d/self_attn/q_proj/MatMul_output_0_output_quantized", base, n), 0)) {
         n++;
     }
     return n;

@@ -235,8 +235,8 @@ static json_t *sources_json(const catalogue_entry *entry) {
     bool ok = list != NULL;
     for (int i = 0; ok && i < CATALOGUE_MAX_SOURCES && entry->sources[i].path; i++) {
         const catalogue_source *s = &entry->sources[i];
-        ok = append(list, json_pack("{s:s, s:s, s:I}", "file", s->path, "sha256", s->sha256, "bytes",
-                                    (json_int_t)s->bytes));
+        ok = append(list,
+                    json_pack("{s:s, s:s, s:I}", "file", s->path, "sha256", s->sha256, "bytes", (json_int_t)s->bytes));
     }
     if (ok) return list;
     json_decref(list);
@@ -248,10 +248,10 @@ static steno_err entry_json(const catalogue_entry *entry, const char *path, json
     json_t *tensors = NULL;
     ERR_TRY(check_file(path, entry->sha256, entry->bytes));
     if (entry->kind != CATALOGUE_TOKENS) ERR_TRY(tensors_json(path, &tensors));
-    *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:I, s:o*}", "file", entry->file, "name", entry->name,
-                     "role", entry->role, "language", entry->language, "licence", entry->licence, "licence_note",
-                     entry->licence_note, "package", entry->package, "sources", sources_json(entry), "sha256",
-                     entry->sha256, "bytes", (json_int_t)entry->bytes, "tensors", tensors);
+    *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:I, s:o*}", "file", entry->file, "name",
+                     entry->name, "role", entry->role, "language", entry->language, "licence", entry->licence,
+                     "licence_note", entry->licence_note, "package", entry->package, "sources", sources_json(entry),
+                     "sha256", entry->sha256, "bytes", (json_int_t)entry->bytes, "tensors", tensors);
     return *out ? STENO_OK : err_fail(STENO_E_NOMEM, "%s: no memory to describe it", path);
 }
 
@@ -339,7 +339,8 @@ static steno_err verify_item(const char *dir, const json_t *item) {
     const char *sha256 = json_string_value(json_object_get(item, "sha256"));
     const json_t *bytes = json_object_get(item, "bytes");
     char path[MANIFEST_PATH_BYTES];
-    if (!safe_name(file) || !sha256 || strlen(sha256) != 64 || !json_is_integer(bytes) || json_integer_value(bytes) < 0) {
+    if (!safe_name(file) || !sha256 || strlen(sha256) != 64 || !json_is_integer(bytes) ||
+        json_integer_value(bytes) < 0) {
         return err_fail(STENO_E_FORMAT, "%s/%s: an entry without a usable file, sha256 or bytes", dir, MANIFEST_NAME);
     }
     const catalogue_entry *known = catalogue_find(file);

@@ -90,11 +90,16 @@ static int wire_next(wire *w, field *f) {
     f->value = 0;
     f->bytes.at = f->bytes.end = w->at;
     switch (f->type) {
-    case WIRE_VARINT: return wire_varint(w, &f->value) ? 1 : -1;
-    case WIRE_64: return wire_take(w, 8, &f->bytes) ? 1 : -1;
-    case WIRE_32: return wire_take(w, 4, &f->bytes) ? 1 : -1;
-    case WIRE_BYTES: return wire_varint(w, &n) && wire_take(w, n, &f->bytes) ? 1 : -1;
-    default: return -1; /* groups are obsolete and never in an ONNX file */
+    case WIRE_VARINT:
+        return wire_varint(w, &f->value) ? 1 : -1;
+    case WIRE_64:
+        return wire_take(w, 8, &f->bytes) ? 1 : -1;
+    case WIRE_32:
+        return wire_take(w, 4, &f->bytes) ? 1 : -1;
+    case WIRE_BYTES:
+        return wire_varint(w, &n) && wire_take(w, n, &f->bytes) ? 1 : -1;
+    default:
+        return -1; /* groups are obsolete and never in an ONNX file */
     }
 }
 
@@ -120,13 +125,18 @@ size_t onnx_type_bytes(int32_t type) {
     switch (type) {
     case ONNX_UINT8:
     case ONNX_INT8:
-    case ONNX_BOOL: return 1;
-    case ONNX_FLOAT16: return 2;
+    case ONNX_BOOL:
+        return 1;
+    case ONNX_FLOAT16:
+        return 2;
     case ONNX_FLOAT:
-    case ONNX_INT32: return 4;
+    case ONNX_INT32:
+        return 4;
     case ONNX_INT64:
-    case ONNX_DOUBLE: return 8;
-    default: return 0;
+    case ONNX_DOUBLE:
+        return 8;
+    default:
+        return 0;
     }
 }
 
@@ -198,8 +208,11 @@ static steno_err values_field(const onnx *m, tensor_values *v, const field *f) {
         v->packed = f->bytes;
         v->has_packed = true;
         return STENO_OK;
-    case 14: /* data_location */ v->external = f->value != 0; return STENO_OK;
-    default: return STENO_OK;
+    case 14: /* data_location */
+        v->external = f->value != 0;
+        return STENO_OK;
+    default:
+        return STENO_OK;
     }
 }
 
@@ -250,13 +263,18 @@ static steno_err read_tensor(onnx *m, wire w, uint32_t graph, uint32_t *index) {
     int more;
     while ((more = wire_next(&w, &f)) > 0) {
         switch (f.number) {
-        case 1: ERR_TRY(tensor_dims(m, &t, &f)); break;
+        case 1:
+            ERR_TRY(tensor_dims(m, &t, &f));
+            break;
         case 2:
             if (f.type != WIRE_VARINT || f.value > INT32_MAX) return damaged(m, &w, "a bad element type");
             t.type = (int32_t)f.value;
             break;
-        case 8: ERR_TRY(field_text(m, &f, &t.name)); break;
-        default: ERR_TRY(values_field(m, &v, &f));
+        case 8:
+            ERR_TRY(field_text(m, &f, &t.name));
+            break;
+        default:
+            ERR_TRY(values_field(m, &v, &f));
         }
     }
     if (more < 0) return damaged(m, &w, "a cut tensor");
@@ -326,7 +344,8 @@ static steno_err read_node(onnx *m, wire w, uint32_t graph, int depth) {
         if (f.number != 5) continue;
         if (f.type != WIRE_BYTES) return damaged(m, &w, "an attribute of the wrong kind");
         if (node.n_attributes == NODE_MAX_ATTRIBUTES) {
-            return err_fail(STENO_E_LIMIT, "%s: a node with more than %d attributes", m->file.name, NODE_MAX_ATTRIBUTES);
+            return err_fail(STENO_E_LIMIT, "%s: a node with more than %d attributes", m->file.name,
+                            NODE_MAX_ATTRIBUTES);
         }
         ERR_TRY(read_attribute(m, f.bytes, graph, depth, &attributes[node.n_attributes++]));
     }

@@ -11,7 +11,7 @@
 #include "base/err.h"
 
 #define ONNX_MAX_FILE_BYTES   ((size_t)2 << 30)
-#define ONNX_MAX_DEPTH        8      /* graphs inside graphs */
+#define ONNX_MAX_DEPTH        8 /* graphs inside graphs */
 #define ONNX_MAX_GRAPHS       4096
 #define ONNX_MAX_NODES        65536
 #define ONNX_MAX_TENSORS      65536
@@ -19,7 +19,7 @@
 #define ONNX_MAX_NAMES        524288 /* node inputs and outputs together */
 #define ONNX_MAX_NAME_BYTES   1024
 #define ONNX_MAX_DIMS         8
-#define ONNX_MAX_INLINE_BYTES 8      /* one element that the file does not hold as little-endian bytes */
+#define ONNX_MAX_INLINE_BYTES 8 /* one element that the file does not hold as little-endian bytes */
 
 /* Element types by their number in the format. */
 typedef enum onnx_type {
@@ -45,8 +45,8 @@ typedef struct onnx_tensor {
     int32_t type; /* onnx_type, or a number this reader has no values for */
     int dims;
     int64_t shape[ONNX_MAX_DIMS];
-    size_t count; /* elements: the product of the shape, 1 for a scalar */
-    size_t bytes; /* of the values; 0 when they are absent or stored in a way that is not read */
+    size_t count;                /* elements: the product of the shape, 1 for a scalar */
+    size_t bytes;                /* of the values; 0 when they are absent or stored in a way that is not read */
     const unsigned char *stored; /* NULL: in `inlined` */
     unsigned char inlined[ONNX_MAX_INLINE_BYTES];
 } onnx_tensor;

@@ -387,8 +387,10 @@ steno_err weights_write(const char *path, const weights_tensor *tensors, size_t 
     char *header = root ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
     steno_err err = header ? write_file(path, header, tensors, order, n)
-                           : err_fail(STENO_E_INVALID, "%s: its header cannot be written: a name or value is given twice "
-                                                       "or is not UTF-8", path);
+                           : err_fail(STENO_E_INVALID,
+                                      "%s: its header cannot be written: a name or value is given twice "
+                                      "or is not UTF-8",
+                                      path);
     free(header);
     mem_free(order);
     return err;
