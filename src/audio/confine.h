@@ -43,7 +43,7 @@ typedef struct confine_limits {
 STENO_CHECK steno_err confine_filter_build(confine_filter *out);
 
 /* Closes every descriptor but CONFINE_IN_FD and CONFINE_OUT_FD, sets the limits, gives up privileges for good and
- * installs the filter. Anything else than what the filter allows kills the process with SIGSYS. */
+ * installs the filter. Opening a file fails with EACCES; everything else that is not allowed kills with SIGSYS. */
 STENO_CHECK steno_err confine_enter(const confine_filter *filter, const confine_limits *limits);
 
 #endif

@@ -291,6 +291,7 @@ static steno_err finish_at_eof(media *m) {
         return finish(m, STENO_E_LIMIT, "the decoder was stopped: it used more than %d s of processor time",
                       m->limits.max_cpu_s);
     if (m->exit.signal == SIGSYS) return finish(m, STENO_E_FORMAT, "the decoder was stopped: it tried something forbidden");
+    if (m->exit.signal == SIGKILL) return finish(m, STENO_E_IO, "the decoder was killed");
     if (m->exit.signal) return finish(m, STENO_E_FORMAT, "the decoder crashed on it (signal %d)", m->exit.signal);
     if (m->exit.code == MEDIA_EXIT_UNCONFINED)
         return finish(m, STENO_E_UNSUPPORTED, "not decoded, because this system cannot confine the decoder");

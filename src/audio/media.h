@@ -63,7 +63,7 @@ int media_fd(const media *m);
  * count is known, `out` must have room for cap * limits.max_channels floats; with cap = 0 a call returns STENO_OK once
  * it is known. *got = 0 with STENO_E_AGAIN: nothing now; *got = 0 with STENO_OK (and cap > 0): the end. Any failure
  * (corrupt, truncated, not audio, no audio stream, limit, NaN, killed) comes as an error whose sentence names the file
- * and the reason, after all samples that precede it; a later call says the same again. */
+ * and the reason, after the samples that came before it; a later call says the same again. */
 STENO_CHECK steno_err media_read(media *m, float *out, size_t cap, size_t *got);
 
 /* Known once the first media_read() returned other than AGAIN; with MEDIA_MIX always 1. 0 before. */

@@ -43,6 +43,7 @@ typedef struct decoder {
     int probe_score;
     double decoded_s;   /* at the source's rate */
     double last_end_s;  /* end of the last packet, from the stream's start */
+    double cut_wav_s;   /* what a wav header promises when the file is shorter */
     resampler out;
     uint64_t frames_left; /* of output */
     float *chunk;         /* [MEDIA_CHUNK_FLOATS] */
@@ -156,6 +157,8 @@ static bool open_container(decoder *d) {
     d->format->protocol_whitelist = av_strdup("none");
     d->format->format_whitelist = av_strdup(format->name);
     int rc = avformat_open_input(&d->format, "", format, NULL); /* frees the context when it fails */
+    if (rc < 0 && strncmp(complaint, "Invalid sample rate", 19) == 0) /* says a demuxer that read 0 or beyond an int */
+        settle(d, MEDIA_BAD_HEADER, "a sample rate of 0 or beyond all bounds");
     if (rc < 0) settle_error(d, d->probe_score <= AVPROBE_SCORE_RETRY ? MEDIA_NOT_AUDIO : MEDIA_CORRUPT, rc);
     return rc >= 0;
 }
@@ -242,6 +245,10 @@ static bool open_codec(decoder *d) {
     const AVCodecParameters *p = d->format->streams[d->stream]->codecpar;
     if (p->sample_rate != 0 && !sane_header(d, p->sample_rate, p->ch_layout.nb_channels ? p->ch_layout.nb_channels : 1))
         return false;
+    if (p->ch_layout.nb_channels < 1 && av_get_exact_bits_per_sample(p->codec_id) > 0) {
+        settle(d, MEDIA_BAD_HEADER, "0 channels");
+        return false;
+    }
     const AVCodec *codec = own_decoder(p->codec_id);
     if (!codec) {
         settle(d, MEDIA_NO_DECODER, p->codec_id == AV_CODEC_ID_NONE ? "unknown" : avcodec_get_name(p->codec_id));
@@ -264,7 +271,7 @@ static bool open_codec(decoder *d) {
  * stream that it could be about. */
 static double promised_s(const decoder *d) {
     const AVStream *s = d->format->streams[d->stream];
-    double seconds = 0;
+    double seconds = d->cut_wav_s;
     if (s->duration != AV_NOPTS_VALUE && s->duration > 0) seconds = (double)s->duration * av_q2d(s->time_base);
     else if (d->format->duration != AV_NOPTS_VALUE && d->format->nb_streams == 1)
         seconds = (double)d->format->duration / AV_TIME_BASE;
@@ -279,8 +286,10 @@ static bool is_placeholder(const decoder *d, double seconds) {
     return seconds * p->sample_rate * p->ch_layout.nb_channels * bits / 8 >= STREAMING_SIZE_BYTES;
 }
 
+/* For progress only, so the container's figure will do. */
 static double duration_hint_s(const decoder *d) {
     double seconds = promised_s(d);
+    if (seconds == 0 && d->format->duration != AV_NOPTS_VALUE) seconds = (double)d->format->duration / AV_TIME_BASE;
     return is_placeholder(d, seconds) ? 0 : seconds;
 }
 
@@ -368,6 +377,21 @@ static int64_t plain_wav_bytes(const decoder *d) {
     return bytes;
 }
 
+/* libavformat ignores the size of a data chunk that goes beyond the end of the file; here it is the promise that the file
+ * does not keep. The size stands right before the samples. */
+static void note_cut_wav(decoder *d) {
+    const AVStream *s = d->format->streams[d->stream];
+    AVIOContext *io = d->format->pb;
+    int64_t start = avio_tell(io);
+    unsigned char h[8] = {0};
+    if (s->duration > 0 || start < (int64_t)sizeof h || avio_seek(io, start - (int64_t)sizeof h, SEEK_SET) < 0) return;
+    bool read = avio_read(io, h, sizeof h) == (int)sizeof h;
+    if (avio_seek(io, start, SEEK_SET) < 0 || !read || memcmp(h, "data", 4) != 0) return;
+    uint32_t bytes = (uint32_t)h[4] | (uint32_t)h[5] << 8 | (uint32_t)h[6] << 16 | (uint32_t)h[7] << 24;
+    if (start + (int64_t)bytes <= d->source->bytes || bytes >= STREAMING_SIZE_BYTES) return;
+    d->cut_wav_s = (double)bytes / s->codecpar->block_align / s->codecpar->sample_rate;
+}
+
 /* Plain samples need no demuxer, which hands them out in small pieces after asking every demuxer there is whether a
  * compressed stream hides among them: that alone takes as long as all the rest. */
 static void read_plain_wav(decoder *d, int64_t bytes) {
@@ -391,7 +415,10 @@ static void read_plain_wav(decoder *d, int64_t bytes) {
 static void read_packets(decoder *d, bool have) {
     int errors = 0;
     int64_t plain = plain_wav_bytes(d);
-    if (plain > 0) read_plain_wav(d, plain);
+    if (plain > 0) {
+        note_cut_wav(d);
+        read_plain_wav(d, plain);
+    }
     while (!plain && !d->stopped && errors < MAX_READ_ERRORS) {
         if (!have) {
             int rc = av_read_frame(d->format, d->packet);
@@ -422,7 +449,7 @@ static void judge(decoder *d) {
     if (d->read_failed) {
         settle(d, MEDIA_READ_FAILED, "");
     } else if (d->channels == 0) {
-        bool tried = end->bad_packets > 0 || complaint[0];
+        bool tried = end->bad_packets > 0 || complaint[0] || promise > 0;
         if (tried && d->probe_score <= AVPROBE_SCORE_RETRY) settle(d, MEDIA_NOT_AUDIO, "");
         else settle(d, tried ? MEDIA_CORRUPT : MEDIA_NO_SAMPLES, complaint);
     } else if (end->bad_packets > end->packets / 2) {

@@ -8,6 +8,8 @@
 #include <libavutil/samplefmt.h>
 
 #define PIECE_MAX_FRAMES 65536
+#define SOXR_PRECISION_BITS 20  /* what sox calls high quality: flat to 0.92 of the band, images below -130 dB */
+#define NATIVE_FILTER_TAPS 64   /* where libswresample was built without libsoxr */
 
 bool resampler_matches(const resampler *r, const AVFrame *frame) {
     return r->swr && r->rate_hz == frame->sample_rate && r->in_format == frame->format &&
@@ -47,14 +49,26 @@ static int set_layouts(SwrContext **swr, const AVFrame *frame, int channels) {
     return rc;
 }
 
+/* A context ready to convert, by libsoxr or by libswresample's own filter. */
+static int make_context(SwrContext **swr, const AVFrame *frame, int channels, bool soxr) {
+    int rc = set_layouts(swr, frame, channels);
+    if (rc >= 0 && soxr) {
+        rc = av_opt_set_int(*swr, "resampler", SWR_ENGINE_SOXR, 0);
+        if (rc >= 0) rc = av_opt_set_double(*swr, "precision", SOXR_PRECISION_BITS, 0);
+    } else if (rc >= 0) {
+        rc = av_opt_set_int(*swr, "filter_size", NATIVE_FILTER_TAPS, 0);
+    }
+    if (rc >= 0 && channels == 1 && frame->ch_layout.nb_channels > 1) rc = set_average(*swr, &frame->ch_layout);
+    if (rc >= 0) rc = swr_init(*swr);
+    if (rc < 0) swr_free(swr);
+    return rc;
+}
+
 int resampler_open(resampler *r, const AVFrame *frame, int channels, float *chunk, int cap, resampler_full full,
                    void *ctx) {
     resampler_close(r);
-    int rc = set_layouts(&r->swr, frame, channels);
-    if (rc < 0) return rc;
-    av_opt_set_int(r->swr, "filter_size", 64, 0);
-    if (channels == 1 && frame->ch_layout.nb_channels > 1) rc = set_average(r->swr, &frame->ch_layout);
-    if (rc >= 0) rc = swr_init(r->swr);
+    int rc = make_context(&r->swr, frame, channels, frame->sample_rate != MEDIA_RATE_HZ);
+    if (rc < 0 && rc != AVERROR(ENOMEM)) rc = make_context(&r->swr, frame, channels, false);
     if (rc >= 0) rc = av_channel_layout_copy(&r->layout, &frame->ch_layout);
     r->rate_hz = frame->sample_rate;
     r->in_format = frame->format;
