@@ -13,9 +13,10 @@
 
 /* Calls that are harmless with any argument: the process's own memory, waiting, clocks, the end. */
 static const int plain_calls[] = {
-    SCMP_SYS(munmap),         SCMP_SYS(mremap),       SCMP_SYS(brk),          SCMP_SYS(madvise),
-    SCMP_SYS(futex),          SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(restart_syscall),
-    SCMP_SYS(clock_gettime),  SCMP_SYS(gettimeofday), SCMP_SYS(getrandom),    SCMP_SYS(sched_yield),
+    SCMP_SYS(munmap),         SCMP_SYS(mremap),          SCMP_SYS(brk),
+    SCMP_SYS(madvise),        SCMP_SYS(futex),           SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(rt_sigprocmask), SCMP_SYS(restart_syscall), SCMP_SYS(clock_gettime),
+    SCMP_SYS(gettimeofday),   SCMP_SYS(getrandom),       SCMP_SYS(sched_yield),
     SCMP_SYS(exit),           SCMP_SYS(exit_group),
 };
 

@@ -11,8 +11,8 @@
 
 #include <linux/filter.h>
 
-#define CONFINE_IN_FD 0  /* may be read with pread() */
-#define CONFINE_OUT_FD 1 /* may be written */
+#define CONFINE_IN_FD            0 /* may be read with pread() */
+#define CONFINE_OUT_FD           1 /* may be written */
 #define CONFINE_MAX_INSTRUCTIONS 256
 
 /* Sanitizers map shadow memory, open files and print while the program runs, which the filter and the address-space limit
@@ -20,7 +20,7 @@
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define CONFINE_STRICT 0
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer) ||           \
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer) ||          \
     __has_feature(undefined_behavior_sanitizer)
 #define CONFINE_STRICT 0
 #else

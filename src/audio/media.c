@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 #define READ_BUFFER_BYTES (64 * 1024)
-#define MAX_ZYGOTE_ENV 32
-#define MIB (1024.0 * 1024.0)
+#define MAX_ZYGOTE_ENV    32
+#define MIB               (1024.0 * 1024.0)
 
 struct media_host {
     int socket;
@@ -62,7 +62,8 @@ static void zygote_environment(char **env) {
     env[n++] = mark;
     env[n++] = bind_now;
     for (char **e = environ; *e && n < MAX_ZYGOTE_ENV; e++) {
-        if (strncmp(*e, "LD_LIBRARY_PATH=", 16) == 0 || strncmp(*e, "LD_PRELOAD=", 11) == 0 || strstr(*e, "SAN_OPTIONS="))
+        if (strncmp(*e, "LD_LIBRARY_PATH=", 16) == 0 || strncmp(*e, "LD_PRELOAD=", 11) == 0 ||
+            strstr(*e, "SAN_OPTIONS="))
             env[n++] = *e;
     }
     env[n] = NULL;
@@ -109,7 +110,8 @@ steno_err media_host_start(const char *exe, media_host **out) {
 void media_host_stop(media_host *h) {
     if (!h) return;
     close(h->socket); /* end-of-file is the order to end */
-    while (waitpid(h->zygote, NULL, 0) < 0 && errno == EINTR) {}
+    while (waitpid(h->zygote, NULL, 0) < 0 && errno == EINTR) {
+    }
     mem_free(h);
 }
 
@@ -176,7 +178,8 @@ static steno_err check_limits(const media_limits *l) {
     return STENO_OK;
 }
 
-steno_err media_open(media_host *h, const char *path, media_channels channels, const media_limits *limits, media **out) {
+steno_err media_open(media_host *h, const char *path, media_channels channels, const media_limits *limits,
+                     media **out) {
     *out = NULL;
     ERR_TRY(check_limits(limits));
     media *m = mem_alloc(1, sizeof *m);
@@ -290,7 +293,8 @@ static steno_err finish_at_eof(media *m) {
     if (m->exit.signal == SIGXCPU || (m->exit.signal == SIGKILL && m->exit.cpu_s >= m->limits.max_cpu_s))
         return finish(m, STENO_E_LIMIT, "the decoder was stopped: it used more than %d s of processor time",
                       m->limits.max_cpu_s);
-    if (m->exit.signal == SIGSYS) return finish(m, STENO_E_FORMAT, "the decoder was stopped: it tried something forbidden");
+    if (m->exit.signal == SIGSYS)
+        return finish(m, STENO_E_FORMAT, "the decoder was stopped: it tried something forbidden");
     if (m->exit.signal == SIGKILL) return finish(m, STENO_E_IO, "the decoder was killed");
     if (m->exit.signal) return finish(m, STENO_E_FORMAT, "the decoder crashed on it (signal %d)", m->exit.signal);
     if (m->exit.code == MEDIA_EXIT_UNCONFINED)

@@ -18,13 +18,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define IO_BUFFER_BYTES (32 * 1024)
-#define MAX_STREAMS 64
-#define SEARCH_PACKETS 4096      /* how far to look for an audio stream that the header does not announce */
-#define WAV_PACKET_BYTES (16 * 1024)
-#define MAX_READ_ERRORS 16       /* in a row, before the rest of the file is given up */
-#define MAX_PROMISE_S (1000.0 * 3600)
-#define TRUNCATED_SLACK_S 0.2    /* containers round; less missing than this and 1 % is not worth an error */
+#define IO_BUFFER_BYTES      (32 * 1024)
+#define MAX_STREAMS          64
+#define SEARCH_PACKETS       4096 /* how far to look for an audio stream that the header does not announce */
+#define WAV_PACKET_BYTES     (16 * 1024)
+#define MAX_READ_ERRORS      16 /* in a row, before the rest of the file is given up */
+#define MAX_PROMISE_S        (1000.0 * 3600)
+#define TRUNCATED_SLACK_S    0.2         /* containers round; less missing than this and 1 % is not worth an error */
 #define STREAMING_SIZE_BYTES 0x7fff0000u /* programs that write wav to a pipe put about this in the header */
 
 typedef struct decoder {
@@ -41,9 +41,9 @@ typedef struct decoder {
     AVFrame *frame;
     int stream;
     int probe_score;
-    double decoded_s;   /* at the source's rate */
-    double last_end_s;  /* end of the last packet, from the stream's start */
-    double cut_wav_s;   /* what a wav header promises when the file is shorter */
+    double decoded_s;  /* at the source's rate */
+    double last_end_s; /* end of the last packet, from the stream's start */
+    double cut_wav_s;  /* what a wav header promises when the file is shorter */
     resampler out;
     uint64_t frames_left; /* of output */
     float *chunk;         /* [MEDIA_CHUNK_FLOATS] */
@@ -121,10 +121,14 @@ static const AVInputFormat *probe(decoder *d) {
     const char *name = found.format ? found.format->name : "";
     const char *long_name = found.format && found.format->long_name ? found.format->long_name : name;
     d->probe_score = found.score;
-    if (d->read_failed) settle(d, MEDIA_READ_FAILED, "");
-    else if (kind == PROBE_NO_MEMORY) settle(d, MEDIA_NO_MEMORY, "");
-    else if (kind == PROBE_PLAYLIST) settle(d, MEDIA_PLAYLIST, long_name);
-    else if (kind != PROBE_RECORDING) settle(d, MEDIA_NOT_AUDIO, long_name);
+    if (d->read_failed)
+        settle(d, MEDIA_READ_FAILED, "");
+    else if (kind == PROBE_NO_MEMORY)
+        settle(d, MEDIA_NO_MEMORY, "");
+    else if (kind == PROBE_PLAYLIST)
+        settle(d, MEDIA_PLAYLIST, long_name);
+    else if (kind != PROBE_RECORDING)
+        settle(d, MEDIA_NOT_AUDIO, long_name);
     return d->stopped ? NULL : found.format;
 }
 
@@ -156,7 +160,7 @@ static bool open_container(decoder *d) {
     d->format->max_streams = MAX_STREAMS;
     d->format->protocol_whitelist = av_strdup("none");
     d->format->format_whitelist = av_strdup(format->name);
-    int rc = avformat_open_input(&d->format, "", format, NULL); /* frees the context when it fails */
+    int rc = avformat_open_input(&d->format, "", format, NULL);       /* frees the context when it fails */
     if (rc < 0 && strncmp(complaint, "Invalid sample rate", 19) == 0) /* says a demuxer that read 0 or beyond an int */
         settle(d, MEDIA_BAD_HEADER, "a sample rate of 0 or beyond all bounds");
     if (rc < 0) settle_error(d, d->probe_score <= AVPROBE_SCORE_RETRY ? MEDIA_NOT_AUDIO : MEDIA_CORRUPT, rc);
@@ -191,8 +195,8 @@ static int pick_stream(const AVFormatContext *format) {
     for (unsigned i = 0; i < format->nb_streams; i++) {
         const AVStream *s = format->streams[i];
         if (s->codecpar->codec_type != AVMEDIA_TYPE_AUDIO) continue;
-        bool better = (s->disposition & AV_DISPOSITION_DEFAULT) &&
-                      best >= 0 && !(format->streams[best]->disposition & AV_DISPOSITION_DEFAULT);
+        bool better = (s->disposition & AV_DISPOSITION_DEFAULT) && best >= 0 &&
+                      !(format->streams[best]->disposition & AV_DISPOSITION_DEFAULT);
         if (best < 0 || better) best = (int)i;
     }
     return best;
@@ -220,8 +224,10 @@ static bool find_stream(decoder *d, bool *have) {
         discard_others(d);
         return true;
     }
-    if (d->read_failed) settle(d, MEDIA_READ_FAILED, "");
-    else settle(d, MEDIA_NO_AUDIO, "");
+    if (d->read_failed)
+        settle(d, MEDIA_READ_FAILED, "");
+    else
+        settle(d, MEDIA_NO_AUDIO, "");
     return false;
 }
 
@@ -272,7 +278,8 @@ static bool open_codec(decoder *d) {
 static double promised_s(const decoder *d) {
     const AVStream *s = d->format->streams[d->stream];
     double seconds = d->cut_wav_s;
-    if (s->duration != AV_NOPTS_VALUE && s->duration > 0) seconds = (double)s->duration * av_q2d(s->time_base);
+    if (s->duration != AV_NOPTS_VALUE && s->duration > 0)
+        seconds = (double)s->duration * av_q2d(s->time_base);
     else if (d->format->duration != AV_NOPTS_VALUE && d->format->nb_streams == 1)
         seconds = (double)d->format->duration / AV_TIME_BASE;
     return isfinite(seconds) && seconds > 0 && seconds < MAX_PROMISE_S ? seconds : 0;
@@ -297,12 +304,11 @@ static double duration_hint_s(const decoder *d) {
 
 static void send_chunk(decoder *d, int frames) {
     if (frames <= 0 || d->stopped) return;
-    if ((uint64_t)frames > d->frames_left) {
-        settle(d, MEDIA_TOO_LONG, "");
-        return;
-    }
+    bool too_long = (uint64_t)frames > d->frames_left;
+    if (too_long) frames = (int)d->frames_left;
     d->frames_left -= (uint64_t)frames;
-    if (!d->sink->data(d->sink->ctx, d->chunk, frames)) d->stopped = true;
+    if (frames > 0 && !d->sink->data(d->sink->ctx, d->chunk, frames)) d->stopped = true;
+    if (too_long) settle(d, MEDIA_TOO_LONG, "");
 }
 
 static bool chunk_ready(void *ctx, int frames) {
@@ -450,8 +456,10 @@ static void judge(decoder *d) {
         settle(d, MEDIA_READ_FAILED, "");
     } else if (d->channels == 0) {
         bool tried = end->bad_packets > 0 || complaint[0] || promise > 0;
-        if (tried && d->probe_score <= AVPROBE_SCORE_RETRY) settle(d, MEDIA_NOT_AUDIO, "");
-        else settle(d, tried ? MEDIA_CORRUPT : MEDIA_NO_SAMPLES, complaint);
+        if (tried && d->probe_score <= AVPROBE_SCORE_RETRY)
+            settle(d, MEDIA_NOT_AUDIO, "");
+        else
+            settle(d, tried ? MEDIA_CORRUPT : MEDIA_NO_SAMPLES, complaint);
     } else if (end->bad_packets > end->packets / 2) {
         settle(d, MEDIA_CORRUPT, complaint);
     } else if (promise - reached > TRUNCATED_SLACK_S + 0.01 * promise && !is_placeholder(d, promise)) {

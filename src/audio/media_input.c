@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define SPOOL_CHUNK_BYTES (64 * 1024)
-#define NAME_SHOWN_BYTES 200 /* of a long path: its end, which says more than its head */
+#define NAME_SHOWN_BYTES  200 /* of a long path: its end, which says more than its head */
 
 void media_display_name(const char *path, char out[MEDIA_NAME_BYTES]) {
     if (strcmp(path, "-") == 0) path = "standard input";
@@ -72,7 +72,8 @@ static steno_err copy_all(int from, int to, const char *name, uint64_t max_bytes
         if (n == 0) break;
         total += (uint64_t)n;
         if (total > max_bytes)
-            return err_fail(STENO_E_LIMIT, "%s: more than the limit of %" PRIu64 " bytes that are spooled", name, max_bytes);
+            return err_fail(STENO_E_LIMIT, "%s: more than the limit of %" PRIu64 " bytes that are spooled", name,
+                            max_bytes);
         int error = write_all(to, buf, (size_t)n);
         if (error) return err_fail(STENO_E_IO, "%s: cannot be spooled: %s", name, strerror(error));
     }
@@ -100,11 +101,14 @@ static steno_err check_and_spool(int *fd, const char *name, uint64_t max_spool_b
     struct stat st;
     if (fstat(*fd, &st) != 0) return open_failed(name, errno);
     if (S_ISDIR(st.st_mode)) return err_fail(STENO_E_INVALID, "%s: is a directory", name);
-    if (S_ISREG(st.st_mode) && lseek(*fd, 0, SEEK_CUR) == 0) *bytes = st.st_size;
+    if (S_ISREG(st.st_mode) && lseek(*fd, 0, SEEK_CUR) == 0)
+        *bytes = st.st_size;
     else if (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) || isatty(*fd))
         ERR_TRY(spool(fd, name, max_spool_bytes, bytes));
-    else if (S_ISCHR(st.st_mode) && st.st_rdev == 0x103) *bytes = 0; /* /dev/null: nothing, as in `steno … < /dev/null` */
-    else return err_fail(STENO_E_INVALID, "%s: is a device, not a file", name);
+    else if (S_ISCHR(st.st_mode) && st.st_rdev == 0x103)
+        *bytes = 0; /* /dev/null: nothing, as in `steno … < /dev/null` */
+    else
+        return err_fail(STENO_E_INVALID, "%s: is a device, not a file", name);
     if (*bytes == 0) return err_fail(STENO_E_FORMAT, "%s: is empty", name);
     return STENO_OK;
 }

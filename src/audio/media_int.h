@@ -21,9 +21,9 @@ struct probe_table;
 /* ---- parent -> zygote ------------------------------------------------------------------------------------------- */
 
 #define MEDIA_REQUEST_MAGIC 0x51455253u
-#define MEDIA_REQUEST_FDS 3
-#define MEDIA_ZYGOTE_FD 3             /* where the zygote finds its socket */
-#define MEDIA_ZYGOTE_ENV "STENO_MEDIA_ZYGOTE" /* set for the zygote, so that a program cannot start itself for ever */
+#define MEDIA_REQUEST_FDS   3
+#define MEDIA_ZYGOTE_FD     3                    /* where the zygote finds its socket */
+#define MEDIA_ZYGOTE_ENV    "STENO_MEDIA_ZYGOTE" /* set for the zygote, so that a program cannot start itself for ever */
 
 typedef struct media_request {
     uint32_t magic;
@@ -43,10 +43,10 @@ typedef struct media_exit {
     double cpu_s;
 } media_exit;
 
-#define MEDIA_EXIT_OK 0
+#define MEDIA_EXIT_OK         0
 #define MEDIA_EXIT_UNCONFINED 3 /* the child could not confine itself and did not decode */
-#define MEDIA_EXIT_BUSY 4       /* the zygote has MEDIA_MAX_CHILDREN already */
-#define MEDIA_EXIT_NO_FORK 5
+#define MEDIA_EXIT_BUSY       4 /* the zygote has MEDIA_MAX_CHILDREN already */
+#define MEDIA_EXIT_NO_FORK    5
 
 #define MEDIA_MAX_CHILDREN 256
 
@@ -71,19 +71,19 @@ typedef struct media_head {
 /* How decoding ended, by the child's own account. */
 typedef enum media_outcome {
     MEDIA_DONE,
-    MEDIA_NOT_AUDIO,    /* unknown bytes, or a known format that is not audio (detail: its name) */
-    MEDIA_PLAYLIST,     /* names other files (detail: its format) */
-    MEDIA_NO_AUDIO,     /* a container without an audio stream */
-    MEDIA_NO_SAMPLES,   /* an audio stream with nothing in it */
-    MEDIA_NO_DECODER,   /* detail: the codec */
-    MEDIA_BAD_HEADER,   /* detail: what is absurd */
-    MEDIA_CORRUPT,      /* detail: the decoder's complaint */
-    MEDIA_TRUNCATED,    /* `promised_s` and `reached_s` say how far */
-    MEDIA_TOO_LONG,     /* more than max_audio_s */
+    MEDIA_NOT_AUDIO,  /* unknown bytes, or a known format that is not audio (detail: its name) */
+    MEDIA_PLAYLIST,   /* names other files (detail: its format) */
+    MEDIA_NO_AUDIO,   /* a container without an audio stream */
+    MEDIA_NO_SAMPLES, /* an audio stream with nothing in it */
+    MEDIA_NO_DECODER, /* detail: the codec */
+    MEDIA_BAD_HEADER, /* detail: what is absurd */
+    MEDIA_CORRUPT,    /* detail: the decoder's complaint */
+    MEDIA_TRUNCATED,  /* `promised_s` and `reached_s` say how far */
+    MEDIA_TOO_LONG,   /* more than max_audio_s */
     MEDIA_TOO_MANY_CHANNELS,
     MEDIA_NO_MEMORY,
-    MEDIA_READ_FAILED,  /* the input descriptor returned an error */
-    MEDIA_OUTCOMES      /* how many there are */
+    MEDIA_READ_FAILED, /* the input descriptor returned an error */
+    MEDIA_OUTCOMES     /* how many there are */
 } media_outcome;
 
 #define MEDIA_DETAIL_BYTES 160
@@ -97,9 +97,9 @@ typedef struct media_end {
 } media_end;
 
 /* Also how much the child writes at once: half a second of one channel fits four times in an enlarged pipe. */
-#define MEDIA_CHUNK_FLOATS 8192
+#define MEDIA_CHUNK_FLOATS     8192
 #define MEDIA_MAX_CHUNK_FRAMES MEDIA_CHUNK_FLOATS
-#define MEDIA_PIPE_BYTES (256 * 1024)
+#define MEDIA_PIPE_BYTES       (256 * 1024)
 
 /* ---- media_parser.c: the parent's view of the data pipe --------------------------------------------------------- */
 

@@ -19,11 +19,31 @@
 
 /* Prefixes of file names. What these need is in the list too. */
 static const char *const needed[] = {
-    "libavformat.so", "libavcodec.so", "libavutil.so", "libswresample.so", "libseccomp.so", "libc.so", "libm.so",
-    "libpthread.so",  "ld-linux",      "ld-musl",      "linux-vdso",       "libz.so",       "libbz2.so", "liblzma.so",
-    "libsoxr.so",     "libgomp.so",    "libgcc_s.so",
+    "libavformat.so",
+    "libavcodec.so",
+    "libavutil.so",
+    "libswresample.so",
+    "libseccomp.so",
+    "libc.so",
+    "libm.so",
+    "libpthread.so",
+    "ld-linux",
+    "ld-musl",
+    "linux-vdso",
+    "libz.so",
+    "libbz2.so",
+    "liblzma.so",
+    "libsoxr.so",
+    "libgomp.so",
+    "libgcc_s.so",
     /* Their probe functions are asked by libavformat itself when a container does not say what codec is inside. */
-    "libgme.so",      "libopenmpt.so", "libmpg123.so",     "libvorbisfile.so",    "libvorbis.so",    "libogg.so", "libstdc++.so",
+    "libgme.so",
+    "libopenmpt.so",
+    "libmpg123.so",
+    "libvorbisfile.so",
+    "libvorbis.so",
+    "libogg.so",
+    "libstdc++.so",
 };
 
 typedef struct range {

@@ -108,7 +108,8 @@ size_t media_parser_step(media_parser *p, const unsigned char *in, size_t n, flo
     size_t used = 0;
     *got = 0;
     while (!p->fault && !p->not_numbers && !p->ended && (cap > 0 || !p->channels)) {
-        size_t took = p->chunk_left ? take_samples(p, in + used, n - used, out, cap, got) : take_frame(p, in + used, n - used);
+        size_t took =
+            p->chunk_left ? take_samples(p, in + used, n - used, out, cap, got) : take_frame(p, in + used, n - used);
         if (took == 0) break;
         used += took;
     }
@@ -119,7 +120,11 @@ size_t media_parser_step(media_parser *p, const unsigned char *in, size_t n, flo
 
 /* Bytes of the valid UTF-8 character at s (shortest form, no surrogates), or 0. */
 static size_t utf8_bytes(const unsigned char *s, size_t n) {
-    size_t length = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+    size_t length = s[0] < 0x80                   ? 1
+                    : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+                    : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
+                    : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
+                                                  : 0;
     if (length == 0 || length > n) return 0;
     for (size_t i = 1; i < length; i++) {
         if ((s[i] & 0xc0) != 0x80) return 0;
@@ -149,9 +154,12 @@ void media_clean_text(const char *text, size_t n, char *out, size_t cap) {
         bool blank = length && invisible(s + i, length);
         size_t need = length && !blank ? length : 1;
         if (used + need >= cap) break;
-        if (blank) out[used] = ' ';
-        else if (length) memcpy(out + used, s + i, length);
-        else out[used] = '?';
+        if (blank)
+            out[used] = ' ';
+        else if (length)
+            memcpy(out + used, s + i, length);
+        else
+            out[used] = '?';
         used += need;
     }
     while (used > 0 && out[used - 1] == ' ') used--;

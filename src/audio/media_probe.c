@@ -10,9 +10,9 @@
 #error "media_probe.c was written against libavformat 59 (FFmpeg 5.1): check AVInputFormat.read_probe"
 #endif
 
-#define PROBE_TAGS_MAX 8 /* ID3 tags in a row */
+#define PROBE_TAGS_MAX   8 /* ID3 tags in a row */
 #define ID3_HEADER_BYTES 10
-#define SCORE_SURE (AVPROBE_SCORE_MAX - 1) /* what the wav demuxer says: nobody else is asked after this */
+#define SCORE_SURE       (AVPROBE_SCORE_MAX - 1) /* what the wav demuxer says: nobody else is asked after this */
 
 static const int probe_bytes[] = {4096, 64 * 1024, 1024 * 1024};
 #define PROBE_STEPS (sizeof probe_bytes / sizeof probe_bytes[0])
@@ -20,14 +20,15 @@ static const int probe_bytes[] = {4096, 64 * 1024, 1024 * 1024};
 /* Demuxers of recordings, the common ones first. Not here: playlists and descriptions of other files, images, subtitles, devices, tracker music,
  * and formats of games. One entry matches any of a demuxer's comma-separated names. */
 static const char *const recordings[] = {
-    "wav",  "mp3",   "mov",   "flac", "ogg",        "matroska", "aac", "w64",    "aiff",     "au",    "caf",  "loas",
-    "ac3",  "eac3",  "amr",   "avi",  "asf",        "mpegts", "mpeg", "flv",     "live_flv", "ape",   "wv",   "tta",
-    "tak",  "mpc",   "mpc8",  "dts",  "dtshd",      "truehd", "mlp", "gsm",      "voc",      "sox",   "nut",  "rm",
-    "ircam", "dsf",  "oma",   "avr",  "nistsphere", "pvf",    "spdif", "qcp",    "sln",      "mxf",   "wtv",  "kux",
-    "iff",  "xwma",  "paf",   "ast",  "ilbc",       "g729",   "sbc", "aptx",     "dv",       "gxf",
+    "wav",   "mp3",  "mov",  "flac", "ogg",        "matroska", "aac",   "w64",  "aiff",     "au",  "caf", "loas",
+    "ac3",   "eac3", "amr",  "avi",  "asf",        "mpegts",   "mpeg",  "flv",  "live_flv", "ape", "wv",  "tta",
+    "tak",   "mpc",  "mpc8", "dts",  "dtshd",      "truehd",   "mlp",   "gsm",  "voc",      "sox", "nut", "rm",
+    "ircam", "dsf",  "oma",  "avr",  "nistsphere", "pvf",      "spdif", "qcp",  "sln",      "mxf", "wtv", "kux",
+    "iff",   "xwma", "paf",  "ast",  "ilbc",       "g729",     "sbc",   "aptx", "dv",       "gxf",
 };
 
-static const char *const playlists[] = {"hls", "dash", "concat", "sdp", "rtsp", "imf", "webm_dash_manifest", "ffmetadata"};
+static const char *const playlists[] = {"hls",       "dash", "concat", "sdp", "rtsp", "imf", "webm_dash_manifest",
+                                        "ffmetadata"};
 
 /* Whether `name` is one of a demuxer's comma-separated names. */
 static bool has_name(const AVInputFormat *f, const char *name) {
@@ -98,7 +99,8 @@ static int best_claim(const AVProbeData *data, const AVInputFormat *const *forma
     return best;
 }
 
-static probe_kind probe_at(const probe_table *t, AVIOContext *io, int64_t start, unsigned char *buffer, probe_result *out) {
+static probe_kind probe_at(const probe_table *t, AVIOContext *io, int64_t start, unsigned char *buffer,
+                           probe_result *out) {
     probe_kind kind = PROBE_NOTHING;
     AVProbeData data = {.filename = "", .buf = buffer};
     for (size_t i = 0; i < PROBE_STEPS && out->score <= AVPROBE_SCORE_RETRY; i++) {

@@ -7,9 +7,9 @@
 #include <libavutil/opt.h>
 #include <libavutil/samplefmt.h>
 
-#define PIECE_MAX_FRAMES 65536
-#define SOXR_PRECISION_BITS 20  /* what sox calls high quality: flat to 0.92 of the band, images below -130 dB */
-#define NATIVE_FILTER_TAPS 64   /* where libswresample was built without libsoxr */
+#define PIECE_MAX_FRAMES    65536
+#define SOXR_PRECISION_BITS 20 /* what sox calls high quality: flat to 0.92 of the band, images below -130 dB */
+#define NATIVE_FILTER_TAPS  64 /* where libswresample was built without libsoxr */
 
 bool resampler_matches(const resampler *r, const AVFrame *frame) {
     return r->swr && r->rate_hz == frame->sample_rate && r->in_format == frame->format &&

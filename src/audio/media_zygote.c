@@ -125,12 +125,15 @@ static void start_child(zygote *z, const media_request *request, const int *fds)
     c.pid = CONFINE_STRICT ? _Fork() : fork(); /* no fork handlers: their libraries may be gone */
     if (c.pid == 0) become_child(z, request, fds[0], fds[1]);
     close(fds[0]);
-    if (c.pid < 0) report(&c, (media_exit){.code = MEDIA_EXIT_NO_FORK});
-    else z->children[z->n++] = c;
+    if (c.pid < 0)
+        report(&c, (media_exit){.code = MEDIA_EXIT_NO_FORK});
+    else
+        z->children[z->n++] = c;
 }
 
 static double cpu_seconds(const struct rusage *u) {
-    return (double)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) + (double)(u->ru_utime.tv_usec + u->ru_stime.tv_usec) * 1e-6;
+    return (double)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) +
+           (double)(u->ru_utime.tv_usec + u->ru_stime.tv_usec) * 1e-6;
 }
 
 static void reap(zygote *z) {
@@ -138,7 +141,8 @@ static void reap(zygote *z) {
     struct rusage used;
     int status;
     pid_t pid;
-    while (read(ZYGOTE_SIGNAL_FD, &info, sizeof info) > 0) {}
+    while (read(ZYGOTE_SIGNAL_FD, &info, sizeof info) > 0) {
+    }
     while ((pid = wait4(-1, &status, WNOHANG, &used)) > 0) {
         for (int i = 0; i < z->n; i++) {
             if (z->children[i].pid != pid) continue;
