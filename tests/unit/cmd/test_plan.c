@@ -57,6 +57,8 @@ static void streams(void **state) {
     says("plan streams --rtf 0.01 --cores 2 --headroom 1", "200 streams on 2 cores");
     says("plan streams --rtf 0.01 --streams 140", "on 2 cores");
     says("plan streams --rtf 0.01 --streams 141", "on 3 cores");
+    says("plan streams --rtf 0.1 --cores 1", "7 streams on 1 core ");
+    says("plan streams --rtf 0.1 --streams 7", "7 streams on 1 core ");
     says("plan streams --rtf 2 --cores 1", "0 streams on 1 core ");
     says("plan streams --rtf 0.001 --streams 1", "1 stream on 1 core ");
 }

@@ -84,6 +84,9 @@ static void ids_match_in_any_order(void **state) {
     says("utterances     3\n");
     says("WER 20.00 %");
     assert_string_equal(captured_err, "");
+    assert_int_equal(score("--ids", "u1\ta\r\n", "u1\r\n"), 0); /* an id and nothing else */
+    says("deletions      1\n");
+    assert_string_equal(captured_err, "");
 }
 
 static void missing_ids_are_deletions_and_extra_ones_do_not_count(void **state) {

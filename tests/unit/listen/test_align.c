@@ -65,6 +65,38 @@ static void a_spike_of_one_frame_does_not_mislead(void **state) {
     for (int i = 1; i < TOKENS; i++) assert_true(abs(start[i] - 20 * i) <= 2);
 }
 
+static int compare_floats(const void *a, const void *b) {
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* What is left in the matrix are the scores. With two tokens they are each row's values, moved, stretched and filtered:
+ * the median of seven, mirrored at the ends, commutes with moving and stretching. */
+static void scores_are_filtered_by_a_median(void **state) {
+    (void)state;
+    enum { FRAMES = 50 };
+    float w[2 * FRAMES], want[FRAMES];
+    int start[3];
+    for (int i = 0; i < 2 * FRAMES; i++) w[i] = uniform();
+    for (int j = 0; j < FRAMES; j++) {
+        float window[7];
+        for (int k = -3; k <= 3; k++) {
+            int at = abs(j + k);
+            window[k + 3] = w[at < FRAMES ? at : 2 * FRAMES - 2 - at];
+        }
+        qsort(window, 7, sizeof *window, compare_floats);
+        want[j] = window[3];
+    }
+    align(w, 2, FRAMES, FRAMES, start);
+    int low = 0, high = 0;
+    for (int j = 0; j < FRAMES; j++) {
+        if (want[j] < want[low]) low = j;
+        if (want[j] > want[high]) high = j;
+    }
+    float stretch = (w[high] - w[low]) / (want[high] - want[low]);
+    for (int j = 0; j < FRAMES; j++) assert_true(fabsf(w[low] + (want[j] - want[low]) * stretch - w[j]) < 1e-4f);
+}
+
 static void one_and_two_tokens(void **state) {
     (void)state;
     enum { FRAMES = 60 };
@@ -121,6 +153,8 @@ static void any_attention_gives_a_path(void **state) {
     int tokens = MAX_TOKENS;
     for (int i = 0; i < MAX_TOKENS * MAX_FRAMES; i++) w[i] = uniform();
     align(w, tokens, MAX_FRAMES, MAX_FRAMES, start);
+    for (int i = 0; i < MAX_TOKENS * MAX_FRAMES; i++) w[i] = i % 3 ? 3e38f : -3e38f; /* sums overflow */
+    align(w, tokens, MAX_FRAMES, MAX_FRAMES, start);
     align(w, tokens, tokens, MAX_FRAMES, start); /* one frame each */
     for (int i = 0; i <= tokens; i++) assert_int_equal(start[i], i);
     free(w);
@@ -164,9 +198,13 @@ static void the_path_is_the_best_one(void **state) {
 int main(void) {
     rng = 88172645463325252u;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocks_are_found),           cmocka_unit_test(a_spike_of_one_frame_does_not_mislead),
-        cmocka_unit_test(one_and_two_tokens),         cmocka_unit_test(nothing_and_too_little),
-        cmocka_unit_test(any_attention_gives_a_path), cmocka_unit_test(the_path_is_the_best_one),
+        cmocka_unit_test(blocks_are_found),
+        cmocka_unit_test(a_spike_of_one_frame_does_not_mislead),
+        cmocka_unit_test(scores_are_filtered_by_a_median),
+        cmocka_unit_test(one_and_two_tokens),
+        cmocka_unit_test(nothing_and_too_little),
+        cmocka_unit_test(any_attention_gives_a_path),
+        cmocka_unit_test(the_path_is_the_best_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -216,6 +216,23 @@ static void the_rest_of_a_cut_is_never_dropped(void **state) {
     assert_int_equal(got.span[1].speech_end_sample, 469 * FRAME);
 }
 
+/* Not even where the whole span has less speech than a span of its own would need. */
+static void the_rest_of_a_sparse_cut_is_not_a_burst(void **state) {
+    (void)state;
+    static float p[300];
+    steno_vad_options opt = defaults;
+    opt.min_speech_ms = 1000;
+    opt.max_segment_s = 5.0f; /* 156 frames */
+    fill(p, 0, 0.01f, 300);
+    for (int i = 0; i <= 156; i += 12) p[i] = 0.9f;
+    segmenter s;
+    assert_int_equal(segmenter_init(&s, &opt), STENO_OK);
+    run(&s, p, 300, 300 * FRAME);
+    assert_int_equal(got.n, 2);
+    assert_int_equal(got.span[1].start_sample, got.span[0].end_sample);
+    assert_int_equal(got.span[1].speech_end_sample, 157 * FRAME);
+}
+
 static void without_vad_pieces_are_contiguous(void **state) {
     (void)state;
     static float p[2000]; /* silence: it does not matter */
@@ -408,6 +425,7 @@ int main(void) {
         cmocka_unit_test(of_equal_pauses_the_deepest_wins),
         cmocka_unit_test(without_a_pause_the_lowest_probability_is_cut),
         cmocka_unit_test(the_rest_of_a_cut_is_never_dropped),
+        cmocka_unit_test(the_rest_of_a_sparse_cut_is_not_a_burst),
         cmocka_unit_test(without_vad_pieces_are_contiguous),
         cmocka_unit_test(nan_is_silence),
         cmocka_unit_test(options_out_of_range_are_named),

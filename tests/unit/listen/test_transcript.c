@@ -275,6 +275,33 @@ static void a_full_text_buffer_is_still_text(void **state) {
     tokenizer_close(t);
 }
 
+/* The buffer ends at every place of a word: nothing empty is left, and no space. */
+static void a_word_that_does_not_fit_is_taken_back(void **state) {
+    (void)state;
+    char code[400], text[2048], pad[81];
+    int n = 0;
+    for (int i = 0; i < 40; i++) memcpy(pad + 2 * i, " \xFF", 2); /* two bytes become four */
+    for (int i = 0; i < 8; i++) {
+        base64("xxxxxxxx", (size_t)i, code);
+        n += snprintf(text + n, sizeof text - (size_t)n, "%s %d\n", code, i);
+    }
+    base64(pad, 80, code);
+    n += snprintf(text + n, sizeof text - (size_t)n, "%s 8\n", code);
+    base64(" 是", 4, code);
+    n += snprintf(text + n, sizeof text - (size_t)n, "%s 9\n", code);
+    tokenizer *t;
+    assert_int_equal(tokenizer_open_memory("long", text, (size_t)n, &t), STENO_OK);
+    for (int lead = 0; lead < 8; lead++) {
+        transcript_token tokens[100] = {{lead, 0.0f, 0.0, 0.0}};
+        for (int i = 1; i < 100; i++) tokens[i].id = i <= 25 ? 8 : 9;
+        transcript_build(t, tokens, 100, 0.0, 1.0, &got);
+        assert_true(got.text_bytes < TRANSCRIPT_TEXT_BYTES && got.text_bytes > TRANSCRIPT_TEXT_BYTES - 6);
+        assert_true(got.text[got.text_bytes - 1] != ' ');
+        for (uint32_t i = 0; i < got.n_words; i++) assert_true(got.words[i].text_bytes > 0);
+    }
+    tokenizer_close(t);
+}
+
 /* ---- loops --------------------------------------------------------------------------------------------------------
  */
 
@@ -322,6 +349,7 @@ int main(void) {
         cmocka_unit_test(times_are_monotonic_and_clipped),
         cmocka_unit_test(too_much_is_cut_at_a_character),
         cmocka_unit_test(a_full_text_buffer_is_still_text),
+        cmocka_unit_test(a_word_that_does_not_fit_is_taken_back),
         cmocka_unit_test(loops_keep_one_copy),
         cmocka_unit_test(speech_is_no_loop),
     };
