@@ -36,7 +36,7 @@ fi
 if [ "$what" = all ]; then
     if tools/layers.sh; then add "1 passed, 0 failed"; else add "0 passed, 1 failed"; fi
     log=$build/e2e.log
-    STENO=$build/steno tests/e2e/run.sh 2>&1 | tee "$log"
+    STENO=$build/steno node tests/e2e/run.mjs 2>&1 | tee "$log"
     last=$(tail -n 1 "$log")
     case $last in
     *passed,*failed*) add "$last" ;;

@@ -86,7 +86,7 @@ function alternate(list, repeat, alone) {
 }
 
 function wer(texts) {
-  return capture(steno, ['score', 'wer', file('reference.tsv'), texts]).trim();
+  return capture(steno, ['score', 'wer', '--ids', file('reference.tsv'), texts]).trim();
 }
 
 // ---- the report --------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include "cmd/output_format.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -127,11 +128,15 @@ void cli_names_free(char **names, const char **clash, size_t n) {
 
 /* ---- complaints ------------------------------------------------------------------------------------------------- */
 
-void cli_complain(const char *name, const char *reason) {
+const char *cli_reason(const char *name, const char *reason) {
     size_t n = strlen(name);
-    if (strncmp(reason, name, n) == 0 && reason[n] == ':' && reason[n + 1] == ' ') reason += n + 2;
+    return strncmp(reason, name, n) == 0 && reason[n] == ':' && reason[n + 1] == ' ' ? reason + n + 2 : reason;
+}
+
+void cli_complain(const char *name, const char *reason) {
+    reason = cli_reason(name, reason);
     fputs("steno: ", stderr);
-    output_put_text(stderr, name, n, output_escape_plain);
+    output_put_text(stderr, name, strlen(name), output_escape_plain);
     fputs(": ", stderr);
     output_put_text(stderr, reason, strlen(reason), output_escape_plain);
     putc('\n', stderr);
@@ -145,6 +150,14 @@ int cli_usage(const char *command, const char *fmt, ...) {
     fprintf(stderr, "; see 'steno %s --help'\n", command);
     va_end(ap);
     return 2;
+}
+
+int cli_wrong_option(const char *command, int code, char *const *argv) {
+    const char *word = argv[optind - 1];
+    if (code == ':') return cli_usage(command, "%s needs a value", word);
+    if (optopt && optopt < 256 && word[0] == '-' && word[1] != '-')
+        return cli_usage(command, "unknown option '-%c'", optopt);
+    return cli_usage(command, "wrong option '%s'", word);
 }
 
 /* ---- numbers ---------------------------------------------------------------------------------------------------- */

@@ -25,11 +25,18 @@ STENO_CHECK steno_err cli_result_names(const cli_paths *p, const char *dir, cons
                                        const char ***clash);
 void cli_names_free(char **names, const char **clash, size_t n);
 
+/* The reason of a failure without the name of the input at its front. */
+const char *cli_reason(const char *name, const char *reason);
+
 /* "steno: NAME: REASON", one line whatever the two contain. The name is not said twice. */
 void cli_complain(const char *name, const char *reason);
 
 /* Wrong usage: a line and a hint at the help of `command`; returns 2. */
 int cli_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* What getopt_long() refused: `code` is '?', or ':' for a missing value (the option string starts with a colon, so that
+ * getopt says nothing itself). Returns 2. */
+int cli_wrong_option(const char *command, int code, char *const *argv);
 
 /* The whole of `text` as a number in [lowest, highest]. */
 bool cli_int(const char *text, int lowest, int highest, int *out);

@@ -120,11 +120,12 @@ static int read_options(bench *b, int argc, char **argv) {
                                           {0}};
     const char *list = NULL;
     int code;
-    while ((code = getopt_long(argc, argv, "0h", longs, NULL)) != -1) {
+    while ((code = getopt_long(argc, argv, ":0h", longs, NULL)) != -1) {
         if (code == 'h') {
             help();
             return 0;
         }
+        if (code == '?' || code == ':') return cli_wrong_option("bench", code, argv);
         if (read_option(b, code, optarg, &list) != 0) return 2;
     }
     steno_err e = STENO_OK;

@@ -114,12 +114,12 @@ static int read_options(transcribe *t, int argc, char **argv) {
                                           {0}};
     const char *list = NULL;
     int code;
-    while ((code = getopt_long(argc, argv, "f:o:q0h", longs, NULL)) != -1) {
+    while ((code = getopt_long(argc, argv, ":f:o:q0h", longs, NULL)) != -1) {
         if (code == 'h') {
             help();
             return 0;
         }
-        if (code == '?') return cli_usage("transcribe", "wrong option");
+        if (code == '?' || code == ':') return cli_wrong_option("transcribe", code, argv);
         if (code == OPT_FILES_FROM)
             list = optarg;
         else if (take_option(t, code, optarg) != 0)
@@ -233,7 +233,9 @@ static steno_err end_document(transcribe *t, size_t index, const feeder_result *
 static steno_err on_done(void *ctx, size_t index, const feeder_result *r) {
     transcribe *t = ctx;
     const char *path = t->paths.path[index];
-    const char *error = r->error != STENO_OK ? r->detail : r->channels == 0 ? "there is no sound in it" : NULL;
+    const char *error = r->error != STENO_OK ? cli_reason(path, r->detail)
+                        : r->channels == 0   ? "there is no sound in it"
+                                             : NULL;
     bool begun = t->documents[index] != NULL;
     steno_err e = STENO_OK;
     if (begun || !error) e = end_document(t, index, r, error);
@@ -257,8 +259,8 @@ static void on_progress(void *ctx, const feeder_progress *at) {
 
 /* ---- the run ---------------------------------------------------------------------------------------------------- */
 
-/* A descriptor that becomes readable when somebody wants us to stop. The media helper, started before, is not touched.
- */
+/* A descriptor that becomes readable when somebody wants us to stop. Called before any thread starts, because a thread
+ * that does not block a signal would die of it. */
 static int watch_signals(sigset_t *old) {
     sigset_t stops;
     sigemptyset(&stops);
@@ -291,11 +293,12 @@ static steno_err prepare_results(transcribe *t) {
 static int run(transcribe *t) {
     session s;
     sigset_t old;
+    int stop_fd = watch_signals(&old);
     if (prepare_results(t) != STENO_OK || session_open(&s, &t->session) != STENO_OK) {
         fprintf(stderr, "steno: %s\n", steno_error_detail());
+        if (stop_fd != -1) close(stop_fd);
         return 1;
     }
-    int stop_fd = watch_signals(&old);
     t->model = s.model;
     progress_init(&t->bar, t->quiet);
     s.feed.paths = (const char *const *)t->paths.path;

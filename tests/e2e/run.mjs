@@ -1,0 +1,9 @@
+// run.mjs [PART OF A NAME]: end-to-end tests of the program as people run it. STENO names it (default build/steno).
+// The last line is "N passed, N failed, N skipped".
+import { runAll } from './harness.mjs';
+import './test_output.mjs';
+import './test_input.mjs';
+import './test_engine.mjs';
+import './test_help.mjs';
+
+process.exitCode = await runAll(process.argv[2]);

@@ -1,0 +1,48 @@
+// test_help.mjs: the command line itself, and that the manual pages say what --help says.
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { recording, steno, test, write } from './harness.mjs';
+
+const COMMANDS = ['transcribe', 'bench', 'plan', 'model', 'score'];
+const longOptions = (text) => new Set(text.match(/(?<![\w-])--[a-z][a-z-]*/g));
+
+test('version, help and wrong usage', () => {
+  assert.match(steno(['--version']).out, /^steno \d+\.\d+\.\d+\n$/);
+  const help = steno(['--help']);
+  assert.equal(help.status, 0);
+  for (const name of COMMANDS) assert.ok(help.out.includes(`  ${name} `), name);
+  assert.equal(steno([]).status, 2);
+  const unknown = steno(['trancribe']);
+  assert.equal(unknown.status, 2);
+  assert.match(unknown.err, /^steno: unknown command 'trancribe'; .*--help.*\n$/);
+  assert.match(steno([write('x.wav', 'x')]).err, /steno transcribe/);
+});
+
+for (const name of COMMANDS) {
+  test(`steno ${name}: help and manual page name the same options`, () => {
+    const help = steno([name, '--help']);
+    assert.equal(help.status, 0);
+    assert.equal(help.err, '');
+    const page = `docs/man/steno-${name}.1`;
+    assert.ok(existsSync(page), page);
+    const manual = readFileSync(page, 'utf8').replaceAll('\\-', '-');
+    assert.deepEqual([...longOptions(manual)].sort(), [...longOptions(help.out)].sort());
+  });
+}
+
+test('wrong options cost one line and status 2', () => {
+  for (const args of [['--no-such-option'], ['--format'], ['--format', 'docx'], ['--threads', '0'], ['--threads', 'two'], ['--model', 'huge'],
+    ['--precision', 'int4'], ['--vad', 'maybe'], ['--vad-threshold', '1.5'], ['--vad-threshold', 'nan'], ['--max-segment-s', '100'], ['--channels', '2'],
+    ['--vad-neg-threshold', '0.9', '--vad-threshold', '0.5'], []]) {
+    const r = steno(['transcribe', ...args, ...(args.length > 1 ? [recording('0880')] : [])]);
+    assert.equal(r.status, 2, `${args.join(' ')}: ${r.status} ${r.err}`);
+    assert.equal(r.err.trim().split('\n').length, 1, r.err);
+    assert.equal(r.out, '');
+  }
+});
+
+test('a missing models folder is named', () => {
+  const r = steno(['transcribe', '--models-dir', '/nowhere', recording('0880')]);
+  assert.equal(r.status, 1);
+  assert.match(r.err, /^steno: .*\/nowhere.*\n$/);
+});
