@@ -162,16 +162,16 @@ VM_INLINE void score_pages(const int n, const float *q, const uint16_t *const *p
     }
 }
 
-/* Eight values from `p`, of which `left` count; a short end is copied when what lies behind it may not be ours. */
-VM_INLINE __m256 load_values(const uint16_t *p, int left, bool at_end) {
-    if (left >= 8 || !at_end) return load_halfs(p);
+/* Eight values from `p`, of which `count` matter and `room` may be read. */
+VM_INLINE __m256 load_values(const uint16_t *p, int count, int room) {
+    if (room >= 8) return load_halfs(p);
     uint16_t part[8] = {0};
-    memcpy(part, p, (size_t)left * sizeof *part);
+    memcpy(part, p, (size_t)(count < 8 ? count : 8) * sizeof *part);
     return load_halfs(part);
 }
 
-/* out [d ..] = inv * sum over positions of probs * values, for nv vectors. A row's end runs into the next row of its page,
- * whose lanes are dropped; only a page's last row has nothing behind it. */
+/* out [d ..] = inv * sum over positions of probs * values, for nv vectors. A row's end runs into the rows behind it in
+ * the head, whose lanes are dropped, except where there is nothing behind it. */
 VM_INLINE void paged_tile(const int nv, const float *probs, const uint16_t *const *pages, int positions, size_t offset,
                           int head_dim, int d, float inv, float *out) {
     __m256 acc[8];
@@ -183,7 +183,8 @@ VM_INLINE void paged_tile(const int nv, const float *probs, const uint16_t *cons
         __m256 p = _mm256_broadcast_ss(probs + j);
 #pragma GCC unroll 8
         for (int v = 0; v + 1 < nv; v++) acc[v] = _mm256_fmadd_ps(p, load_halfs(row + v * 8), acc[v]);
-        __m256 last = load_values(row + (nv - 1) * 8, head_dim - d - (nv - 1) * 8, slot == KERN_PAGE_POSITIONS - 1);
+        int from = (nv - 1) * 8, room = (KERN_PAGE_POSITIONS - slot) * head_dim - d - from;
+        __m256 last = load_values(row + from, head_dim - d - from, room);
         acc[nv - 1] = _mm256_fmadd_ps(p, last, acc[nv - 1]);
     }
 #pragma GCC unroll 8

@@ -1,6 +1,6 @@
 /* gemm_avx2.c: matrix products on packed weights for AVX2 with FMA.
  *
- * A tile of rows by columns stays in the 16 registers while K runs: 6 x 16 for fp32; 6 x 8 for int8, whose sums take twice
+ * A tile of rows by columns stays in the 16 registers while K runs: 6 x 16 for fp32; 4 x 8 for int8, whose sums take twice
  * the room. One or two rows (decoding) take more columns instead, to have enough independent sums. Each output's order of
  * K is fixed, whatever the tile, so a row's result never depends on its neighbours.
  *
@@ -13,8 +13,10 @@
 
 #include <string.h>
 
-#define MR_MAX   6
-#define WIDE_MAX 2048 /* steps of K whose activations are held widened: 24 KiB for six rows */
+#define F32_ROWS    6
+#define Q8_ROWS     4
+#define WIDE_VALUES 32768                   /* activations held widened at once: 64 KiB of stack */
+#define WIDE_STEPS  (WIDE_VALUES / Q8_ROWS) /* the longest stretch of K that can be held */
 
 /* ---- epilogue ---------------------------------------------------------------------------------------------------- */
 
@@ -40,9 +42,9 @@ VM_INLINE void emit(const kern_epilogue epi, __m256 v, int left, float *out) {
 
 /* ---- int8 -------------------------------------------------------------------------------------------------------- */
 
-/* A panel's sums of up to six rows, parked between the product and the epilogue. */
+/* A panel's sums of up to four rows, parked between the product and the epilogue. */
 typedef struct tile_int {
-    int32_t sum[MR_MAX][KERN_PANEL];
+    int32_t sum[Q8_ROWS][KERN_PANEL];
 } tile_int;
 
 /* Four activations as 16-bit numbers, in every quarter of the vector. */
@@ -52,28 +54,39 @@ VM_INLINE __m256i broadcast_quad(const int16_t *p) {
     return _mm256_set1_epi64x(v);
 }
 
-/* Sums of mr rows x nv * 4 columns over `steps` steps of four; b is the first column's byte, `next` the bytes of a step. */
-VM_INLINE void tile_q8(const int mr, const int nv, const int16_t *a, const int8_t *b, size_t next, int steps,
-                       bool first, int32_t *sum) {
-    __m256i acc[MR_MAX][4];
-#pragma GCC unroll 6
+/* `rows` widened rows of `stride` values: one stretch of K. */
+typedef struct wide_rows {
+    const int16_t *a;
+    int stride, rows;
+} wide_rows;
+
+/* Adds four steps of K to mr rows x nv * 4 columns: two sums a column, of even and odd pairs. */
+VM_INLINE void step_q8(const int mr, const int nv, const int16_t *a, size_t stride, const int8_t *b,
+                       __m256i acc[Q8_ROWS][4]) {
+    __m256i w[4];
+#pragma GCC unroll 4
+    for (int v = 0; v < nv; v++)
+        w[v] = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)(b + v * 16)));
+#pragma GCC unroll 4
+    for (int r = 0; r < mr; r++) {
+        __m256i quad = broadcast_quad(a + (size_t)r * stride);
+#pragma GCC unroll 4
+        for (int v = 0; v < nv; v++) acc[r][v] = _mm256_add_epi32(acc[r][v], _mm256_madd_epi16(quad, w[v]));
+    }
+}
+
+/* Sums of mr rows x nv * 4 columns; b is the first column's bytes, `next` those of a step of four. */
+VM_INLINE void tile_q8(const int mr, const int nv, const wide_rows *x, const int8_t *b, size_t next, bool first,
+                       int32_t *sum) {
+    __m256i acc[Q8_ROWS][4];
+#pragma GCC unroll 4
     for (int r = 0; r < mr; r++) {
 #pragma GCC unroll 4
         for (int v = 0; v < nv; v++) acc[r][v] = _mm256_setzero_si256();
     }
-    for (int s = 0; s < steps; s++, b += next, a += 4) {
-        __m256i w[4];
+    const int16_t *a = x->a, *end = a + x->stride;
+    for (; a < end; a += 4, b += next) step_q8(mr, nv, a, (size_t)x->stride, b, acc);
 #pragma GCC unroll 4
-        for (int v = 0; v < nv; v++)
-            w[v] = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)(b + v * 16)));
-#pragma GCC unroll 6
-        for (int r = 0; r < mr; r++) {
-            __m256i x = broadcast_quad(a + (size_t)r * WIDE_MAX);
-#pragma GCC unroll 4
-            for (int v = 0; v < nv; v++) acc[r][v] = _mm256_add_epi32(acc[r][v], _mm256_madd_epi16(x, w[v]));
-        }
-    }
-#pragma GCC unroll 6
     for (int r = 0; r < mr; r++) {
 #pragma GCC unroll 2
         for (int v = 0; v < nv; v += 2) { /* two partial sums a column -> eight columns in order */
@@ -85,33 +98,25 @@ VM_INLINE void tile_q8(const int mr, const int nv, const int16_t *a, const int8_
     }
 }
 
-/* One chunk of K of a panel against mr rows. */
-VM_INLINE void panel_q8(const int mr, const int nv, const int16_t *a, const int8_t *b, int width, int steps, bool first,
+VM_INLINE void panel_q8(const int mr, const int nv, const wide_rows *x, const int8_t *b, int width, bool first,
                         tile_int *tile) {
-    size_t next = (size_t)width * 4;
-    for (int c = 0; c < width; c += nv * 4) tile_q8(mr, nv, a, b + c * 4, next, steps, first, &tile->sum[0][c]);
+    for (int c = 0; c < width; c += nv * 4) tile_q8(mr, nv, x, b + c * 4, (size_t)width * 4, first, &tile->sum[0][c]);
 }
 
-static void panel_q8_rows(int rows, const int16_t *a, const int8_t *b, int width, int steps, bool first,
-                          tile_int *tile) {
-    switch (rows) {
+/* One stretch of K of a panel against up to Q8_ROWS rows; `first` when nothing has been summed yet. */
+static void panel_q8_rows(const wide_rows *x, const int8_t *b, int width, bool first, tile_int *tile) {
+    switch (x->rows) {
     case 1:
-        panel_q8(1, 4, a, b, width, steps, first, tile);
+        panel_q8(1, 4, x, b, width, first, tile);
         break;
     case 2:
-        panel_q8(2, 4, a, b, width, steps, first, tile);
+        panel_q8(2, 4, x, b, width, first, tile);
         break;
     case 3:
-        panel_q8(3, 2, a, b, width, steps, first, tile);
-        break;
-    case 4:
-        panel_q8(4, 2, a, b, width, steps, first, tile);
-        break;
-    case 5:
-        panel_q8(5, 2, a, b, width, steps, first, tile);
+        panel_q8(3, 2, x, b, width, first, tile);
         break;
     default:
-        panel_q8(6, 2, a, b, width, steps, first, tile);
+        panel_q8(4, 2, x, b, width, first, tile);
         break;
     }
 }
@@ -164,38 +169,64 @@ static void widen(const uint8_t *q, int n, int16_t *to) {
     for (; i < n; i++) to[i] = q[i];
 }
 
-/* Rows outside, panels inside: activations are widened once for all panels (again for each only if K has two chunks). */
-void avx2_gemm_q8(const kern_qrows *a, int m, const kern_q8 *w, kern_epilogue epi, float *out, int ldo) {
-    int16_t wide[MR_MAX * WIDE_MAX];
+static int smaller(int a, int b) {
+    return a < b ? a : b;
+}
+
+/* Rows `from` to `end` of the activations, widened as far as they are needed now. */
+typedef struct wide_block {
+    int from, end;
+    int k, chunk;               /* the stretch of K that is held; -1: none */
+    int16_t value[WIDE_VALUES]; /* [end - from, chunk] */
+} wide_block;
+
+static void hold(wide_block *x, const kern_qrows *a, int k, int chunk) {
+    if (x->k == k) return;
+    x->k = k;
+    x->chunk = chunk;
+    for (int r = x->from; r < x->end; r++)
+        widen(a->q + (size_t)r * (size_t)a->stride + k, chunk, x->value + (r - x->from) * chunk);
+}
+
+/* One panel against the block's rows. More than one stretch of K means a block of one tile, so its sums may wait in it. */
+static void block_q8(wide_block *x, const kern_qrows *a, const kern_q8 *w, int panel, int longest, kern_epilogue epi,
+                     float *out, size_t ldo) {
+    int width = kern_panel_width(w->n_pad, panel);
+    const int8_t *b = w->w8 + (size_t)panel * KERN_PANEL * (size_t)w->k_pad;
     tile_int tile;
-    for (int row = 0, rows; row < m; row += rows) {
-        rows = m - row < MR_MAX ? m - row : MR_MAX;
-        int held = -1;
-        for (int p = 0; p < kern_panels(w->n_pad); p++) {
-            int width = kern_panel_width(w->n_pad, p);
-            const int8_t *b = w->w8 + (size_t)p * KERN_PANEL * (size_t)w->k_pad;
-            for (int k = 0; k < w->k_pad; k += WIDE_MAX) {
-                int chunk = w->k_pad - k < WIDE_MAX ? w->k_pad - k : WIDE_MAX;
-                for (int r = 0; r < rows && held != k; r++)
-                    widen(a->q + (size_t)(row + r) * (size_t)a->stride + k, chunk, wide + r * WIDE_MAX);
-                held = k;
-                panel_q8_rows(rows, wide, b + (size_t)k * (size_t)width, width, chunk / 4, k == 0, &tile);
-            }
-            finish_q8(epi, a, w, &tile, row, rows, p * KERN_PANEL, width, out, (size_t)ldo);
+    for (int k = 0; k < w->k_pad; k += longest) {
+        hold(x, a, k, smaller(w->k_pad - k, longest));
+        for (int row = x->from; row < x->end; row += Q8_ROWS) {
+            wide_rows rows = {x->value + (row - x->from) * x->chunk, x->chunk, smaller(x->end - row, Q8_ROWS)};
+            panel_q8_rows(&rows, b + (size_t)k * (size_t)width, width, k == 0, &tile);
+            if (k + x->chunk == w->k_pad)
+                finish_q8(epi, a, w, &tile, row, rows.rows, panel * KERN_PANEL, width, out, ldo);
         }
+    }
+}
+
+/* As many rows as fit are widened, then every panel meets all of them while it lies in the first cache. A K too long to be
+ * held goes in stretches, four rows at a time, widened again for each panel. */
+void avx2_gemm_q8(const kern_qrows *a, int m, const kern_q8 *w, kern_epilogue epi, float *out, int ldo) {
+    wide_block x;
+    int longest = smaller(w->k_pad, WIDE_STEPS), rows = WIDE_VALUES / longest / Q8_ROWS * Q8_ROWS;
+    for (x.from = 0; x.from < m; x.from = x.end) {
+        x.end = smaller(x.from + rows, m);
+        x.k = -1;
+        for (int p = 0; p < kern_panels(w->n_pad); p++) block_q8(&x, a, w, p, longest, epi, out, (size_t)ldo);
     }
 }
 
 /* ---- fp32 -------------------------------------------------------------------------------------------------------- */
 
 typedef struct tile_float {
-    float sum[MR_MAX][KERN_PANEL];
+    float sum[F32_ROWS][KERN_PANEL];
 } tile_float;
 
 /* Sums of mr rows x nv * 8 columns over all of K; `next` is the panel's width in floats. */
 VM_INLINE void tile_f32(const int mr, const int nv, const float *a, size_t lda, const float *b, size_t next, int k,
                         float *sum) {
-    __m256 acc[MR_MAX][6];
+    __m256 acc[F32_ROWS][6];
 #pragma GCC unroll 6
     for (int r = 0; r < mr; r++) {
 #pragma GCC unroll 6
@@ -288,7 +319,7 @@ void avx2_gemm_f32(const float *a, int lda, int m, const kern_f32 *w, kern_epilo
         int width = kern_panel_width(w->n_pad, p);
         const float *b = w->w + (size_t)p * KERN_PANEL * (size_t)w->k;
         for (int row = 0, rows; row < m; row += rows) {
-            rows = m - row < MR_MAX ? m - row : MR_MAX;
+            rows = m - row < F32_ROWS ? m - row : F32_ROWS;
             panel_f32_rows(rows, a + (size_t)row * (size_t)lda, (size_t)lda, b, width, w->k, &tile);
             finish_f32(epi, w, &tile, row, rows, p * KERN_PANEL, width, out, (size_t)ldo);
         }

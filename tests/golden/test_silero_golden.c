@@ -28,7 +28,7 @@ static weights *open_weights(void) {
     snprintf(from, sizeof from, "%s/@ricky0123/vad-web/dist/silero_vad_v6.onnx", golden_models(&vectors));
     snprintf(to, sizeof to, "%s/silero-%ld.safetensors", vectors.dir, (long)getpid());
     const convert_source source = {
-        .name = "silero-vad-v6", .package = "@ricky0123/vad-web", .licence = "MIT", .sha256 = {"0"}};
+        .name = "silero-vad-v6", .language = "any", .package = "@ricky0123/vad-web", .licence = "MIT", .sha256 = {"0"}};
     onnx *published = NULL;
     weights *w = NULL;
     if (onnx_open(from, &published) != STENO_OK) fail_msg("%s", steno_error_detail());
