@@ -25,7 +25,7 @@ for (const name of COMMANDS) {
     assert.equal(help.err, '');
     const page = `docs/man/steno-${name}.1`;
     assert.ok(existsSync(page), page);
-    const manual = readFileSync(page, 'utf8').replaceAll('\\-', '-');
+    const manual = readFileSync(page, 'utf8').replace(/\\f[BIR]/g, '').replaceAll('\\-', '-');
     assert.deepEqual([...longOptions(manual)].sort(), [...longOptions(help.out)].sort());
   });
 }
