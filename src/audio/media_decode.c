@@ -264,6 +264,8 @@ static bool open_codec(decoder *d) {
     int rc = d->codec ? avcodec_parameters_to_context(d->codec, p) : AVERROR(ENOMEM);
     if (rc >= 0) {
         d->codec->thread_count = 1;
+        /* A damaged packet is better lost than heard as noise; other codecs would refuse packets that merely are odd. */
+        if (codec->id == AV_CODEC_ID_FLAC) d->codec->err_recognition |= AV_EF_CRCCHECK | AV_EF_EXPLODE;
         d->codec->pkt_timebase = d->format->streams[d->stream]->time_base;
         rc = avcodec_open2(d->codec, codec, NULL);
     }
