@@ -5,7 +5,7 @@
  * Each output's K order is fixed, whatever the tile, so a row's result never depends on its neighbours.
  */
 #include "kern/kern_int.h"
-#include "kern/gemm_avx512.h"
+#include "kern/body_avx512.h"
 #include "kern/vmath_avx512.h"
 
 #include <string.h>

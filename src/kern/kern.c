@@ -190,9 +190,9 @@ void kern_bf16_free(kern_bf16 *m) {
 }
 
 size_t kern_attention_scratch(int t, int head_dim) {
-    /* Keys and values of one head as floats, padded to whole lanes both ways, and a block of score rows. */
-    size_t t_pad = (size_t)kern_round_up(t, KERN_LANES), d_pad = (size_t)kern_round_up(head_dim, KERN_LANES);
-    return (t_pad * d_pad * 2 + t_pad * KERN_ATTENTION_QUERY_BLOCK + d_pad * KERN_ATTENTION_QUERY_BLOCK) *
-               sizeof(float) +
-           4 * 64;
+    /* Keys and values of one head as floats, padded to whole panels both ways, and a block of query and score rows; the
+     * bf16 body needs less. */
+    size_t t_pad = (size_t)kern_round_up(t, KERN_PANEL), d_pad = (size_t)kern_round_up(head_dim, KERN_LANES);
+    size_t floats = t_pad * d_pad * 2 + (t_pad * 2 + d_pad) * KERN_ATTENTION_QUERY_BLOCK;
+    return floats * sizeof(float) + 4 * MEM_ALIGN;
 }

@@ -117,6 +117,11 @@ typedef struct kern_ops {
     void (*attention)(const float *q, const float *k, const float *v, int ld, int t, int heads, int head_dim,
                       float scale, void *scratch, float *out, int ldo);
 
+    /* The same with queries, keys, probabilities and values rounded to bf16 and sums in fp32: head_dim even. NULL where
+     * the CPU has no bf16 product. */
+    void (*attention_bf16)(const float *q, const float *k, const float *v, int ld, int t, int heads, int head_dim,
+                           float scale, void *scratch, float *out, int ldo);
+
     /* One query row against `positions` cached positions in pages. q, out: [heads * head_dim]. `probs` is scratch of
      * [positions rounded up to 16] floats. If head_weight is not NULL, align[positions] += head_weight[h] * softmax_h
      * for every head with a weight other than 0. */

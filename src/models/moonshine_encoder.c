@@ -138,14 +138,17 @@ static steno_err attend(moonshine_encoding *e) {
     void *scratch = arena_take(e->a, kern_attention_scratch(MOONSHINE_MAX_FRAMES, i->head_dim), 1);
     if (!scratch) return err_fail(STENO_E_NOMEM, "the batch arena cannot hold attention scratch");
     float scale = 1.0f / sqrtf((float)i->head_dim);
+    bool exact = i->fp32 || !kern()->attention_bf16;
+    void (*attention)(const float *, const float *, const float *, int, int, int, int, float, void *, float *, int) =
+        exact ? kern()->attention : kern()->attention_bf16;
     for (int u = 0; u < e->n; u++) {
         float *qkv = e->qkv + (size_t)e->utt[u].first_row * 3 * (size_t)d;
         for (int t = 0; t < e->utt[u].frames; t++) {
             moonshine_rope(e->m, qkv + (size_t)t * 3 * (size_t)d, t);
             moonshine_rope(e->m, qkv + (size_t)t * 3 * (size_t)d + d, t);
         }
-        kern()->attention(qkv, qkv + d, qkv + 2 * d, 3 * d, e->utt[u].frames, i->heads, i->head_dim, scale, scratch,
-                          e->context + (size_t)e->utt[u].first_row * (size_t)d, d);
+        attention(qkv, qkv + d, qkv + 2 * d, 3 * d, e->utt[u].frames, i->heads, i->head_dim, scale, scratch,
+                  e->context + (size_t)e->utt[u].first_row * (size_t)d, d);
     }
     return STENO_OK;
 }
