@@ -37,7 +37,7 @@ setup-build setup-run setup-test setup-dev: setup-%:
 
 build: setup-build
 	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
-	@cmake --build $(BUILD) --target steno -j $(JOBS)
+	@cmake --build $(BUILD) --target steno -j $(JOBS) -- --quiet
 
 $(BUILD)/build.ninja: CMakeLists.txt
 	@mkdir -p $(BUILD)
@@ -88,23 +88,23 @@ tests/e2e/node_modules/.package-lock.json: tests/e2e/package-lock.json tests/e2e
 
 test: setup-build setup-run setup-test models golden
 	@$(MAKE) --no-print-directory tests/e2e/node_modules/.package-lock.json
-	@cmake --build $(BUILD) -j $(JOBS)
+	@cmake --build $(BUILD) -j $(JOBS) -- --quiet
 	@tools/run-tests.sh $(BUILD) all
 
 unit: setup-build setup-test
 	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
-	@cmake --build $(BUILD) -j $(JOBS)
+	@cmake --build $(BUILD) -j $(JOBS) -- --quiet
 	@tools/run-tests.sh $(BUILD) unit
 
 # Their own folders, so that the ordinary build stays as it is; weights and golden vectors are shared.
 asan tsan: setup-build setup-test models golden
 	@cmake --preset $@ >/dev/null
-	@cmake --build build-$@ -j $(JOBS)
+	@cmake --build build-$@ -j $(JOBS) -- --quiet
 	@STENO_MODELS=$(MODELS) STENO_GOLDEN=$(BUILD)/golden tools/run-tests.sh build-$@ unit
 
 fuzz: setup-build setup-dev
 	@cmake --preset fuzz >/dev/null
-	@cmake --build build-fuzz -j $(JOBS)
+	@cmake --build build-fuzz -j $(JOBS) -- --quiet
 	@tools/fuzz.sh build-fuzz $(FUZZ_RUNS)
 
 # ---- the rules of the house -----------------------------------------------------------------------------------------

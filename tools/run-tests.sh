@@ -5,6 +5,8 @@ set -u
 build=${1:-build}
 what=${2:-all}
 passed=0 failed=0 skipped=0
+: "${STENO_MODELS:=$build/models}" "${STENO_GOLDEN:=$build/golden}"
+export STENO_MODELS STENO_GOLDEN
 
 # add "N passed, N failed[, N skipped]"
 add() {
