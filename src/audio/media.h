@@ -10,9 +10,9 @@
  *   MEDIA_MIX    one channel: the plain average of all channels but the LFE. MEDIA_SPLIT: the channels as they are.
  *   Samples are finite and clipped to -1..1. Gaps in the container's time stamps are not filled.
  *   A truncated file delivers what is there; then media_read() fails with a sentence that says how much was promised
- *   and how much came. Single bad packets are skipped, as players do; when the decoder fails on more packets than it
- *   decodes, the same end is reached with "corrupt". So a caller that ignores neither samples nor the final error loses
- *   nothing and knows.
+ *   and how much came. Single bad packets are skipped, as players do; when the decoder fails on most packets, or a tenth
+ *   of the time is lost to bad ones, the same end is reached with "corrupt". So a caller that ignores neither samples
+ *   nor the final error loses nothing and knows.
  *
  * Owner: a `media` belongs to one thread at a time. The host is immutable once started: any thread may open files on it.
  */

@@ -24,7 +24,8 @@
 #define WAV_PACKET_BYTES     (16 * 1024)
 #define MAX_READ_ERRORS      16 /* in a row, before the rest of the file is given up */
 #define MAX_PROMISE_S        (1000.0 * 3600)
-#define TRUNCATED_SLACK_S    0.2         /* containers round; less missing than this and 1 % is not worth an error */
+#define TRUNCATED_SLACK_S    0.2 /* containers round; less missing than this and 1 % is not worth an error */
+#define CORRUPT_SHARE        0.9 /* with bad packets and less than this share of the time decoded, it is reported */
 #define STREAMING_SIZE_BYTES 0x7fff0000u /* programs that write wav to a pipe put about this in the header */
 
 typedef struct decoder {
@@ -462,7 +463,8 @@ static void judge(decoder *d) {
             settle(d, MEDIA_NOT_AUDIO, "");
         else
             settle(d, tried ? MEDIA_CORRUPT : MEDIA_NO_SAMPLES, complaint);
-    } else if (end->bad_packets > end->packets / 2) {
+    } else if (end->bad_packets > end->packets / 2 ||
+               (end->bad_packets > 0 && d->decoded_s < CORRUPT_SHARE * reached)) {
         settle(d, MEDIA_CORRUPT, complaint);
     } else if (promise - reached > TRUNCATED_SLACK_S + 0.01 * promise && !is_placeholder(d, promise)) {
         settle(d, MEDIA_TRUNCATED, "");

@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 #define FIXTURE_PATH_BYTES 512
-#define FIXTURE_WAIT_MS 60000 /* only a test that would hang reaches it */
+#define FIXTURE_WAIT_MS    60000 /* only a test that would hang reaches it */
 
 static char fixture_dir[64];
 static media_host *fixture_host;
@@ -96,7 +96,8 @@ static inline void fixture_wav(const char *name, wav w, const void *data, size_t
 }
 
 /* Channel c carries a tone of tone_hz[c] at `amplitude`; returns [frames, channels] of 16-bit samples to free(). */
-static inline int16_t *fixture_tones(uint32_t rate_hz, int channels, const double *tone_hz, double amplitude, size_t frames) {
+static inline int16_t *fixture_tones(uint32_t rate_hz, int channels, const double *tone_hz, double amplitude,
+                                     size_t frames) {
     int16_t *pcm = malloc(frames * (size_t)channels * sizeof *pcm);
     assert_non_null(pcm);
     for (size_t i = 0; i < frames; i++) {
@@ -108,8 +109,8 @@ static inline int16_t *fixture_tones(uint32_t rate_hz, int channels, const doubl
     return pcm;
 }
 
-static inline void fixture_tone_wav(const char *name, uint32_t rate_hz, int channels, const double *tone_hz, double amplitude,
-                                    double seconds) {
+static inline void fixture_tone_wav(const char *name, uint32_t rate_hz, int channels, const double *tone_hz,
+                                    double amplitude, double seconds) {
     size_t frames = (size_t)(seconds * rate_hz);
     int16_t *pcm = fixture_tones(rate_hz, channels, tone_hz, amplitude, frames);
     wav w = {.rate_hz = rate_hz, .channels = (uint16_t)channels, .bits = 16, .format = 1};

@@ -101,13 +101,15 @@ static void truncated(void **state) {
     (void)state;
     static const int16_t pcm[16000];
     fixture_wav("promise.wav", (wav){16000, 1, 16, 1, 320000, true}, pcm, sizeof pcm);
-    heard h = check_fails("promise.wav", STENO_E_FORMAT, "truncated: its header promises 10.0 s, but it ends after 1.0 s");
+    heard h =
+        check_fails("promise.wav", STENO_E_FORMAT, "truncated: its header promises 10.0 s, but it ends after 1.0 s");
     assert_int_equal(h.frames, 16000);
     free(h.pcm);
-    if (!fixture_shell("ffmpeg -y -f lavfi -i sine=d=4:r=16000 whole.flac && ffmpeg -y -i whole.flac -b:a 64k whole.mp3 && "
-                       "ffmpeg -y -i whole.flac -c:a aac whole.m4a && head -c 20000 whole.flac > cut.flac && "
-                       "head -c 16000 whole.mp3 > cut.mp3 && head -c 12000 whole.m4a > cut.m4a && "
-                       "ffmpeg -y -i whole.flac -c:a aac -movflags +faststart fast.m4a && head -c 16000 fast.m4a > cutfast.m4a"))
+    if (!fixture_shell(
+            "ffmpeg -y -f lavfi -i sine=d=4:r=16000 whole.flac && ffmpeg -y -i whole.flac -b:a 64k whole.mp3 && "
+            "ffmpeg -y -i whole.flac -c:a aac whole.m4a && head -c 20000 whole.flac > cut.flac && "
+            "head -c 16000 whole.mp3 > cut.mp3 && head -c 12000 whole.m4a > cut.m4a && "
+            "ffmpeg -y -i whole.flac -c:a aac -movflags +faststart fast.m4a && head -c 16000 fast.m4a > cutfast.m4a"))
         skip();
     static const char *const cut[] = {"cut.flac", "cut.mp3", "cutfast.m4a"};
     for (size_t i = 0; i < sizeof cut / sizeof cut[0]; i++) {
@@ -145,8 +147,9 @@ static void damage(const char *from, const char *to, long start, long step, int 
 
 static void corrupt(void **state) {
     (void)state;
-    if (!fixture_shell("ffmpeg -y -f lavfi -i sine=d=10:r=16000 tone.wav && ffmpeg -y -i tone.wav -c:a flac good.flac && "
-                       "ffmpeg -y -i tone.wav -c:a libopus -b:a 32k good.opus"))
+    if (!fixture_shell(
+            "ffmpeg -y -f lavfi -i sine=d=10:r=16000 tone.wav && ffmpeg -y -i tone.wav -c:a flac good.flac && "
+            "ffmpeg -y -i tone.wav -c:a libopus -b:a 32k good.opus"))
         skip();
     damage("good.flac", "hurt.flac", 40000, 1000000, 40);
     heard h = fixture_hear(fixture_path("hurt.flac"), MEDIA_MIX); /* one bad packet: players go on */
@@ -192,7 +195,8 @@ static void playlists(void **state) {
     fixture_write("list.ffconcat", text, (size_t)n);
     n = snprintf(text, sizeof text, "#EXTM3U\n%s\n", target);
     fixture_write("list.m3u", text, (size_t)n);
-    n = snprintf(text, sizeof text, "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 5004 RTP/AVP 0\n");
+    n = snprintf(text, sizeof text,
+                 "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 5004 RTP/AVP 0\n");
     fixture_write("list.sdp", text, (size_t)n);
     check_fails("list.m3u8", STENO_E_UNSUPPORTED, "refers to other files");
     check_fails("list.ffconcat", STENO_E_UNSUPPORTED, "refers to other files");

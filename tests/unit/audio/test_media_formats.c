@@ -76,7 +76,8 @@ static void reading_in_small_pieces_is_the_same(void **state) {
 /* Every rate: the tone keeps its height, its strength and its length. */
 static void all_rates(void **state) {
     (void)state;
-    static const uint32_t rates[] = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000, 192000};
+    static const uint32_t rates[] = {8000,  11025, 12000, 16000, 22050, 24000,
+                                     32000, 44100, 48000, 88200, 96000, 192000};
     for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
         char name[32];
         double tone = 3000;
@@ -156,7 +157,8 @@ static void loud_floats_are_clipped(void **state) {
 /* Chunks before and after the samples are not samples. */
 static void other_chunks_in_wav(void **state) {
     (void)state;
-    unsigned char file[44 + 34 + 3200 + 8 + 1000] = "RIFF\0\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x80\x3e\0\0\0\x7d\0\0\2\0\x10\0LIST\x1a\0\0\0";
+    unsigned char file[44 + 34 + 3200 + 8 + 1000] =
+        "RIFF\0\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x80\x3e\0\0\0\x7d\0\0\2\0\x10\0LIST\x1a\0\0\0";
     unsigned char *at = file + 36 + 34;
     memcpy(file + 44, "INFOISFT\x0e\0\0\0abcdefghijklm", 26);
     memcpy(at, "data\x80\x0c\0\0", 8);
@@ -214,7 +216,8 @@ static bool make(const made *f) {
     const char *input = strstr(f->arguments, "-f lavfi");
     const char *end = input ? strstr(input, " -c:v") : NULL;
     if (input && end)
-        snprintf(output, sizeof output, "%.*s %.*s %s", (int)(end - input), input, (int)(input - f->arguments), f->arguments, end);
+        snprintf(output, sizeof output, "%.*s %.*s %s", (int)(end - input), input, (int)(input - f->arguments),
+                 f->arguments, end);
     else
         snprintf(output, sizeof output, "%s", f->arguments);
     snprintf(line, sizeof line, "ffmpeg -y -i source.wav %s %s", output, f->file);

@@ -124,8 +124,10 @@ static void standard_input(void **state) {
         h = hear_standard_input(pipe_fds[0], &limits);
         close(pipe_fds[0]);
         assert_int_equal(h.error, round == 0 ? STENO_OK : STENO_E_LIMIT);
-        if (round == 0) assert_int_equal(h.frames, 16000);
-        else assert_string_equal(h.detail, "standard input: more than the limit of 1000 bytes that are spooled");
+        if (round == 0)
+            assert_int_equal(h.frames, 16000);
+        else
+            assert_string_equal(h.detail, "standard input: more than the limit of 1000 bytes that are spooled");
         free(h.pcm);
     }
     close(file);
@@ -228,9 +230,9 @@ static void no_zygote_of_a_zygote(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(many_at_once),         cmocka_unit_test(closing_early_ends_the_child),
-        cmocka_unit_test(nothing_leaks),        cmocka_unit_test(standard_input),
-        cmocka_unit_test(allocation_failures),  cmocka_unit_test(orphans_end),
+        cmocka_unit_test(many_at_once),          cmocka_unit_test(closing_early_ends_the_child),
+        cmocka_unit_test(nothing_leaks),         cmocka_unit_test(standard_input),
+        cmocka_unit_test(allocation_failures),   cmocka_unit_test(orphans_end),
         cmocka_unit_test(no_zygote_of_a_zygote), cmocka_unit_test(a_dead_zygote_is_an_error),
     };
     if (argc > 1 && strcmp(argv[1], MEDIA_ZYGOTE_ARG) == 0) return media_zygote_main(argc, argv);
