@@ -1,9 +1,5 @@
-/* fuzz_score.c: any two texts, normalised, cut and compared, give counts that add up.
- *
- * The scorer belongs to the program, not to the library that fuzzers link, so its sources are taken in here.
- */
-#include "cmd/score_text.c"
-#include "cmd/score_wer.c"
+/* fuzz_score.c: any two texts, normalised, cut and compared, give counts that add up. */
+#include "cmd/score_wer.h"
 
 #include <stdlib.h>
 
