@@ -42,7 +42,7 @@ struct silero {
     kern_f32 out;
 };
 
-/* ---- weights ----------------------------------------------------------------------------------------------------- */
+/* ---- weights ---------------------------------------------------------------------------------------------------- */
 
 static steno_err find_f32(const weights *w, const char *name, int dims, const int64_t *shape, const float **out) {
     weights_tensor t;
@@ -171,7 +171,7 @@ void silero_reset(silero_state *state) {
     memset(state, 0, sizeof *state);
 }
 
-/* ---- scratch ----------------------------------------------------------------------------------------------------- */
+/* ---- scratch ---------------------------------------------------------------------------------------------------- */
 
 /* Tensors of a block of F frames and of a group of J jobs. */
 typedef struct scratch {
@@ -222,7 +222,7 @@ size_t silero_arena_bytes(int rows) {
     return rows <= 0 ? 0 : scratch_take(NULL, block_frames((size_t)rows), &unused);
 }
 
-/* ---- from samples to gates --------------------------------------------------------------------------------------- */
+/* ---- from samples to gates -------------------------------------------------------------------------------------- */
 
 /* x [PADDED]: the samples before, the frame, and its tail mirrored about the last sample. */
 static void gather_frame(const silero_job *job, int frame, float *x) {
@@ -290,7 +290,7 @@ static void convolutions(const silero *m, const scratch *s, int frames) {
     ops->gemm_f32(s->out3, C3, frames, &m->input, KERN_STORE, s->gates, GATES);
 }
 
-/* ---- through time ------------------------------------------------------------------------------------------------ */
+/* ---- through time ----------------------------------------------------------------------------------------------- */
 
 /* Up to SILERO_BLOCK_FRAMES jobs with the longest first, so that the jobs alive at any instant are the first ones. */
 typedef struct group {
