@@ -102,7 +102,9 @@ typedef struct steno_vad_options {
     float threshold;      /* speech starts at this probability; default 0.5 */
     float neg_threshold;  /* and goes on down to this one; default threshold - 0.15 */
     int min_speech_ms;    /* shorter bursts are dropped; default 96 */
-    int min_silence_ms;   /* a pause this long ends a segment; default 400 */
+    int min_silence_ms;   /* a pause this long ends a long segment; default 400 */
+    int join_ms;          /* and one this long a short segment: words on both sides of a shorter pause are heard
+                             together, which the recogniser understands better; default 2000, 0: min_silence_ms always */
     int pad_ms;           /* lead and tail kept round speech; default 300 */
     float max_segment_s;  /* longer speech is cut at its best pause; default 15 */
 } steno_vad_options;

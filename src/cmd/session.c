@@ -27,7 +27,8 @@ void session_help(void) {
         "  --vad-threshold P      speech starts at this probability (default 0.5)\n"
         "  --vad-neg-threshold P  and lasts down to this one (default: the threshold less 0.15)\n"
         "  --vad-min-speech-ms N  drop shorter bursts (default 96)\n"
-        "  --vad-min-silence-ms N a pause this long ends a segment (default 400)\n"
+        "  --vad-min-silence-ms N a pause this long ends a long segment (default 400)\n"
+        "  --vad-join-ms N        and one this long a short segment (default 2000; 0: no joining)\n"
         "  --vad-pad-ms N         sound kept before and after speech (default 300)\n"
         "  --max-segment-s S      cut longer speech at its best pause (default 15)\n");
 }
@@ -73,6 +74,8 @@ static bool take(session_options *o, int code, const char *value) {
         return cli_int(value, 0, 10000, &vad->min_speech_ms);
     case SESSION_VAD_MIN_SILENCE_MS:
         return cli_int(value, 0, 10000, &vad->min_silence_ms);
+    case SESSION_VAD_JOIN_MS:
+        return cli_int(value, 0, SEGMENTER_MAX_JOIN_MS, &vad->join_ms);
     case SESSION_VAD_PAD_MS:
         return cli_int(value, 0, 2000, &vad->pad_ms);
     case SESSION_MAX_SEGMENT_S:

@@ -31,6 +31,7 @@ enum session_option {
     SESSION_VAD_NEG_THRESHOLD,
     SESSION_VAD_MIN_SPEECH_MS,
     SESSION_VAD_MIN_SILENCE_MS,
+    SESSION_VAD_JOIN_MS,
     SESSION_VAD_PAD_MS,
     SESSION_MAX_SEGMENT_S,
     SESSION_OPTION_LAST
@@ -46,6 +47,7 @@ enum session_option {
         {"vad-neg-threshold", required_argument, NULL, SESSION_VAD_NEG_THRESHOLD},                                     \
         {"vad-min-speech-ms", required_argument, NULL, SESSION_VAD_MIN_SPEECH_MS},                                     \
         {"vad-min-silence-ms", required_argument, NULL, SESSION_VAD_MIN_SILENCE_MS},                                   \
+        {"vad-join-ms", required_argument, NULL, SESSION_VAD_JOIN_MS},                                                 \
         {"vad-pad-ms", required_argument, NULL, SESSION_VAD_PAD_MS}, {                                                 \
         "max-segment-s", required_argument, NULL, SESSION_MAX_SEGMENT_S                                                \
     }

@@ -34,6 +34,7 @@ void steno_vad_options_init(steno_vad_options *vad) {
                                .neg_threshold = 0.35f,
                                .min_speech_ms = 96,
                                .min_silence_ms = 400,
+                               .join_ms = 2000,
                                .pad_ms = 300,
                                .max_segment_s = 15.0f};
 }

@@ -354,7 +354,16 @@ static void paged_scores(const float *q, const uint16_t *const *pages, int n_pag
     }
 }
 
-/* out [head_dim] = inv * sum over positions of probs * values, NV vectors wide; two positions at a time. */
+/* One position's values times p, NV vectors wide. */
+VM_INLINE void add_values(const int nv, const uint16_t *row, const __mmask16 *mask, float p, __m512 *acc) {
+    __m512 weight = _mm512_set1_ps(p);
+#pragma GCC unroll 4
+    for (int v = 0; v < nv; v++)
+        acc[v] = _mm512_fmadd_ps(weight, _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask[v], row + v * 16)), acc[v]);
+}
+
+/* out [head_dim] = inv * sum over positions of probs * values, NV vectors wide; two positions at a time to hide latency.
+ * Slots beyond the last position hold whatever a page held before, even NaN: they are never read. */
 VM_INLINE void paged_values(const int nv, const float *probs, const uint16_t *const *pages, int positions,
                             size_t offset, int head_dim, int from, float inv, float *out) {
     __m512 even[4], odd[4];
@@ -366,13 +375,8 @@ VM_INLINE void paged_values(const int nv, const float *probs, const uint16_t *co
     }
     for (int j = 0; j < positions; j += 2) {
         const uint16_t *row = pages[j / 16] + offset + (size_t)(j % 16) * (size_t)head_dim + (size_t)from;
-        __m512 p0 = _mm512_set1_ps(probs[j]), p1 = _mm512_set1_ps(probs[j + 1]); /* probs is zero padded to 16 */
-#pragma GCC unroll 4
-        for (int v = 0; v < nv; v++) {
-            even[v] = _mm512_fmadd_ps(p0, _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask[v], row + v * 16)), even[v]);
-            odd[v] = _mm512_fmadd_ps(p1, _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask[v], row + head_dim + v * 16)),
-                                     odd[v]);
-        }
+        add_values(nv, row, mask, probs[j], even);
+        if (j + 1 < positions) add_values(nv, row + head_dim, mask, probs[j + 1], odd);
     }
     __m512 f = _mm512_set1_ps(inv);
 #pragma GCC unroll 4

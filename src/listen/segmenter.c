@@ -11,9 +11,11 @@
 #include <string.h>
 
 #define HZ_PER_MS       (STENO_SAMPLE_RATE_HZ / 1000)
-#define REACH_FRAMES    15   /* how far back hysteresis looks for a quiet onset: 480 ms */
-#define LAST_PART       0.6f /* without a pause, a cut falls behind this share of the span */
-#define MIN_REST_FRAMES 16   /* and leaves at least this much speech to the rest: 512 ms */
+#define REACH_FRAMES    15    /* how far back hysteresis looks for a quiet onset: 480 ms */
+#define JOIN_FULL       0.33f /* up to this share of max_segment_s a pause of join_ms ends a span, */
+#define JOIN_NONE       0.67f /* from this one on a pause of min_silence_ms; in between it shrinks evenly */
+#define LAST_PART       0.6f  /* without a pause, a cut falls behind this share of the span */
+#define MIN_REST_FRAMES 16    /* and leaves at least this much speech to the rest: 512 ms */
 
 static int64_t min64(int64_t a, int64_t b) {
     return a < b ? a : b;
@@ -54,6 +56,8 @@ static steno_err check_options(const steno_vad_options *o) {
     if (o->min_silence_ms < 1 || o->min_silence_ms > SEGMENTER_MAX_PAUSE_MS)
         return err_fail(STENO_E_INVALID, "vad min_silence_ms %d is not in 1..%d", o->min_silence_ms,
                         SEGMENTER_MAX_PAUSE_MS);
+    if (o->join_ms < 0 || o->join_ms > SEGMENTER_MAX_JOIN_MS)
+        return err_fail(STENO_E_INVALID, "vad join_ms %d is not in 0..%d", o->join_ms, SEGMENTER_MAX_JOIN_MS);
     if ((float)o->min_silence_ms > o->max_segment_s * 500.0f)
         return err_fail(STENO_E_INVALID, "vad min_silence_ms %d is more than half of max_segment_s %g",
                         o->min_silence_ms, (double)o->max_segment_s);
@@ -80,6 +84,7 @@ void segmenter_reset(segmenter *s) {
     s->min_speech_frames = frames_of_ms(opt.min_speech_ms);
     s->min_silence_frames = frames_of_ms(opt.min_silence_ms);
     s->max_frames = (int)(opt.max_segment_s * (float)STENO_SAMPLE_RATE_HZ / (float)SEGMENTER_FRAME_SAMPLES);
+    s->join_frames = (int)max64(s->min_silence_frames, min64(frames_of_ms(opt.join_ms), s->max_frames / 2));
     s->pad_samples = (int64_t)opt.pad_ms * HZ_PER_MS;
 }
 
@@ -189,6 +194,15 @@ static void cut_span(segmenter *s, int64_t now, segmenter_span *span) {
 
 /* ---- the stage -------------------------------------------------------------------------------------------------- */
 
+/* The pause that ends the open span, in frames: long while the span is short. */
+static int ending_pause(const segmenter *s) {
+    float share = (float)(s->last_speech + 1 - s->open_frame) / (float)s->max_frames;
+    if (share <= JOIN_FULL) return s->join_frames;
+    if (share >= JOIN_NONE) return s->min_silence_frames;
+    float left = (JOIN_NONE - share) / (JOIN_NONE - JOIN_FULL);
+    return s->min_silence_frames + (int)(left * (float)(s->join_frames - s->min_silence_frames));
+}
+
 static bool advance_open(segmenter *s, int64_t frame, segmenter_span *span) {
     if (is_speech(s, frame)) {
         s->last_speech = frame;
@@ -197,7 +211,7 @@ static bool advance_open(segmenter *s, int64_t frame, segmenter_span *span) {
             cut_span(s, frame, span);
             return true;
         }
-    } else if (frame - s->last_speech >= s->min_silence_frames) {
+    } else if (frame - s->last_speech >= ending_pause(s)) {
         close_span(s);
     }
     return false;

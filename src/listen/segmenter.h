@@ -4,7 +4,9 @@
  * Rules (constants in steno_vad_options):
  *   - Hysteresis: speech starts at `threshold`, reaches back over the frames before that are at or above neg_threshold,
  *     and goes on down to neg_threshold.
- *   - A pause of min_silence_ms closes a span; bursts with less than min_speech_ms of speech frames are dropped.
+ *   - A pause of min_silence_ms closes a long span and one of join_ms a short one (up to a third of max_segment_s; from
+ *     two thirds on min_silence_ms; evenly in between): the recogniser understands words better with others around them.
+ *   - Bursts with less than min_speech_ms of speech frames are dropped.
  *   - pad_ms of lead and tail are kept, but two spans never overlap: a gap shorter than two pads is shared half and
  * half. So that the gap is known, a closed span is handed out when the pause is two pads long or speech starts again.
  *   - Speech longer than max_segment_s is cut at the best pause in the second half of the span (the longest, then the
@@ -27,6 +29,7 @@
 #define SEGMENTER_MAX_SPAN_S    31.0f /* max_segment_s + 2 * pad_ms: what the recogniser's buffers are made for */
 #define SEGMENTER_MAX_SPEECH_MS 1000  /* min_speech_ms */
 #define SEGMENTER_MAX_PAUSE_MS  2000  /* min_silence_ms, at most half of max_segment_s too */
+#define SEGMENTER_MAX_JOIN_MS   5000
 #define SEGMENTER_MAX_PAD_MS    5000
 
 typedef struct segmenter_span {
@@ -52,7 +55,7 @@ typedef struct segmenter {
     int64_t speech_start;   /* of the open span: its first speech frame */
     int64_t open_speech;    /* of the open span: speech frames so far */
     int run;                /* frames at or above neg_threshold up to now, at most the reach of the hysteresis */
-    int min_speech_frames, min_silence_frames, max_frames;
+    int min_speech_frames, min_silence_frames, join_frames, max_frames;
     int64_t pad_samples;
 } segmenter;
 
