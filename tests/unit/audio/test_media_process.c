@@ -202,9 +202,11 @@ static void a_dead_zygote_is_an_error(void **state) {
     make_long("long.wav");
     media *m = open_path("long.wav"), *late = NULL;
     wait_started(m);
-    int gone = open_pid(zygote);
+    int gone = open_pid(zygote), child = open_pid(only_child(zygote));
+    assert_true(gone >= 0 && child >= 0);
     kill(zygote, SIGKILL);
     wait_gone(gone);
+    wait_gone(child); /* though its pipe is full and nobody reads it */
     heard h = {0};
     heard_rest(&h, m, 4096);
     assert_int_equal(h.error, STENO_E_IO);
