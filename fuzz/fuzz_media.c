@@ -1,7 +1,7 @@
 /* fuzz_media.c: container and codec bytes through the function that the confined child runs, in this process.
  *
- * The last byte chooses mixing or splitting and the rest is the file. Checked: no crash, samples only after a header, chunk
- * sizes within their bound, never more than the limit of output, and an outcome that exists.
+ * The last byte chooses mixing or splitting and the rest is the file. Checked: no crash, samples only after a header,
+ * chunk sizes within their bound, never more than the limit of output, and an outcome that exists.
  */
 #include "audio/media_int.h"
 #include "audio/media_probe.h"

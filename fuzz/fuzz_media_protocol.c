@@ -1,8 +1,8 @@
 /* fuzz_media_protocol.c: bytes that a hijacked child might write, through the parent's parser.
  *
- * The first two bytes choose how the rest is divided and how many channels are expected. Checked: counts stay within their
- * bounds, every sample handed out is finite and within -1..1, text is one printable line, and dividing the input otherwise
- * gives the same result.
+ * The first two bytes choose how the rest is divided and how many channels are expected. Checked: counts stay within
+ * their bounds, every sample handed out is finite and within -1..1, text is one printable line, and dividing the input
+ * otherwise gives the same result.
  */
 #include "audio/media_int.h"
 

@@ -21,7 +21,8 @@ static const int plain_calls[] = {
 };
 
 /* Refused with EACCES instead of death, because honest files lead there: an MPEG-TS names its programmes in a character
- * set, for which the C library looks for a converter, and does without when there is none. Nothing is opened either way. */
+ * set, for which the C library looks for a converter, and does without when there is none. Nothing
+ * is opened either way. */
 static const int refused_calls[] = {SCMP_SYS(open), SCMP_SYS(openat)};
 
 static int add_rules(scmp_filter_ctx ctx) {

@@ -17,8 +17,8 @@
 static const int probe_bytes[] = {4096, 64 * 1024, 1024 * 1024};
 #define PROBE_STEPS (sizeof probe_bytes / sizeof probe_bytes[0])
 
-/* Demuxers of recordings, the common ones first. Not here: playlists and descriptions of other files, images, subtitles, devices, tracker music,
- * and formats of games. One entry matches any of a demuxer's comma-separated names. */
+/* Demuxers of recordings, the common ones first. Not here: playlists and descriptions of other files, images, subtitles,
+ * devices, tracker music, and formats of games. One entry matches any of a demuxer's comma-separated names. */
 static const char *const recordings[] = {
     "wav",   "mp3",  "mov",  "flac", "ogg",        "matroska", "aac",   "w64",  "aiff",     "au",  "caf", "loas",
     "ac3",   "eac3", "amr",  "avi",  "asf",        "mpegts",   "mpeg",  "flv",  "live_flv", "ape", "wv",  "tta",

@@ -18,8 +18,8 @@ typedef enum probe_kind {
 
 #define PROBE_MAX_FORMATS 512
 
-/* Which demuxers to ask, the likeliest first. Made once (before the forks, because sorting names takes longer than asking)
- * and immutable then. */
+/* Which demuxers to ask, the likeliest first. Made once (before the forks, because sorting names takes longer than
+ * asking) and immutable then. */
 typedef struct probe_table {
     const AVInputFormat *wanted[PROBE_MAX_FORMATS]; /* recordings, then playlists */
     const AVInputFormat *others[PROBE_MAX_FORMATS];

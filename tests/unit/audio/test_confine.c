@@ -211,7 +211,7 @@ static void deadly(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) check_killed(cases[i].name, cases[i].act);
 }
 
-/* ---- limits and descriptors ------------------------------------------------------------------------------------------ */
+/* ---- limits and descriptors ------------------------------------------------------------------------------------ */
 
 static void act_spin(void) {
     for (;;) {
