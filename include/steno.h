@@ -106,7 +106,7 @@ typedef struct steno_vad_options {
     int join_ms;          /* and one this long a short segment: words on both sides of a shorter pause are heard
                              together, which the recogniser understands better; default 2000, 0: min_silence_ms always */
     int pad_ms;           /* lead and tail kept round speech; default 300 */
-    float max_segment_s;  /* longer speech is cut at its best pause; default 15 */
+    float max_segment_s;  /* longer speech is cut at its best pause; default 20 */
 } steno_vad_options;
 
 typedef struct steno_engine_config {

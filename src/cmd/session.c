@@ -30,7 +30,7 @@ void session_help(void) {
         "  --vad-min-silence-ms N a pause this long ends a long segment (default 400)\n"
         "  --vad-join-ms N        and one this long a short segment (default 2000; 0: no joining)\n"
         "  --vad-pad-ms N         sound kept before and after speech (default 300)\n"
-        "  --max-segment-s S      cut longer speech at its best pause (default 15)\n");
+        "  --max-segment-s S      cut longer speech at its best pause (default 20)\n");
 }
 
 void session_options_init(session_options *o) {

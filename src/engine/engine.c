@@ -36,7 +36,7 @@ void steno_vad_options_init(steno_vad_options *vad) {
                                .min_silence_ms = 400,
                                .join_ms = 2000,
                                .pad_ms = 300,
-                               .max_segment_s = 15.0f};
+                               .max_segment_s = 20.0f};
 }
 
 static steno_err check_config(steno_engine_config *c) {

@@ -326,62 +326,47 @@ VM_INLINE __m512 load_halfs(const uint16_t *p) {
     return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
 }
 
-/* probs [pages * 16] = q . keys of n whole pages, four pages at a time to hide the latency of the products. */
-static void paged_scores(const float *q, const uint16_t *const *pages, int n_pages, size_t offset, int head_dim,
-                         float *probs) {
-    int p = 0;
-    for (; p + 4 <= n_pages; p += 4) {
-        const uint16_t *k0 = pages[p] + offset, *k1 = pages[p + 1] + offset, *k2 = pages[p + 2] + offset,
-                       *k3 = pages[p + 3] + offset;
-        __m512 a0 = _mm512_setzero_ps(), a1 = a0, a2 = a0, a3 = a0;
-        for (int d = 0; d < head_dim; d++) {
-            __m512 x = _mm512_set1_ps(q[d]);
-            a0 = _mm512_fmadd_ps(x, load_halfs(k0 + d * 16), a0);
-            a1 = _mm512_fmadd_ps(x, load_halfs(k1 + d * 16), a1);
-            a2 = _mm512_fmadd_ps(x, load_halfs(k2 + d * 16), a2);
-            a3 = _mm512_fmadd_ps(x, load_halfs(k3 + d * 16), a3);
-        }
-        _mm512_storeu_ps(probs + p * 16, a0);
-        _mm512_storeu_ps(probs + p * 16 + 16, a1);
-        _mm512_storeu_ps(probs + p * 16 + 32, a2);
-        _mm512_storeu_ps(probs + p * 16 + 48, a3);
-    }
-    for (; p < n_pages; p++) {
-        const uint16_t *k0 = pages[p] + offset;
-        __m512 a0 = _mm512_setzero_ps();
-        for (int d = 0; d < head_dim; d++) a0 = _mm512_fmadd_ps(_mm512_set1_ps(q[d]), load_halfs(k0 + d * 16), a0);
-        _mm512_storeu_ps(probs + p * 16, a0);
-    }
-}
-
-/* One position's values times p, NV vectors wide. */
-VM_INLINE void add_values(const int nv, const uint16_t *row, const __mmask16 *mask, float p, __m512 *acc) {
-    __m512 weight = _mm512_set1_ps(p);
+/* Scores of one page for heads [h, h + n): scores[h][16] = q[h] . keys, n chains side by side to hide latency. */
+VM_INLINE void page_scores(const int n, const float *q, const uint16_t *keys, int head_dim, float *scores, size_t ld) {
+    __m512 acc[4];
 #pragma GCC unroll 4
-    for (int v = 0; v < nv; v++)
-        acc[v] = _mm512_fmadd_ps(weight, _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask[v], row + v * 16)), acc[v]);
+    for (int i = 0; i < n; i++) acc[i] = _mm512_setzero_ps();
+    for (int d = 0; d < head_dim; d++) {
+#pragma GCC unroll 4
+        for (int i = 0; i < n; i++) {
+            __m512 x = _mm512_set1_ps(q[i * head_dim + d]);
+            acc[i] = _mm512_fmadd_ps(x, load_halfs(keys + ((size_t)i * (size_t)head_dim + (size_t)d) * 16), acc[i]);
+        }
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < n; i++) _mm512_storeu_ps(scores + (size_t)i * ld, acc[i]);
 }
 
-/* out [head_dim] = inv * sum over positions of probs * values, NV vectors wide; two positions at a time to hide latency.
- * Slots beyond the last position hold whatever a page held before, even NaN: they are never read. */
-VM_INLINE void paged_values(const int nv, const float *probs, const uint16_t *const *pages, int positions,
-                            size_t offset, int head_dim, int from, float inv, float *out) {
+/* out [head_dim] += probs [n] * values [n, head_dim] of one page and head, NV vectors wide; two chains. */
+VM_INLINE void page_values(const int nv, const float *probs, const uint16_t *values, int n, int head_dim, int from,
+                           float *out) {
     __m512 even[4], odd[4];
     __mmask16 mask[4];
 #pragma GCC unroll 4
     for (int v = 0; v < nv; v++) {
-        even[v] = odd[v] = _mm512_setzero_ps();
         mask[v] = vm_tail(head_dim - from - v * 16);
+        even[v] = _mm512_maskz_loadu_ps(mask[v], out + from + v * 16);
+        odd[v] = _mm512_setzero_ps();
     }
-    for (int j = 0; j < positions; j += 2) {
-        const uint16_t *row = pages[j / 16] + offset + (size_t)(j % 16) * (size_t)head_dim + (size_t)from;
-        add_values(nv, row, mask, probs[j], even);
-        if (j + 1 < positions) add_values(nv, row + head_dim, mask, probs[j + 1], odd);
-    }
-    __m512 f = _mm512_set1_ps(inv);
+    for (int j = 0; j < n; j += 2) { /* slots from n on hold whatever a page held before, even NaN: never read */
+        const uint16_t *row = values + (size_t)j * (size_t)head_dim + (size_t)from;
+        __m512 p0 = _mm512_set1_ps(probs[j]), p1 = _mm512_set1_ps(probs[j + 1]);
+        bool both = j + 1 < n;
 #pragma GCC unroll 4
-    for (int v = 0; v < nv; v++)
-        _mm512_mask_storeu_ps(out + from + v * 16, mask[v], _mm512_mul_ps(_mm512_add_ps(even[v], odd[v]), f));
+        for (int v = 0; v < nv; v++) {
+            __mmask16 second = both ? mask[v] : (__mmask16)0;
+            even[v] = _mm512_fmadd_ps(p0, _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask[v], row + v * 16)), even[v]);
+            odd[v] =
+                _mm512_fmadd_ps(p1, _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(second, row + head_dim + v * 16)), odd[v]);
+        }
+    }
+#pragma GCC unroll 4
+    for (int v = 0; v < nv; v++) _mm512_mask_storeu_ps(out + from + v * 16, mask[v], _mm512_add_ps(even[v], odd[v]));
 }
 
 static void add_alignment(const float *probs, int positions, float weight, float *align) {
@@ -393,23 +378,49 @@ static void add_alignment(const float *probs, int positions, float weight, float
     }
 }
 
+static void all_page_scores(const float *q, const uint16_t *page, int heads, int head_dim, float *scores, size_t ld) {
+    size_t head_halfs = (size_t)head_dim * KERN_PAGE_POSITIONS;
+    int h = 0;
+    for (; h + 4 <= heads; h += 4)
+        page_scores(4, q + h * head_dim, page + (size_t)h * head_halfs, head_dim, scores + (size_t)h * ld, ld);
+    for (; h < heads; h++)
+        page_scores(1, q + h * head_dim, page + (size_t)h * head_halfs, head_dim, scores + (size_t)h * ld, ld);
+}
+
+static void all_page_values(const float *probs, size_t ld, const uint16_t *values, int n, int heads, int head_dim,
+                            float *out) {
+    size_t head_halfs = (size_t)head_dim * KERN_PAGE_POSITIONS;
+    for (int h = 0; h < heads; h++) {
+        const uint16_t *v = values + (size_t)h * head_halfs;
+        float *o = out + (size_t)h * (size_t)head_dim;
+        if (head_dim <= 48) {
+            page_values(3, probs + (size_t)h * ld, v, n, head_dim, 0, o);
+            continue;
+        }
+        for (int d = 0; d < head_dim; d += 64) page_values(4, probs + (size_t)h * ld, v, n, head_dim, d, o);
+    }
+}
+
+/* Pages are the outer loop, twice (keys, then values): each half page is one run of memory that the hardware can foresee.
+ * Caches of many sequences are larger than the last cache, so this is what decides the speed. */
 void avx512_attention_paged(const float *q, const uint16_t *const *pages, int positions, int heads, int head_dim,
                             float scale, float *probs, const float *head_weight, float *align, float *out) {
-    size_t head_halfs = (size_t)head_dim * KERN_PAGE_POSITIONS;
-    int n_pages = (positions + 15) / 16;
+    size_t half_page = (size_t)heads * (size_t)head_dim * KERN_PAGE_POSITIONS;
+    int n_pages = (positions + KERN_PAGE_POSITIONS - 1) / KERN_PAGE_POSITIONS;
+    size_t ld = (size_t)n_pages * KERN_PAGE_POSITIONS;
+    for (int p = 0; p < n_pages; p++)
+        all_page_scores(q, pages[p], heads, head_dim, probs + (size_t)p * KERN_PAGE_POSITIONS, ld);
     for (int h = 0; h < heads; h++) {
-        const float *qh = q + (size_t)h * (size_t)head_dim;
-        float *oh = out + (size_t)h * (size_t)head_dim;
-        paged_scores(qh, pages, n_pages, (size_t)h * head_halfs, head_dim, probs);
-        float inv = softmax_unscaled(probs, positions, scale);
-        size_t values = (size_t)(heads + h) * head_halfs;
-        if (head_dim <= 48) {
-            paged_values(3, probs, pages, positions, values, head_dim, 0, inv, oh);
-        } else {
-            for (int d = 0; d < head_dim; d += 64)
-                paged_values(4, probs, pages, positions, values, head_dim, d, inv, oh);
-        }
-        if (head_weight && head_weight[h] != 0.0f) add_alignment(probs, positions, head_weight[h] * inv, align);
+        float *row = probs + (size_t)h * ld;
+        __m512 inv = _mm512_set1_ps(softmax_unscaled(row, positions, scale));
+        for (size_t j = 0; j < ld; j += 16) _mm512_storeu_ps(row + j, _mm512_mul_ps(_mm512_loadu_ps(row + j), inv));
+        if (head_weight && head_weight[h] != 0.0f) add_alignment(row, positions, head_weight[h], align);
+    }
+    memset(out, 0, (size_t)heads * (size_t)head_dim * sizeof *out);
+    for (int p = 0; p < n_pages; p++) {
+        int n = positions - p * KERN_PAGE_POSITIONS;
+        all_page_values(probs + (size_t)p * KERN_PAGE_POSITIONS, ld, pages[p] + half_page,
+                        n < KERN_PAGE_POSITIONS ? n : KERN_PAGE_POSITIONS, heads, head_dim, out);
     }
 }
 

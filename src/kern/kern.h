@@ -123,7 +123,7 @@ typedef struct kern_ops {
                            float scale, void *scratch, float *out, int ldo);
 
     /* One query row against `positions` cached positions in pages. q, out: [heads * head_dim]. `probs` is scratch of
-     * [positions rounded up to 16] floats. If head_weight is not NULL, align[positions] += head_weight[h] * softmax_h
+     * [heads, positions rounded up to 16] floats. If head_weight is not NULL, align[positions] += head_weight[h] * softmax_h
      * for every head with a weight other than 0. */
     void (*attention_paged)(const float *q, const uint16_t *const *pages, int positions, int heads, int head_dim,
                             float scale, float *probs, const float *head_weight, float *align, float *out);

@@ -19,15 +19,15 @@ typedef struct decode_scratch {
     float *qkv;     /* [n, 3 width] */
     float *context; /* [n, width] */
     float *up;      /* [n, 2 decoder_hidden] */
-    float *probs;   /* [MOONSHINE_MAX_FRAMES] */
+    float *probs;   /* [heads, MOONSHINE_MAX_FRAMES] */
     float *chunk;   /* [n, LOGIT_CHUNK] */
     nn_rows rows, hidden_rows;
 } decode_scratch;
 
 size_t moonshine_decode_bytes(const moonshine *m, int rows) {
     size_t n = (size_t)rows, d = (size_t)m->info.width, h = (size_t)m->info.decoder_hidden;
-    return n * (d * 5 + h * 2 + LOGIT_CHUNK) * 4 + MOONSHINE_MAX_FRAMES * 4 + nn_rows_bytes(rows, (int)d) +
-           nn_rows_bytes(rows, (int)h) + d * 4 + 32 * 64;
+    return n * (d * 5 + h * 2 + LOGIT_CHUNK) * 4 + (size_t)m->info.heads * MOONSHINE_MAX_FRAMES * 4 +
+           nn_rows_bytes(rows, (int)d) + nn_rows_bytes(rows, (int)h) + d * 4 + 32 * 64;
 }
 
 static steno_err take_scratch(decode_scratch *s, const moonshine *m, arena *a, int n) {
@@ -37,7 +37,7 @@ static steno_err take_scratch(decode_scratch *s, const moonshine *m, arena *a, i
     s->qkv = arena_take(a, rows * d * 3, 4);
     s->context = arena_take(a, rows * d, 4);
     s->up = arena_take(a, rows * h * 2, 4);
-    s->probs = arena_take(a, MOONSHINE_MAX_FRAMES, 4);
+    s->probs = arena_take(a, (size_t)m->info.heads * MOONSHINE_MAX_FRAMES, 4);
     s->chunk = arena_take(a, rows * LOGIT_CHUNK, 4);
     if (!s->x || !s->qkv || !s->context || !s->up || !s->probs || !s->chunk)
         return err_fail(STENO_E_NOMEM, "the batch arena cannot hold %d decoder rows", n);

@@ -4,7 +4,9 @@
 
 /* Of a weighted mean of values of size v with scores of size s: fp32 exponentials and sums of up to 70 terms. */
 #define ATTENTION_SLACK(v, s) (4e-6 * (double)(v) * (1.0 + (double)(s)))
-#define MAX_POSITIONS         160
+/* With queries, keys, probabilities and values rounded to bf16 (8 bits): each moves by at most 2^-9 of itself. */
+#define ATTENTION_BF16_SLACK(v, s) (0.016 * (double)(v) * (1.0 + (double)(s)))
+#define MAX_POSITIONS              160
 
 static const int head_shapes[][2] = {{8, 36}, {8, 52}, {1, 1},  {3, 7},  {2, 16},
                                      {1, 17}, {4, 48}, {2, 64}, {1, 65}, {1, 100}};
@@ -19,10 +21,18 @@ static void plain_softmax(double *dots, int n) {
 
 /* ---- a whole utterance ------------------------------------------------------------------------------------------- */
 
+typedef void (*attend)(const float *q, const float *k, const float *v, int ld, int t, int heads, int head_dim,
+                       float scale, void *scratch, float *out, int ldo);
+
 typedef struct full_case {
     int t, heads, head_dim, ld, ldo;
     float size; /* of queries and keys */
+    bool bf16;  /* attention_bf16 instead of attention */
 } full_case;
+
+static attend attend_of(const kern_ops *ops, const full_case *c) {
+    return c->bf16 ? ops->attention_bf16 : ops->attention;
+}
 
 static void check_full(const full_case *c, const float *q, const float *k, const float *v, float scale,
                        const float *out) {
@@ -42,7 +52,8 @@ static void check_full(const full_case *c, const float *q, const float *k, const
             for (int d = 0; d < c->head_dim; d++) {
                 double want = 0.0, got = (double)out[(size_t)i * (size_t)c->ldo + at + (size_t)d];
                 for (int j = 0; j < c->t; j++) want += p[j] * (double)v[(size_t)j * (size_t)c->ld + at + (size_t)d];
-                near("attention", got, want, ATTENTION_SLACK(1.0, size));
+                near(c->bf16 ? "attention_bf16" : "attention", got, want,
+                     c->bf16 ? ATTENTION_BF16_SLACK(1.0, size) : ATTENTION_SLACK(1.0, size));
             }
         }
     }
@@ -55,7 +66,7 @@ static void check_independence(const kern_ops *ops, const full_case *c, float *q
     float *again = floats_new(size, 0);
     for (int i = 1; i < c->t; i++) random_fill(q + (size_t)i * (size_t)c->ld, width, 2.0f);
     if (c->heads > 1) random_fill(q + width - (size_t)c->head_dim, (size_t)c->head_dim, 2.0f);
-    ops->attention(q, k, v, c->ld, c->t, c->heads, c->head_dim, scale, scratch, again, c->ldo);
+    attend_of(ops, c)(q, k, v, c->ld, c->t, c->heads, c->head_dim, scale, scratch, again, c->ldo);
     size_t kept = c->heads > 1 ? width - (size_t)c->head_dim : width;
     same_bits("attention: one query and its neighbours", again, out, kept);
     floats_free(again, 0);
@@ -73,7 +84,7 @@ static void check_full_case(const kern_ops *ops, const full_case *c) {
     random_fill(v, size, 1.0f);
     guard_fill(out, out_size);
     float scale = 1.0f / sqrtf((float)c->head_dim);
-    ops->attention(q, k, v, c->ld, c->t, c->heads, c->head_dim, scale, scratch, out, c->ldo);
+    attend_of(ops, c)(q, k, v, c->ld, c->t, c->heads, c->head_dim, scale, scratch, out, c->ldo);
     guard_check(out, c->t, width, c->ldo);
     check_full(c, q, k, v, scale, out);
     check_independence(ops, c, q, k, v, scale, scratch, out);
@@ -90,8 +101,10 @@ static void full_body(const kern_ops *ops) {
         for (int i = 0; i < COUNT(lengths); i++) {
             int width = head_shapes[s][0] * head_shapes[s][1], ld = i % 2 ? 3 * width : width + i % 5;
             float size = i % 4 == 3 ? 20.0f : 1.0f; /* large scores: one key takes all */
-            full_case c = {lengths[i], head_shapes[s][0], head_shapes[s][1], ld, width + i % 3, size};
+            full_case c = {lengths[i], head_shapes[s][0], head_shapes[s][1], ld, width + i % 3, size, false};
             check_full_case(ops, &c);
+            c.bf16 = ops->attention_bf16 && c.head_dim % 2 == 0;
+            if (c.bf16) check_full_case(ops, &c);
         }
     }
 }
@@ -203,7 +216,7 @@ static paged_data paged_new(const paged_case *c) {
         p.page[i] = malloc(halfs * sizeof(uint16_t));
         assert_non_null(p.page[i]);
         for (size_t j = 0; j < halfs; j++)
-            p.page[i][j] = (uint16_t)(0x7800u | ((unsigned)random_bits() & 0x83ffu)); /* +-32768.. */
+            p.page[i][j] = (uint16_t)(0x7800u | ((unsigned)random_bits() & 0x87ffu)); /* huge, infinite or NaN */
         p.view[i] = p.page[i];
     }
     for (int j = 0; j < c->positions; j++) {
@@ -257,7 +270,8 @@ static void check_paged_case(const kern_ops *ops, const paged_case *c) {
     int width = c->heads * c->head_dim, padded = (c->positions + 15) / 16 * 16;
     paged_data p = paged_new(c);
     float *q = floats_new((size_t)width, 1), *out = floats_new((size_t)width + 1, 1);
-    float *probs = floats_new((size_t)padded, 0), *align = floats_new((size_t)c->positions + 1, 0), weight[8];
+    float *probs = floats_new((size_t)c->heads * (size_t)padded, 0), *align = floats_new((size_t)c->positions + 1, 0),
+          weight[8];
     random_fill(q, (size_t)width, c->size);
     random_fill(weight, 8, 1.0f);
     for (int h = 0; h < c->heads; h += 3) weight[h] = 0.0f;
