@@ -9,9 +9,9 @@
 #include "base/arena.h"
 #include "nn/weights.h"
 
-#define SILERO_FRAME_SAMPLES 512
+#define SILERO_FRAME_SAMPLES   512
 #define SILERO_CONTEXT_SAMPLES 64
-#define SILERO_HIDDEN 128
+#define SILERO_HIDDEN          128
 
 typedef struct silero silero;
 
