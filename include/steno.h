@@ -113,8 +113,8 @@ typedef struct steno_engine_config {
     int shards;      /* compute threads; 0: one a core */
     int max_batch;   /* sequences decoded together on a shard; default 24 */
     int max_streams; /* streams open at once; default 64 */
-    int audio_pool_s; /* seconds of audio held in all streams and waiting segments; default 240 */
-    int kv_pool_mb;  /* KV pages a shard; default 24 */
+    int audio_pool_s; /* seconds of audio held in all streams and waiting segments; default 160 */
+    int kv_pool_mb;  /* KV pages a shard; default 20 */
 } steno_engine_config;
 
 /* Fills in the defaults. */

@@ -25,7 +25,7 @@
 
 void steno_engine_config_init(steno_engine_config *config) {
     *config =
-        (steno_engine_config){.shards = 0, .max_batch = 24, .max_streams = 64, .audio_pool_s = 160, .kv_pool_mb = 32};
+        (steno_engine_config){.shards = 0, .max_batch = 24, .max_streams = 64, .audio_pool_s = 160, .kv_pool_mb = 20};
 }
 
 void steno_vad_options_init(steno_vad_options *vad) {

@@ -369,7 +369,7 @@ VM_INLINE void page_values(const int nv, const float *probs, const uint16_t *val
     for (int v = 0; v < nv; v++) _mm512_mask_storeu_ps(out + from + v * 16, mask[v], _mm512_add_ps(even[v], odd[v]));
 }
 
-static void add_alignment(const float *probs, int positions, float weight, float *align) {
+void avx512_add_alignment(const float *probs, int positions, float weight, float *align) {
     __m512 w = _mm512_set1_ps(weight);
     for (int j = 0; j < positions; j += 16) {
         __mmask16 mask = vm_tail(positions - j);
@@ -414,7 +414,7 @@ void avx512_attention_paged(const float *q, const uint16_t *const *pages, int po
         float *row = probs + (size_t)h * ld;
         __m512 inv = _mm512_set1_ps(softmax_unscaled(row, positions, scale));
         for (size_t j = 0; j < ld; j += 16) _mm512_storeu_ps(row + j, _mm512_mul_ps(_mm512_loadu_ps(row + j), inv));
-        if (head_weight && head_weight[h] != 0.0f) add_alignment(row, positions, head_weight[h], align);
+        if (head_weight && head_weight[h] != 0.0f) avx512_add_alignment(row, positions, head_weight[h], align);
     }
     memset(out, 0, (size_t)heads * (size_t)head_dim * sizeof *out);
     for (int p = 0; p < n_pages; p++) {

@@ -16,5 +16,11 @@ void avx512_attention_bf16(const float *q, const float *k, const float *v, int l
 void avx512_attention_paged(const float *q, const uint16_t *const *pages, int positions, int heads, int head_dim,
                             float scale, float *probs, const float *head_weight, float *align, float *out);
 void avx512_page_store(uint16_t *page, int slot, int heads, int head_dim, const float *k, const float *v);
+void avx512_attention_paged_q8(const float *q, const uint16_t *const *pages, int positions, int heads, int head_dim,
+                               float scale, float *probs, const float *head_weight, float *align, float *out);
+void avx512_page_store_q8(uint16_t *page, int slot, int heads, int head_dim, const float *k, const float *v);
+
+/* align [positions] += weight * probs, for both kinds of pages. */
+void avx512_add_alignment(const float *probs, int positions, float weight, float *align);
 
 #endif

@@ -75,10 +75,28 @@ typedef struct kern_bf16 {
 
 #define KERN_PAGE_POSITIONS 16
 
-/* A page holds 16 positions of one layer as IEEE half floats: keys transposed [heads][head_dim][16], then values
- * [heads][16][head_dim]. */
-static inline int kern_page_halfs(int heads, int head_dim) {
-    return 2 * heads * head_dim * KERN_PAGE_POSITIONS;
+#define KERN_MAX_HEADS    16
+#define KERN_MAX_HEAD_DIM 256
+
+/* What a page is made of. */
+typedef enum kern_page_kind {
+    /* IEEE half floats: keys transposed [heads][head_dim][16], then values [heads][16][head_dim]. */
+    KERN_PAGE_F16,
+    /* int8 with a scale a position and head: keys [heads] of (scale f32 [16], bytes + 128 [head_dim / 4][16][4]), then
+     * values [heads] of (scale f32 [16], bytes [4][head_dim][4], the last axis being positions). head_dim in fours. */
+    KERN_PAGE_Q8
+} kern_page_kind;
+
+/* The size of a page of one layer, in halfs. */
+static inline int kern_page_halfs(kern_page_kind kind, int heads, int head_dim) {
+    if (kind == KERN_PAGE_F16) return 2 * heads * head_dim * KERN_PAGE_POSITIONS;
+    return heads * KERN_PAGE_POSITIONS * (head_dim + (int)sizeof(float));
+}
+
+/* Floats of scratch for attention over so many positions in pages of any kind. */
+static inline size_t kern_paged_scratch(int positions, int heads) {
+    size_t padded = ((size_t)positions + KERN_PAGE_POSITIONS - 1) / KERN_PAGE_POSITIONS * KERN_PAGE_POSITIONS;
+    return padded * (size_t)heads + padded + padded * (size_t)heads / sizeof(float);
 }
 
 typedef struct kern_ops {
@@ -122,14 +140,20 @@ typedef struct kern_ops {
     void (*attention_bf16)(const float *q, const float *k, const float *v, int ld, int t, int heads, int head_dim,
                            float scale, void *scratch, float *out, int ldo);
 
-    /* One query row against `positions` cached positions in pages. q, out: [heads * head_dim]. `probs` is scratch of
-     * [heads, positions rounded up to 16] floats. If head_weight is not NULL, align[positions] += head_weight[h] * softmax_h
+    /* One query row against `positions` cached positions in F16 pages. q, out: [heads * head_dim]. `probs` is scratch of
+     * kern_paged_scratch() floats. If head_weight is not NULL, align[positions] += head_weight[h] * softmax_h
      * for every head with a weight other than 0. */
     void (*attention_paged)(const float *q, const uint16_t *const *pages, int positions, int heads, int head_dim,
                             float scale, float *probs, const float *head_weight, float *align, float *out);
 
-    /* Writes position `slot` (0..15) of a page from k, v: [heads * head_dim]. */
+    /* Writes position `slot` (0..15) of an F16 page from k, v: [heads * head_dim]. */
     void (*page_store)(uint16_t *page, int slot, int heads, int head_dim, const float *k, const float *v);
+
+    /* The same two on Q8 pages; the query and the probabilities are quantised too. NULL where the CPU has no int8 dot
+     * product. */
+    void (*attention_paged_q8)(const float *q, const uint16_t *const *pages, int positions, int heads, int head_dim,
+                               float scale, float *probs, const float *head_weight, float *align, float *out);
+    void (*page_store_q8)(uint16_t *page, int slot, int heads, int head_dim, const float *k, const float *v);
 
     /* Rotary embedding in place on `heads` heads of x [heads * head_dim]: interleaved pairs (2i, 2i + 1) of the first
      * 2 * pairs channels turn by the angle whose cos and sin are given, [pairs]. */

@@ -205,6 +205,8 @@ const kern_ops *kern_avx512_ops(void) {
         .attention_bf16 = avx512_attention_bf16,
         .attention_paged = avx512_attention_paged,
         .page_store = avx512_page_store,
+        .attention_paged_q8 = avx512_attention_paged_q8,
+        .page_store_q8 = avx512_page_store_q8,
         .rope_row = rope_row,
         .groupnorm = groupnorm,
         .lstm_cell = lstm_cell,

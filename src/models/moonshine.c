@@ -37,8 +37,20 @@ int moonshine_token_limit(int samples) {
     return limit < MOONSHINE_MAX_TOKENS ? limit : MOONSHINE_MAX_TOKENS;
 }
 
+size_t moonshine_layer_offset(const moonshine *m, int layer) {
+    return (size_t)kern_page_halfs(m->pages, m->info.heads, m->info.head_dim) * (size_t)layer;
+}
+
 size_t moonshine_page_halfs(const moonshine *m) {
-    return (size_t)kern_page_halfs(m->info.heads, m->info.head_dim) * (size_t)m->info.decoder_layers;
+    return moonshine_layer_offset(m, m->info.decoder_layers);
+}
+
+void moonshine_store_page(const moonshine *m, uint16_t *page, int slot, const float *k, const float *v) {
+    const moonshine_info *i = &m->info;
+    if (m->pages == KERN_PAGE_Q8)
+        kern()->page_store_q8(page, slot, i->heads, i->head_dim, k, v);
+    else
+        kern()->page_store(page, slot, i->heads, i->head_dim, k, v);
 }
 
 void moonshine_rope(const moonshine *m, float *x, int position) {
@@ -66,7 +78,7 @@ static steno_err load_info(moonshine_info *i, const weights *w) {
     int rotary;
     ERR_TRY(meta_int(w, "width", 16, 4096, &i->width));
     ERR_TRY(meta_int(w, "heads", 1, MOONSHINE_MAX_HEADS, &i->heads));
-    ERR_TRY(meta_int(w, "head_dim", 4, 256, &i->head_dim));
+    ERR_TRY(meta_int(w, "head_dim", 4, KERN_MAX_HEAD_DIM, &i->head_dim));
     ERR_TRY(meta_int(w, "rotary_dim", 2, i->head_dim, &rotary));
     ERR_TRY(meta_int(w, "encoder_layers", 1, MOONSHINE_MAX_LAYERS, &i->encoder_layers));
     ERR_TRY(meta_int(w, "decoder_layers", 1, MOONSHINE_MAX_LAYERS, &i->decoder_layers));
@@ -269,6 +281,8 @@ static void choose_align_heads(moonshine *m) {
 static steno_err load_all(moonshine *m, const weights *w, bool fp32) {
     ERR_TRY(load_info(&m->info, w));
     m->info.fp32 = fp32;
+    bool q8 = !fp32 && kern()->attention_paged_q8 && m->info.head_dim % 4 == 0;
+    m->pages = q8 ? KERN_PAGE_Q8 : KERN_PAGE_F16;
     m->floats_cap = (size_t)m->info.width * (4 + 2 * MOONSHINE_MAX_LAYERS + 3 * MOONSHINE_MAX_LAYERS);
     m->floats = mem_alloc(m->floats_cap, sizeof *m->floats);
     if (!m->floats) return err_fail(STENO_E_NOMEM, "no memory for small tensors");

@@ -19,14 +19,14 @@ typedef struct decode_scratch {
     float *qkv;     /* [n, 3 width] */
     float *context; /* [n, width] */
     float *up;      /* [n, 2 decoder_hidden] */
-    float *probs;   /* [heads, MOONSHINE_MAX_FRAMES] */
+    float *probs;   /* of paged attention */
     float *chunk;   /* [n, LOGIT_CHUNK] */
     nn_rows rows, hidden_rows;
 } decode_scratch;
 
 size_t moonshine_decode_bytes(const moonshine *m, int rows) {
     size_t n = (size_t)rows, d = (size_t)m->info.width, h = (size_t)m->info.decoder_hidden;
-    return n * (d * 5 + h * 2 + LOGIT_CHUNK) * 4 + (size_t)m->info.heads * MOONSHINE_MAX_FRAMES * 4 +
+    return n * (d * 5 + h * 2 + LOGIT_CHUNK) * 4 + kern_paged_scratch(MOONSHINE_MAX_FRAMES, m->info.heads) * 4 +
            nn_rows_bytes(rows, (int)d) + nn_rows_bytes(rows, (int)h) + d * 4 + 32 * 64;
 }
 
@@ -37,7 +37,7 @@ static steno_err take_scratch(decode_scratch *s, const moonshine *m, arena *a, i
     s->qkv = arena_take(a, rows * d * 3, 4);
     s->context = arena_take(a, rows * d, 4);
     s->up = arena_take(a, rows * h * 2, 4);
-    s->probs = arena_take(a, (size_t)m->info.heads * MOONSHINE_MAX_FRAMES, 4);
+    s->probs = arena_take(a, kern_paged_scratch(MOONSHINE_MAX_FRAMES, m->info.heads), 4);
     s->chunk = arena_take(a, rows * LOGIT_CHUNK, 4);
     if (!s->x || !s->qkv || !s->context || !s->up || !s->probs || !s->chunk)
         return err_fail(STENO_E_NOMEM, "the batch arena cannot hold %d decoder rows", n);
@@ -62,45 +62,51 @@ static steno_err place_rows(decode_scratch *s, const moonshine *m, const moonshi
 
 /* Page pointers of one layer, from pages that hold all layers. */
 static void layer_pages(const moonshine *m, int layer, uint16_t *const *pages, int n, const uint16_t **out) {
-    size_t offset = (size_t)kern_page_halfs(m->info.heads, m->info.head_dim) * (size_t)layer;
+    size_t offset = moonshine_layer_offset(m, layer);
     for (int i = 0; i < n; i++) out[i] = pages[i] + offset;
 }
 
+typedef void (*paged)(const float *q, const uint16_t *const *pages, int positions, int heads, int head_dim, float scale,
+                      float *probs, const float *head_weight, float *align, float *out);
+
+static void attend_pages(const moonshine *m, const float *q, const uint16_t *const *pages, int positions, float *probs,
+                         const float *head_weight, float *align, float *out) {
+    paged attention = m->pages == KERN_PAGE_Q8 ? kern()->attention_paged_q8 : kern()->attention_paged;
+    float scale = 1.0f / sqrtf((float)m->info.head_dim);
+    attention(q, pages, positions, m->info.heads, m->info.head_dim, scale, probs, head_weight, align, out);
+}
+
 static void self_attention(const moonshine *m, int layer, decode_scratch *s, const moonshine_row *rows) {
-    const moonshine_info *i = &m->info;
     const decoder_layer *l = &m->dec[layer];
-    int d = i->width;
+    int d = m->info.width;
     nn_rows_layernorm(&s->rows, s->x, d, s->n, l->self_norm);
     linear_apply(&l->self_qkv, &s->rows, s->n, KERN_STORE, s->qkv, 3 * d);
-    size_t offset = (size_t)kern_page_halfs(i->heads, i->head_dim) * (size_t)layer;
+    size_t offset = moonshine_layer_offset(m, layer);
     for (int r = 0; r < s->n; r++) {
         const uint16_t *pages[MOONSHINE_MAX_TOKENS / 16];
         float *q = s->qkv + (size_t)r * 3 * (size_t)d, *k = q + d, *v = k + d;
         int p = s->position[r];
         moonshine_rope(m, q, p);
         moonshine_rope(m, k, p);
-        kern()->page_store(rows[r].seq->self[p / 16] + offset, p % 16, i->heads, i->head_dim, k, v);
+        moonshine_store_page(m, rows[r].seq->self[p / 16] + offset, p % 16, k, v);
         layer_pages(m, layer, rows[r].seq->self, p / 16 + 1, pages);
-        kern()->attention_paged(q, pages, p + 1, i->heads, i->head_dim, 1.0f / sqrtf((float)i->head_dim), s->probs,
-                                NULL, NULL, s->context + (size_t)r * (size_t)d);
+        attend_pages(m, q, pages, p + 1, s->probs, NULL, NULL, s->context + (size_t)r * (size_t)d);
     }
     nn_rows_from(&s->rows, s->context, d, s->n);
     linear_apply(&l->self_o, &s->rows, s->n, KERN_ADD, s->x, d);
 }
 
 static void cross_attention(const moonshine *m, int layer, decode_scratch *s, const moonshine_row *rows) {
-    const moonshine_info *i = &m->info;
     const decoder_layer *l = &m->dec[layer];
-    int d = i->width;
+    int d = m->info.width;
     nn_rows_layernorm(&s->rows, s->x, d, s->n, l->cross_norm);
     linear_apply(&l->cross_q, &s->rows, s->n, KERN_STORE, s->qkv, d);
     for (int r = 0; r < s->n; r++) {
         const uint16_t *pages[MOONSHINE_MAX_FRAMES / 16];
         const moonshine_sequence *q = rows[r].seq;
         layer_pages(m, layer, q->cross, moonshine_pages(q->frames), pages);
-        kern()->attention_paged(
-            s->qkv + (size_t)r * (size_t)d, pages, q->frames, i->heads, i->head_dim, 1.0f / sqrtf((float)i->head_dim),
-            s->probs, rows[r].align ? m->align_weight[layer] : NULL, rows[r].align, s->context + (size_t)r * (size_t)d);
+        attend_pages(m, s->qkv + (size_t)r * (size_t)d, pages, q->frames, s->probs,
+                     rows[r].align ? m->align_weight[layer] : NULL, rows[r].align, s->context + (size_t)r * (size_t)d);
     }
     nn_rows_from(&s->rows, s->context, d, s->n);
     linear_apply(&l->cross_o, &s->rows, s->n, KERN_ADD, s->x, d);

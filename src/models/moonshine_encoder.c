@@ -188,7 +188,7 @@ static steno_err run_layer(moonshine_encoding *e, const encoder_layer *l) {
 /* Keys and values of one decoder layer for rows [from, from + n), [n, 2 width] -> the utterances' pages. */
 static void store_cross(moonshine_encoding *e, int layer, const float *kv, int from, int n) {
     const moonshine_info *i = &e->m->info;
-    size_t layer_halfs = (size_t)kern_page_halfs(i->heads, i->head_dim) * (size_t)layer;
+    size_t offset = moonshine_layer_offset(e->m, layer);
     for (int u = 0; u < e->n; u++) {
         const moonshine_utterance *ut = &e->utt[u];
         if (!ut->pages) continue;
@@ -197,7 +197,7 @@ static void store_cross(moonshine_encoding *e, int layer, const float *kv, int f
         for (int r = lo; r < hi; r++) {
             int t = r - ut->first_row;
             const float *row = kv + (size_t)(r - from) * 2 * (size_t)i->width;
-            kern()->page_store(ut->pages[t / 16] + layer_halfs, t % 16, i->heads, i->head_dim, row, row + i->width);
+            moonshine_store_page(e->m, ut->pages[t / 16] + offset, t % 16, row, row + i->width);
         }
     }
 }

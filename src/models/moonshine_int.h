@@ -41,10 +41,17 @@ struct moonshine {
     const float *enc_norm, *dec_norm; /* [width] */
     kern_q8 embed;                    /* [width -> vocab], also the embedding */
     kern_f32 embed_f32;               /* the same dequantised, fp32 path only */
+    kern_page_kind pages;             /* of the KV cache: int8 where activations are and the CPU multiplies it */
     float logit_margin;               /* see moonshine_decoder.c: the screening error a unit of row scale can cause */
     float *cos_t, *sin_t;             /* [MOONSHINE_MAX_FRAMES, rotary_pairs] */
     float align_weight[MOONSHINE_MAX_LAYERS][MOONSHINE_MAX_HEADS]; /* heads that follow the audio, for word times */
 };
+
+/* Where layer `layer` lies in a page of all layers, in halfs. */
+size_t moonshine_layer_offset(const moonshine *m, int layer);
+
+/* One position's keys and values [width] into slot 0..15 of one layer's page. */
+void moonshine_store_page(const moonshine *m, uint16_t *page, int slot, const float *k, const float *v);
 
 /* Turns heads of queries or keys x [width] by `position`. */
 void moonshine_rope(const moonshine *m, float *x, int position);

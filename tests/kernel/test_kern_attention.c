@@ -153,7 +153,7 @@ static void fill_halves(float *x, int n) {
 static void page_body(const kern_ops *ops) {
     for (int s = 0; s < COUNT(head_shapes); s++) {
         int heads = head_shapes[s][0], head_dim = head_shapes[s][1], width = heads * head_dim;
-        size_t halfs = (size_t)kern_page_halfs(heads, head_dim);
+        size_t halfs = (size_t)kern_page_halfs(KERN_PAGE_F16, heads, head_dim);
         uint16_t *page = malloc(halfs * sizeof *page), *before = malloc(halfs * sizeof *before);
         float *k = floats_new((size_t)width, 1), *v = floats_new((size_t)width, 3);
         assert_true(page && before);
@@ -208,7 +208,7 @@ typedef struct paged_data {
 static paged_data paged_new(const paged_case *c) {
     paged_data p;
     int width = c->heads * c->head_dim;
-    size_t halfs = (size_t)kern_page_halfs(c->heads, c->head_dim);
+    size_t halfs = (size_t)kern_page_halfs(KERN_PAGE_F16, c->heads, c->head_dim);
     float *k = floats_new((size_t)width, 0), *v = floats_new((size_t)width, 0);
     memset(&p, 0, sizeof p);
     p.n_pages = (c->positions + KERN_PAGE_POSITIONS - 1) / KERN_PAGE_POSITIONS;
@@ -307,12 +307,100 @@ static void attention_paged_matches_double(void **state) {
     each_body(paged_body);
 }
 
+/* ---- over int8 pages --------------------------------------------------------------------------------------------- */
+
+/* Keys, values, query and probabilities lose at most half a step of 127 or 255 each. */
+#define ATTENTION_Q8_SLACK(v, s) (0.02 * (double)(v) * (1.0 + (double)(s)))
+
+/* What the attention is over, unquantised: [positions, width]. */
+static void check_q8(const paged_case *c, const float *q, const float *k, const float *v, double scale,
+                     const float *weight, const float *align, const float *out) {
+    int width = c->heads * c->head_dim;
+    double aligned[MAX_POSITIONS] = {0.0}, largest = 0.0, total = 0.0;
+    for (int h = 0; h < c->heads; h++) {
+        double p[MAX_POSITIONS], size = 0.0;
+        for (int j = 0; j < c->positions; j++) {
+            p[j] = 0.0;
+            for (int d = 0; d < c->head_dim; d++)
+                p[j] += (double)q[h * c->head_dim + d] * (double)k[j * width + h * c->head_dim + d] * scale;
+            size = fmax(size, fabs(p[j]));
+        }
+        largest = fmax(largest, size);
+        plain_softmax(p, c->positions);
+        for (int d = 0; d < c->head_dim; d++) {
+            double want = 0.0;
+            for (int j = 0; j < c->positions; j++) want += p[j] * (double)v[j * width + h * c->head_dim + d];
+            near("attention_paged_q8", (double)out[h * c->head_dim + d], want, ATTENTION_Q8_SLACK(1.0, size));
+        }
+        for (int j = 0; weight && j < c->positions; j++) aligned[j] += (double)weight[h] * p[j];
+        total += weight ? fabs((double)weight[h]) : 0.0;
+    }
+    for (int j = 0; weight && j < c->positions; j++)
+        near("alignment", (double)align[j], aligned[j], ATTENTION_Q8_SLACK(total, largest));
+}
+
+/* Pages start as random bytes, so that unused slots hold NaN scales. */
+static uint16_t *random_page(size_t halfs) {
+    uint16_t *page = aligned_alloc(64, (halfs * 2 + 63) / 64 * 64);
+    assert_non_null(page);
+    for (size_t i = 0; i < halfs; i++) page[i] = (uint16_t)random_bits() | 0x7f80u;
+    return page;
+}
+
+static void check_q8_case(const kern_ops *ops, const paged_case *c) {
+    int width = c->heads * c->head_dim, n_pages = (c->positions + 15) / 16;
+    size_t halfs = (size_t)kern_page_halfs(KERN_PAGE_Q8, c->heads, c->head_dim), n = (size_t)(c->positions * width);
+    uint16_t *pages[(MAX_POSITIONS + 15) / 16];
+    float *k = floats_new(n, 0), *v = floats_new(n, 0), *q = floats_new((size_t)width, 0);
+    float *probs = floats_new(kern_paged_scratch(c->positions, c->heads), 0), weight[8];
+    float *out = floats_new((size_t)width + 1, 0), *align = floats_new((size_t)c->positions + 1, 0);
+    random_fill(k, n, c->size);
+    random_fill(v, n, 1.0f);
+    random_fill(q, (size_t)width, c->size);
+    random_fill(weight, 8, 1.0f);
+    for (int i = 0; i < n_pages; i++) pages[i] = random_page(halfs);
+    for (int j = 0; j < c->positions; j++)
+        ops->page_store_q8(pages[j / 16], j % 16, c->heads, c->head_dim, k + j * width, v + j * width);
+    for (int j = 0; j < c->positions; j++) align[j] = 0.0f;
+    out[width] = align[c->positions] = GUARD;
+    float scale = 1.0f / sqrtf((float)c->head_dim);
+    ops->attention_paged_q8(q, (const uint16_t *const *)pages, c->positions, c->heads, c->head_dim, scale, probs,
+                            c->weighted ? weight : NULL, c->weighted ? align : NULL, out);
+    assert_true(out[width] == GUARD && align[c->positions] == GUARD);
+    check_q8(c, q, k, v, (double)scale, c->weighted ? weight : NULL, align, out);
+    for (int i = 0; i < n_pages; i++) free(pages[i]);
+    floats_free(k, 0);
+    floats_free(v, 0);
+    floats_free(q, 0);
+    floats_free(probs, 0);
+    floats_free(out, 0);
+    floats_free(align, 0);
+}
+
+static void q8_body(const kern_ops *ops) {
+    static const int shapes[][2] = {{8, 36}, {8, 52}, {1, 4}, {2, 16}, {3, 20}, {4, 48}, {2, 64}, {1, 100}};
+    if (!ops->attention_paged_q8) return;
+    for (int s = 0; s < COUNT(shapes); s++) {
+        for (int positions = 1; positions <= 70; positions++) {
+            paged_case c = {positions, shapes[s][0], shapes[s][1], positions % 5 == 4 ? 4.0f : 1.0f,
+                            positions % 3 != 0};
+            check_q8_case(ops, &c);
+        }
+    }
+}
+
+static void attention_paged_q8_is_near_double(void **state) {
+    (void)state;
+    each_body(q8_body);
+}
+
 int main(void) {
     random_start();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(attention_matches_double),
         cmocka_unit_test(pages_hold_the_nearest_halves),
         cmocka_unit_test(attention_paged_matches_double),
+        cmocka_unit_test(attention_paged_q8_is_near_double),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
