@@ -29,22 +29,21 @@ static size_t pad64(size_t bytes) {
 /* What one utterance's stem takes from the arena and gives back. */
 static size_t stem_bytes(const moonshine *m, int samples) {
     stem_sizes s = stem_frames(samples);
-    size_t d = (size_t)m->info.width;
-    size_t pcm = pad64(((size_t)samples + 64) * 4);
-    size_t first = pad64((size_t)s.t1 * d * 4), second = pad64((size_t)s.t2 * 2 * d * 4);
-    size_t b16 = pad64((size_t)s.t1 * d * 2) + pad64((size_t)s.t2 * 2 * d * 2);
-    return pcm + first + second + b16 + pad64((size_t)s.t1 * 4) + pad64((size_t)s.t2 * 4) * 2 + 16 * 64;
+    size_t d = (size_t)m->info.width, t1 = (size_t)s.t1, t2 = (size_t)s.t2;
+    size_t both = pad64(((size_t)samples + 64) * 4) + pad64(t1 * d * 4) + 8 * 64;
+    if (!m->conv2.use_bf16) return both + pad64(t2 * 2 * d * 4);
+    return both + pad64(t2 * 2 * d * 2) + pad64(ROW_BLOCK * 2 * d * 4) + pad64(t1 * 4) + 3 * pad64(t2 * 4);
 }
 
 size_t moonshine_encode_bytes(const moonshine *m, int total_samples, int longest) {
     size_t rows = (size_t)(total_samples / (STEM_CONV1_STRIDE * STEM_CONV2_STRIDE * STEM_CONV3_STRIDE) + 1);
     size_t d = (size_t)m->info.width, wide = (size_t)m->info.encoder_hidden;
-    size_t states = pad64(rows * d * 4) * 2 + pad64(rows * 3 * d * 4);
+    size_t qkv_rows = rows > ROW_BLOCK ? rows : ROW_BLOCK;
     size_t block = pad64(ROW_BLOCK * wide * 4) + nn_rows_bytes(ROW_BLOCK, (int)wide) + nn_rows_bytes(ROW_BLOCK, (int)d);
     size_t attention = kern_attention_scratch(MOONSHINE_MAX_FRAMES, m->info.head_dim);
+    size_t layers = pad64(qkv_rows * 3 * d * 4) + pad64(rows * d * 4) + block + attention;
     size_t stem = stem_bytes(m, longest);
-    size_t temporary = block + attention > stem ? block + attention : stem;
-    return states + temporary + 64 * 64;
+    return pad64(rows * d * 4) + (layers > stem ? layers : stem) + 64 * 64;
 }
 
 /* ---- stem ------------------------------------------------------------------------------------------------------- */
@@ -72,24 +71,54 @@ static float bf16_row_sum(const uint16_t *x, int n) {
     return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
 }
 
-/* out [windows, n] = gelu(conv(x [frames, channels])). */
-static steno_err conv_gelu(const conv *c, arena *a, const float *x, int frames, int channels, int taps, int stride,
-                           int windows, float *out, int ldo) {
-    if (!c->use_bf16) {
-        kern()->gemm_f32(x, stride * channels, windows, &c->f32, KERN_GELU, out, ldo);
-        return STENO_OK;
+/* Frames as bf16 with the sum of each: what an affine convolution reads. */
+typedef struct bf16_frames {
+    uint16_t *x; /* [frames, channels] */
+    float *sum;  /* [frames] */
+    int channels;
+} bf16_frames;
+
+/* Rounds n frames of x into rows from `at` on. x may be the very memory of to->x when at is 0: a row is read before it
+ * is overwritten, since bf16 rows are half as long. */
+static void round_frames(const float *x, int n, bf16_frames *to, int at) {
+    for (int i = 0; i < n; i++) {
+        uint16_t *row = to->x + (size_t)(at + i) * (size_t)to->channels;
+        kern()->to_bf16(x + (size_t)i * (size_t)to->channels, to->channels, row);
+        to->sum[at + i] = bf16_row_sum(row, to->channels);
     }
-    uint16_t *b = arena_take(a, (size_t)frames * (size_t)channels, sizeof *b);
-    float *frame_sum = arena_take(a, (size_t)frames, sizeof *frame_sum);
-    float *sums = arena_take(a, (size_t)windows, sizeof *sums);
-    if (!b || !frame_sum || !sums) return err_fail(STENO_E_NOMEM, "the batch arena cannot hold a stem");
-    for (int i = 0; i < frames; i++) {
-        uint16_t *row = b + (size_t)i * (size_t)channels;
-        kern()->to_bf16(x + (size_t)i * (size_t)channels, channels, row);
-        frame_sum[i] = bf16_row_sum(row, channels);
+}
+
+/* The second and third convolutions in bf16. first [t1, width] is overwritten; the middle frames exist as floats only a
+ * block at a time. */
+static steno_err finish_stem_bf16(moonshine_encoding *e, const stem_sizes *s, float *first, float *out) {
+    const moonshine *m = e->m;
+    int d = m->info.width;
+    bf16_frames a = {(uint16_t *)(void *)first, arena_take(e->a, (size_t)s->t1, 4), d};
+    bf16_frames b = {arena_take(e->a, (size_t)s->t2 * 2 * (size_t)d, 2), arena_take(e->a, (size_t)s->t2, 4), 2 * d};
+    float *window = arena_take(e->a, (size_t)s->t2, sizeof *window);
+    float *block = arena_take(e->a, ROW_BLOCK * 2 * (size_t)d, sizeof *block);
+    if (!a.sum || !b.x || !b.sum || !window || !block)
+        return err_fail(STENO_E_NOMEM, "the batch arena cannot hold a stem");
+    round_frames(first, s->t1, &a, 0);
+    window_sums(a.sum, STEM_CONV2_TAPS, STEM_CONV2_STRIDE, s->t2, window);
+    for (int r = 0; r < s->t2; r += ROW_BLOCK) {
+        int n = s->t2 - r < ROW_BLOCK ? s->t2 - r : ROW_BLOCK;
+        const uint16_t *x = a.x + (size_t)r * STEM_CONV2_STRIDE * (size_t)d;
+        kern()->gemm_bf16(x, STEM_CONV2_STRIDE * d, window + r, n, &m->conv2.b16, KERN_GELU, block, 2 * d);
+        round_frames(block, n, &b, r);
     }
-    window_sums(frame_sum, taps, stride, windows, sums);
-    kern()->gemm_bf16(b, stride * channels, sums, windows, &c->b16, KERN_GELU, out, ldo);
+    window_sums(b.sum, STEM_CONV3_TAPS, STEM_CONV3_STRIDE, s->t3, window);
+    kern()->gemm_bf16(b.x, STEM_CONV3_STRIDE * 2 * d, window, s->t3, &m->conv3.b16, KERN_GELU, out, d);
+    return STENO_OK;
+}
+
+static steno_err finish_stem_f32(moonshine_encoding *e, const stem_sizes *s, const float *first, float *out) {
+    const moonshine *m = e->m;
+    int d = m->info.width;
+    float *second = arena_take(e->a, (size_t)s->t2 * 2 * (size_t)d, sizeof *second);
+    if (!second) return err_fail(STENO_E_NOMEM, "the batch arena cannot hold a stem");
+    kern()->gemm_f32(first, STEM_CONV2_STRIDE * d, s->t2, &m->conv2.f32, KERN_GELU, second, 2 * d);
+    kern()->gemm_f32(second, STEM_CONV3_STRIDE * 2 * d, s->t3, &m->conv3.f32, KERN_GELU, out, d);
     return STENO_OK;
 }
 
@@ -100,15 +129,16 @@ static steno_err run_stem(moonshine_encoding *e, moonshine_utterance *u) {
     size_t mark = arena_mark(e->a);
     float *pcm = arena_take(e->a, (size_t)u->samples + 64, sizeof *pcm);
     float *first = arena_take(e->a, (size_t)s.t1 * (size_t)d, sizeof *first);
-    float *second = arena_take(e->a, (size_t)s.t2 * 2 * (size_t)d, sizeof *second);
-    if (!pcm || !first || !second) return err_fail(STENO_E_NOMEM, "the batch arena cannot hold a stem");
+    float *out = e->states + (size_t)u->first_row * (size_t)d;
+    if (!pcm || !first) return err_fail(STENO_E_NOMEM, "the batch arena cannot hold a stem");
     memcpy(pcm, u->pcm, (size_t)u->samples * sizeof *pcm);
     memset(pcm + u->samples, 0, 64 * sizeof *pcm); /* the even-length window reads one sample past the end */
     kern()->gemm_f32(pcm, STEM_CONV1_STRIDE, s.t1, &m->conv1.f32, KERN_TANH, first, d);
     kern()->groupnorm(first, s.t1, d, m->gn_gamma, m->gn_beta, first);
-    ERR_TRY(conv_gelu(&m->conv2, e->a, first, s.t1, d, STEM_CONV2_TAPS, STEM_CONV2_STRIDE, s.t2, second, 2 * d));
-    float *out = e->states + (size_t)u->first_row * (size_t)d;
-    ERR_TRY(conv_gelu(&m->conv3, e->a, second, s.t2, 2 * d, STEM_CONV3_TAPS, STEM_CONV3_STRIDE, s.t3, out, d));
+    if (m->conv2.use_bf16)
+        ERR_TRY(finish_stem_bf16(e, &s, first, out));
+    else
+        ERR_TRY(finish_stem_f32(e, &s, first, out));
     arena_release(e->a, mark);
     return STENO_OK;
 }
@@ -236,9 +266,15 @@ steno_err moonshine_encode_begin(moonshine_encoding *e, const moonshine *m, aren
     }
     size_t d = (size_t)m->info.width, rows = (size_t)e->rows;
     e->states = arena_take(a, rows * d, sizeof(float));
-    e->qkv = arena_take(a, (rows > ROW_BLOCK ? rows : ROW_BLOCK) * 3 * d, sizeof(float));
-    e->context = arena_take(a, rows * d, sizeof(float));
-    if (e->states && e->qkv && e->context) return STENO_OK;
+    return e->states ? STENO_OK : err_fail(STENO_E_NOMEM, "the batch arena cannot hold %d encoder rows", e->rows);
+}
+
+/* Memory of the layers, taken where the stems' was. */
+static steno_err begin_layers(moonshine_encoding *e) {
+    size_t d = (size_t)e->m->info.width, rows = (size_t)e->rows;
+    e->qkv = arena_take(e->a, (rows > ROW_BLOCK ? rows : ROW_BLOCK) * 3 * d, sizeof(float));
+    e->context = arena_take(e->a, rows * d, sizeof(float));
+    if (e->qkv && e->context) return STENO_OK;
     return err_fail(STENO_E_NOMEM, "the batch arena cannot hold %d encoder rows", e->rows);
 }
 
@@ -248,6 +284,7 @@ steno_err moonshine_encode_step(moonshine_encoding *e, bool *done) {
     *done = false;
     if (e->step < e->n) {
         ERR_TRY(run_stem(e, &e->utt[e->step]));
+        if (e->step == e->n - 1) ERR_TRY(begin_layers(e));
     } else if (layer < i->encoder_layers) {
         ERR_TRY(run_layer(e, &e->m->enc[layer]));
     } else if (layer == i->encoder_layers) {
