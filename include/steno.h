@@ -98,30 +98,31 @@ const char *steno_model_language(const steno_model *model);
 typedef struct steno_engine steno_engine;
 
 typedef struct steno_vad_options {
-    bool enabled;         /* false: the whole recording is speech, cut only at max_segment_s */
-    float threshold;      /* speech starts at this probability; default 0.5 */
-    float neg_threshold;  /* and goes on down to this one; default threshold - 0.15 */
-    int min_speech_ms;    /* shorter bursts are dropped; default 96 */
-    int min_silence_ms;   /* a pause this long ends a long segment; default 400 */
-    int join_ms;          /* and one this long a short segment: words on both sides of a shorter pause are heard
+    bool enabled;        /* false: the whole recording is speech, cut only at max_segment_s */
+    float threshold;     /* speech starts at this probability; default 0.5 */
+    float neg_threshold; /* and goes on down to this one; default threshold - 0.15 */
+    int min_speech_ms;   /* shorter bursts are dropped; default 96 */
+    int min_silence_ms;  /* a pause this long ends a long segment; default 400 */
+    int join_ms;         /* and one this long a short segment: words on both sides of a shorter pause are heard
                              together, which the recogniser understands better; default 2000, 0: min_silence_ms always */
-    int pad_ms;           /* lead and tail kept round speech; default 300 */
-    float max_segment_s;  /* longer speech is cut at its best pause; default 20 */
+    int pad_ms;          /* lead and tail kept round speech; default 300 */
+    float max_segment_s; /* longer speech is cut at its best pause; default 20 */
 } steno_vad_options;
 
 typedef struct steno_engine_config {
-    int shards;      /* compute threads; 0: one a core */
-    int max_batch;   /* sequences decoded together on a shard; default 24 */
-    int max_streams; /* streams open at once; default 64 */
+    int shards;       /* compute threads; 0: one a core */
+    int max_batch;    /* sequences decoded together on a shard; default 24 */
+    int max_streams;  /* streams open at once; default 64 */
     int audio_pool_s; /* seconds of audio held in all streams and waiting segments; default 160 */
-    int kv_pool_mb;  /* KV pages a shard; default 20 */
+    int kv_pool_mb;   /* KV pages a shard; default 20 */
 } steno_engine_config;
 
 /* Fills in the defaults. */
 void steno_engine_config_init(steno_engine_config *config);
 void steno_vad_options_init(steno_vad_options *vad);
 
-STENO_CHECK steno_err steno_engine_open(const steno_model *model, const steno_engine_config *config, steno_engine **out);
+STENO_CHECK steno_err steno_engine_open(const steno_model *model, const steno_engine_config *config,
+                                        steno_engine **out);
 /* Stops the shards; streams that are still open end without events. */
 void steno_engine_close(steno_engine *engine);
 

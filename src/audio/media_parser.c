@@ -91,7 +91,7 @@ static size_t take_frame(media_parser *p, const unsigned char *in, size_t n) {
 /* Samples of the current chunk; bytes consumed. */
 static size_t take_samples(media_parser *p, const unsigned char *in, size_t n, float *out, size_t cap, size_t *got) {
     size_t frame_bytes = (size_t)p->channels * sizeof(float);
-    size_t frames = n / frame_bytes;
+    size_t frames = p->channels > 0 ? n / frame_bytes : 0; /* no chunk opens before the header has said how many */
     if (frames > p->chunk_left) frames = p->chunk_left;
     if (frames > cap - *got) frames = cap - *got;
     if (frames == 0) return 0;

@@ -204,10 +204,10 @@ static void settle(const moonshine *m, const float *x, const choice *c, float *c
 static void choose_tokens(const moonshine *m, decode_scratch *s, float *column, moonshine_row *rows, float *logits) {
     const kern_ops *ops = kern();
     choice c[MOONSHINE_MAX_BATCH];
-    int d = m->info.width;
+    int d = m->info.width, rows_n = s->n;
     ops->layernorm_rows(s->x, d, s->n, d, m->dec_norm, s->x, d);
     nn_rows_from(&s->rows, s->x, d, s->n);
-    for (int r = 0; r < s->n; r++) {
+    for (int r = 0; r < rows_n; r++) {
         c[r].best = -INFINITY;
         c[r].sum = 0.0;
         c[r].n = 0;
@@ -221,14 +221,14 @@ static void choose_tokens(const moonshine *m, decode_scratch *s, float *column, 
             kern_q8 part = embed_columns(m, first, n);
             ops->gemm_q8(&s->rows.q, s->n, &part, KERN_STORE, s->chunk, n);
         }
-        for (int r = 0; r < s->n; r++) {
+        for (int r = 0; r < rows_n; r++) {
             const float *x = s->chunk + (size_t)r * (size_t)n;
             float margin = m->info.fp32 ? 0.0f : 2.0f * m->logit_margin * s->rows.q.scale[r];
             choice_add(&c[r], x, n, first, margin);
             if (logits) memcpy(logits + (size_t)r * (size_t)m->info.vocab + first, x, (size_t)n * sizeof *x);
         }
     }
-    for (int r = 0; r < s->n; r++) settle(m, s->x + (size_t)r * (size_t)d, &c[r], column, &rows[r]);
+    for (int r = 0; r < rows_n; r++) settle(m, s->x + (size_t)r * (size_t)d, &c[r], column, &rows[r]);
 }
 
 steno_err moonshine_decode_step(const moonshine *m, arena *a, moonshine_row *rows, int n, float *logits) {
