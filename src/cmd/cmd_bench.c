@@ -4,6 +4,7 @@
  * and resampling in the media children, and all CPU time of this process. Loading the model is reported apart.
  */
 #include "base/mem.h"
+#include "cmd/bench_kernels.h"
 #include "cmd/cli.h"
 #include "cmd/cmd.h"
 #include "cmd/output_format.h"
@@ -66,9 +67,10 @@ static long peak_memory_kib(void) {
 
 static void help(void) {
     printf("Usage: steno bench offline [options] FILE…\n"
-           "       steno bench offline [options] --list LIST\n\n"
+           "       steno bench offline [options] --list LIST\n"
+           "       steno bench kernels\n\n"
            "Transcribes recordings and reports audio, CPU and wall seconds, real-time factors, CPU time by stage and\n"
-           "peak memory. Loading the model is not part of the figures.\n\n"
+           "peak memory. Loading the model is not part of the figures. 'kernels' measures the numeric kernels alone.\n\n"
            "Measurement:\n"
            "      --list LIST        take the names of recordings from a file, one a line ('-': standard input)\n"
            "  -0, --null             names in LIST end in a zero byte instead\n"
@@ -354,7 +356,7 @@ int cmd_bench(int argc, char **argv) {
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } benches[] = {{"offline", offline}};
+    } benches[] = {{"offline", offline}, {"kernels", bench_kernels}};
     if (argc < 2) return cli_usage("bench", "which benchmark?");
     if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0) {
         help();
