@@ -29,11 +29,13 @@ void *mem_alloc(size_t count, size_t size) {
         return NULL;
     }
     size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - MEM_ALIGN) return NULL;
-    bytes = (bytes + MEM_ALIGN - 1) & ~(size_t)(MEM_ALIGN - 1);
-    if (bytes == 0) bytes = MEM_ALIGN;
-    void *block = aligned_alloc(MEM_ALIGN, bytes);
-    if (block) memset(block, 0, bytes);
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - 2 * MEM_ALIGN) return NULL;
+    /* calloc, because large blocks then come as zero pages that cost nothing until they are touched: pools are sized for
+     * the worst case and mostly never reach it. What it returned stands just below the aligned block. */
+    unsigned char *whole = calloc(1, bytes + 2 * MEM_ALIGN);
+    if (!whole) return NULL;
+    unsigned char *block = whole + MEM_ALIGN + (MEM_ALIGN - (uintptr_t)whole % MEM_ALIGN) % MEM_ALIGN;
+    memcpy(block - sizeof whole, &whole, sizeof whole);
     return block;
 }
 
@@ -53,5 +55,8 @@ char *mem_strdup(const char *text) {
 }
 
 void mem_free(void *block) {
-    free(block);
+    if (!block) return;
+    void *whole;
+    memcpy(&whole, (unsigned char *)block - sizeof whole, sizeof whole);
+    free(whole);
 }

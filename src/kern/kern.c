@@ -68,19 +68,30 @@ static steno_err q8_reserve(kern_q8 *m, int n, int k) {
     return err_fail(STENO_E_NOMEM, "no memory for a %d x %d int8 matrix", k, n);
 }
 
-static void q8_pack_column(kern_q8 *m, const kern_q8_part *part, int column_in_part, int column) {
-    int32_t sum = 0;
-    for (int k = 0; k < m->k; k++) {
-        size_t at = part->transposed ? (size_t)column_in_part * (size_t)m->k + (size_t)k
-                                     : (size_t)k * (size_t)part->n + (size_t)column_in_part;
-        int value = (int)part->w[at] - 128;
-        m->w8[packed_index(m->n_pad, m->k_pad, 4, k, column)] = (int8_t)value;
-        sum += value;
-    }
+/* Column `column` of the packed matrix from column j of the part. */
+static void q8_describe_column(kern_q8 *m, const kern_q8_part *part, int j, int column) {
     m->zp[column] = (int32_t)part->zero_point - 128;
     m->scale[column] = part->scale;
-    m->col_corr[column] = sum - m->k * m->zp[column];
-    m->bias[column] = part->bias ? part->bias[column_in_part] : 0.0f;
+    m->bias[column] = part->bias ? part->bias[j] : 0.0f;
+    m->col_corr[column] -= m->k * m->zp[column]; /* on top of the sum that packing left there */
+}
+
+/* Packs one part at columns from `first` on; col_corr collects the columns' sums. Loops follow the source, which is read
+ * once from front to back. */
+static void q8_pack_part(kern_q8 *m, const kern_q8_part *part, int first) {
+    int rows = part->transposed ? part->n : m->k, across = part->transposed ? m->k : part->n;
+    const uint8_t *w = part->w;
+    for (int r = 0; r < rows; r++) {
+        for (int c = 0; c < across; c++) {
+            int k = part->transposed ? c : r, column = first + (part->transposed ? r : c);
+            int panel = column / KERN_PANEL, inside = column - panel * KERN_PANEL;
+            int width = kern_panel_width(m->n_pad, panel), value = (int)*w++ - 128;
+            m->w8[(size_t)panel * KERN_PANEL * (size_t)m->k_pad + (size_t)((k >> 2) * width + inside) * 4 +
+                  (size_t)(k & 3)] = (int8_t)value;
+            m->col_corr[column] += value;
+        }
+    }
+    for (int j = 0; j < part->n; j++) q8_describe_column(m, part, j, first + j);
 }
 
 steno_err kern_q8_pack(kern_q8 *m, const kern_q8_part *parts, int n_parts, int k) {
@@ -89,7 +100,8 @@ steno_err kern_q8_pack(kern_q8 *m, const kern_q8_part *parts, int n_parts, int k
     ERR_TRY(q8_reserve(m, n, k));
     int column = 0;
     for (int p = 0; p < n_parts; p++) {
-        for (int j = 0; j < parts[p].n; j++) q8_pack_column(m, &parts[p], j, column++);
+        q8_pack_part(m, &parts[p], column);
+        column += parts[p].n;
     }
     return STENO_OK;
 }
