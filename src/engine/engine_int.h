@@ -33,6 +33,7 @@ typedef struct shard shard;
 
 typedef struct frame {
     _Atomic int refs;
+    float speech; /* probability that somebody speaks, set when heard, before any segment refers to it; -1: VAD is off */
     float pcm[FRAME_SAMPLES];
 } frame;
 

@@ -246,6 +246,7 @@ static void advance(shard *s, int slot, const silero_job *job, double cpu_share_
     t->stats.vad_cpu_s += cpu_share_s;
     for (int f = 0; f < job->frames; f++) {
         segmenter_span span;
+        t->window[window_index(t->listened)]->speech = t->vad.enabled ? job->prob[f] : -1.0f;
         t->listened++;
         s->unheard--;
         if (segmenter_step(&t->seg, job->prob[f], &span)) offer_span(s, slot, &span);

@@ -6,7 +6,7 @@
 #include "engine/shard_int.h"
 
 #include "base/mem.h"
-#include "listen/align.h"
+#include "listen/times.h"
 
 #include <assert.h>
 #include <math.h>
@@ -14,6 +14,7 @@
 
 #define MAX_SAMPLES     (MOONSHINE_MAX_SECONDS * STENO_SAMPLE_RATE_HZ)
 #define SAMPLES_PER_ROW 384
+#define EDGE_SAMPLES    (STENO_SAMPLE_RATE_HZ / 10) /* words may lie this far outside of what the VAD calls speech */
 
 /* ---- memory
  * ---------------------------------------------------------------------------------------------------------- */
@@ -24,8 +25,9 @@ size_t recognise_scratch_bytes(const steno_engine *e) {
     size_t gathered = (size_t)MAX_SAMPLES * sizeof(float) + ENCODE_UTTERANCES * 64;
     size_t encode = moonshine_encode_bytes(m, MAX_SAMPLES > batch ? MAX_SAMPLES : batch, MAX_SAMPLES) + gathered;
     size_t decode = moonshine_decode_bytes(m, e->config.max_batch);
-    size_t align = align_scratch_bytes(MOONSHINE_MAX_TOKENS, MOONSHINE_MAX_FRAMES) +
-                   (size_t)MOONSHINE_MAX_TOKENS * MOONSHINE_MAX_FRAMES * sizeof(float) + 4096;
+    size_t align = times_scratch_bytes(MOONSHINE_MAX_TOKENS, MOONSHINE_MAX_FRAMES) +
+                   (size_t)(MOONSHINE_MAX_TOKENS + 2) * MOONSHINE_MAX_FRAMES * sizeof(float) +
+                   (size_t)MAX_SAMPLES * sizeof(float) + 4096;
     size_t most = encode > decode ? encode : decode;
     return most > align ? most : align;
 }
@@ -104,7 +106,7 @@ static float *align_row(const sequence *q, int i) {
 
 static void start_sequence(shard *s, sequence *q, segment *seg) {
     q->seg = seg;
-    q->n = 0;
+    q->n = q->steps = 0;
     q->looped = q->ended = false;
     s->active++;
 }
@@ -193,23 +195,52 @@ bool recognise_encode(shard *s) {
 /* ---- decoding
  * --------------------------------------------------------------------------------------------------------- */
 
-/* Word times from where the tokens looked; token i of n and the end token behind them. */
+/* How likely each encoder frame is speech, from the VAD frame in which its middle lies; negative where nobody knows. */
+static void gather_speech(const segment *seg, int frames, float *speech) {
+    int64_t middle =
+        seg->span.start_sample - seg->first_frame * FRAME_SAMPLES + MOONSHINE_FRAME_FIRST + MOONSHINE_FRAME_SAMPLES / 2;
+    for (int i = 0; i < frames; i++, middle += MOONSHINE_FRAME_SAMPLES) {
+        int64_t at = middle / FRAME_SAMPLES;
+        speech[i] = at < seg->frames_n ? seg->frames[at]->speech : -1.0f;
+    }
+}
+
+/* Word times from where the tokens looked and from what was heard. A text that ended at its limit has no end token:
+ * its row was never written. */
 static void align_sequence(shard *s, const sequence *q, transcript_token *tokens) {
-    int rows = q->n + 1, frames = q->kv.frames;
-    double origin_s = (double)q->seg->span.start_sample / STENO_SAMPLE_RATE_HZ;
+    int rows = q->steps < q->n + 1 ? q->n : q->n + 1, frames = q->kv.frames, samples = segment_samples(q->seg);
     float *weight = arena_take(&s->scratch, (size_t)rows * (size_t)frames, sizeof *weight);
-    void *scratch = arena_take(&s->scratch, align_scratch_bytes(rows, frames), 1);
-    assert(weight && scratch); /* recognise_scratch_bytes() */
-    int start[SEGMENT_IDS + 2];
+    float *speech = arena_take(&s->scratch, (size_t)frames, sizeof *speech);
+    float *pcm = arena_take(&s->scratch, (size_t)samples, sizeof *pcm);
+    void *scratch = arena_take(&s->scratch, times_scratch_bytes(q->n, frames), 1);
+    assert(weight && speech && pcm && scratch); /* recognise_scratch_bytes() */
     for (int i = 0; i < rows; i++)
         memcpy(weight + (size_t)i * (size_t)frames, align_row(q, i), (size_t)frames * sizeof *weight);
-    align_tokens(weight, rows, frames, frames, scratch, start);
-    for (int i = 0; i < q->n; i++) {
-        tokens[i] = (transcript_token){.id = q->ids[i],
-                                       .logprob = q->logprob[i],
-                                       .start_s = origin_s + start[i] * MOONSHINE_FRAME_S,
-                                       .end_s = origin_s + start[i + 1] * MOONSHINE_FRAME_S};
-    }
+    gather_speech(q->seg, frames, speech);
+    segment_gather(q->seg, pcm);
+    times_job job = {.tokenizer = s->engine->model->tokens,
+                     .ids = q->ids,
+                     .logprob = q->logprob,
+                     .n = q->n,
+                     .weight = weight,
+                     .rows = rows,
+                     .sound = {.pcm = pcm,
+                               .samples = samples,
+                               .hop_samples = MOONSHINE_FRAME_SAMPLES,
+                               .first_sample = MOONSHINE_FRAME_FIRST,
+                               .speech = speech},
+                     .frames = frames,
+                     .origin_s = (double)q->seg->span.start_sample / STENO_SAMPLE_RATE_HZ};
+    times_of_tokens(&job, scratch, tokens);
+}
+
+/* Where words may lie: in the speech, and a little outside of it, because it begins softly and so late for the VAD. */
+static void speech_bounds(const segmenter_span *span, double *start_s, double *end_s) {
+    int64_t start = span->speech_start_sample - EDGE_SAMPLES, end = span->speech_end_sample + EDGE_SAMPLES;
+    if (start < span->start_sample) start = span->start_sample;
+    if (end > span->end_sample) end = span->end_sample;
+    *start_s = (double)start / STENO_SAMPLE_RATE_HZ;
+    *end_s = (double)end / STENO_SAMPLE_RATE_HZ;
 }
 
 static void finish_sequence(shard *s, sequence *q) {
@@ -218,8 +249,8 @@ static void finish_sequence(shard *s, sequence *q) {
     size_t mark = arena_mark(&s->scratch);
     align_sequence(s, q, tokens);
     arena_release(&s->scratch, mark);
-    double start_s = (double)seg->span.start_sample / STENO_SAMPLE_RATE_HZ;
-    double end_s = (double)seg->span.end_sample / STENO_SAMPLE_RATE_HZ;
+    double start_s, end_s;
+    speech_bounds(&seg->span, &start_s, &end_s);
     transcript_build(s->engine->model->tokens, tokens, q->n, start_s, end_s, &seg->text);
     seg->text.looped = q->looped;
     seg->tokens = q->n;
@@ -228,6 +259,7 @@ static void finish_sequence(shard *s, sequence *q) {
 
 /* Takes in one decoded token. */
 static void accept_token(const moonshine_info *info, sequence *q, int32_t id, float logprob) {
+    q->steps++;
     if (id == info->end_token) {
         q->ended = true;
         return;

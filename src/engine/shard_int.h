@@ -24,6 +24,7 @@ typedef struct sequence {
     uint16_t *const *align_pages; /* alignment rows live in whole pages, align_rows to a page */
     int align_rows;
     int n, limit; /* tokens so far, at most */
+    int steps;    /* decoder steps so far: alignment rows that were written */
     int32_t ids[SEGMENT_IDS];
     float logprob[SEGMENT_IDS];
     bool looped, ended; /* ended: by the end token, a loop or the limit */

@@ -106,6 +106,10 @@ static bool is_visible(char_class class) {
     return class == CHAR_WORD || class == CHAR_CJK;
 }
 
+bool transcript_is_spoken(int32_t c) {
+    return is_visible(classify(c));
+}
+
 /* The character at `at`: its length in bytes. A run of bytes that are no characters is one U+FFFD. */
 static int next_char(const joined *j, int at, int32_t *c) {
     utf8proc_int32_t code;
@@ -279,16 +283,25 @@ static void drop_unfinished(const builder *b) {
     while (out->text_bytes && out->text[out->text_bytes - 1] == ' ') out->text_bytes--;
 }
 
+/* Words in order, without overlap, each at least TRANSCRIPT_MIN_WORD_S long where the time is long enough for that. A
+ * word gets what it needs from the time behind it, and where there is none left, all before it move forward. */
 static void settle_times(transcript *out, double start_s, double end_s) {
-    double at = start_s;
+    double at = start_s, shortest_s = TRANSCRIPT_MIN_WORD_S, n = out->n_words;
+    if (shortest_s * n > end_s - start_s) shortest_s = (end_s - start_s) / n;
     for (uint32_t i = 0; i < out->n_words; i++) {
         steno_word *w = &out->words[i];
         w->start_s = clip(w->start_s, at, end_s);
-        w->end_s = clip(w->end_s, w->start_s, end_s);
+        w->end_s = fmax(clip(w->end_s, w->start_s, end_s), w->start_s + shortest_s);
         at = w->end_s;
     }
+    double limit = end_s;
+    for (uint32_t i = out->n_words; i > 0 && out->words[i - 1].end_s > limit; i--) {
+        steno_word *w = &out->words[i - 1];
+        w->end_s = limit;
+        w->start_s = limit = fmax(fmin(w->start_s, limit - shortest_s), start_s);
+    }
     out->start_s = out->n_words ? out->words[0].start_s : start_s;
-    out->end_s = out->n_words ? at : end_s;
+    out->end_s = out->n_words ? out->words[out->n_words - 1].end_s : end_s;
 }
 
 void transcript_build(const tokenizer *t, const transcript_token *tokens, int n, double span_start_s, double span_end_s,

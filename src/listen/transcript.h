@@ -19,6 +19,7 @@
 
 #define TRANSCRIPT_MAX_TOKENS 256
 #define TRANSCRIPT_TEXT_BYTES 4096
+#define TRANSCRIPT_MIN_WORD_S 0.02 /* no word is shorter, unless all together would not fit */
 
 typedef struct transcript_token {
     int32_t id;
@@ -37,8 +38,8 @@ typedef struct transcript {
 } transcript;
 
 /* A word's confidence is exp(mean logprob of its tokens); the segment's likewise over all n tokens. Word times are made
- * monotonic and clipped to [span_start_s, span_end_s]; the segment lasts from its first word to its last. Without
- * anything but punctuation out->text_bytes and out->n_words are 0. */
+ * monotonic, at least TRANSCRIPT_MIN_WORD_S long and clipped to [span_start_s, span_end_s]; the segment lasts from its
+ * first word to its last. Without anything but punctuation out->text_bytes and out->n_words are 0. */
 void transcript_build(const tokenizer *t, const transcript_token *tokens, int n, double span_start_s, double span_end_s,
                       transcript *out);
 
@@ -47,6 +48,9 @@ steno_segment transcript_view(const transcript *t, uint32_t id);
 
 /* Han, Hiragana and Katakana: scripts written without spaces, whose characters are words of their own. */
 bool transcript_is_cjk(int32_t character);
+
+/* False for spaces, punctuation and what cannot be seen: what nobody says. */
+bool transcript_is_spoken(int32_t character);
 
 /* If ids[0..n) ends in a loop (a phrase of 1..16 tokens repeated: at least 6 times for one token, 4 for 2-3, 3 for
  * longer ones, which makes at least 12 tokens), returns how many tokens to keep: the text with one copy of the phrase;

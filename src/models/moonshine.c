@@ -8,11 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Cross-attention heads whose weights follow the audio, as (layer, head) pairs: chosen by bench/align on recordings
- * with known word times, see docs/word-times.md. */
+/* Cross-attention heads whose weights follow the audio, chosen by bench/times on recordings with known word times (see
+ * docs/word-times.md). The last entry has weight 0. */
 typedef struct align_head {
     int layer, head;
+    float weight;
 } align_head;
+
+#define ALIGN_HEADS 8
+
+static const struct align_choice {
+    int width, layers, heads;
+    align_head use[ALIGN_HEADS];
+} align_choices[] = {
+    {288, 6, 8, {{5, 4, 1.0f}, {4, 3, 1.0f}, {5, 0, 0.5f}, {3, 6, 0.5f}}},               /* tiny */
+    {416, 8, 8, {{6, 4, 1.0f}, {6, 1, 0.5f}, {7, 5, 0.5f}, {5, 5, 0.5f}, {6, 6, 0.5f}}}, /* base */
+};
 
 static const moonshine_info *info_of(const moonshine *m) {
     return &m->info;
@@ -271,9 +282,17 @@ static steno_err load_rotary(moonshine *m, const weights *w) {
     return STENO_OK;
 }
 
+/* Networks that were not measured use all heads of the upper half: most of these follow the audio. */
 static void choose_align_heads(moonshine *m) {
     int layers = m->info.decoder_layers, heads = m->info.heads;
-    for (int l = layers / 2; l < layers; l++) { /* upper layers follow the audio; refined per model below */
+    for (size_t i = 0; i < sizeof align_choices / sizeof align_choices[0]; i++) {
+        const struct align_choice *c = &align_choices[i];
+        if (c->width != m->info.width || c->layers != layers || c->heads != heads) continue;
+        for (int k = 0; k < ALIGN_HEADS && c->use[k].weight > 0.0f; k++)
+            m->align_weight[c->use[k].layer][c->use[k].head] = c->use[k].weight;
+        return;
+    }
+    for (int l = layers / 2; l < layers; l++) {
         for (int h = 0; h < heads; h++) m->align_weight[l][h] = 1.0f / (float)(heads * (layers - layers / 2));
     }
 }

@@ -37,8 +37,11 @@ const moonshine_info *moonshine_describe(const moonshine *m);
 
 /* Encoder frames of so many samples; 0 when too short. */
 int moonshine_frames(int samples);
-/* Seconds from one encoder frame to the next: 64 * 3 * 2 / 16000. */
-#define MOONSHINE_FRAME_S (384.0 / 16000.0)
+/* Encoder frame i stands for MOONSHINE_FRAME_SAMPLES samples (64 * 3 * 2) from MOONSHINE_FRAME_FIRST on: the middle of
+ * its receptive field is 447 samples behind i hops, and attention comes 6 ms before it (docs/word-times.md). */
+#define MOONSHINE_FRAME_SAMPLES 384
+#define MOONSHINE_FRAME_FIRST   160
+#define MOONSHINE_FRAME_S       (MOONSHINE_FRAME_SAMPLES / 16000.0)
 /* The most tokens worth decoding for so many samples: about 6.5 a second (models cannot speak faster than people). */
 int moonshine_token_limit(int samples);
 /* Halfs in a KV page, and pages for so many positions. */

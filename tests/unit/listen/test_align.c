@@ -22,17 +22,39 @@ static float uniform(void) {
     return (float)(rng >> 40) / 16777216.0f;
 }
 
+/* Whatever the job: tokens in order, without overlap, inside the frames, spoken ones with at least a frame each. */
+static void check_order(const align_job *job, const int *start, const int *end) {
+    int at = 0, spoken = 0, frames = job->frames > 0 ? job->frames : 0;
+    for (int i = 0; i < job->tokens; i++) spoken += !job->kind || job->kind[i] != ALIGN_SILENT;
+    for (int i = 0; i < job->tokens; i++) {
+        bool silent = job->kind && job->kind[i] == ALIGN_SILENT;
+        assert_true(start[i] >= at && end[i] >= start[i] + (!silent && frames >= spoken));
+        if (silent) assert_int_equal(start[i], end[i]);
+        if (job->kind && job->kind[i] == ALIGN_JOINED && i && job->kind[i - 1] != ALIGN_SILENT)
+            assert_int_equal(start[i], at);
+        at = end[i];
+    }
+    assert_true(at <= frames);
+}
+
 /* Exactly as much scratch as asked for, so that the address sanitizer sees a byte too many. */
-static void align(float *weight, int tokens, int frames, int ld, int *start) {
-    size_t bytes = align_scratch_bytes(tokens, frames);
+static void align_with(const align_job *job, int *start, int *end) {
+    size_t bytes = align_scratch_bytes(job->tokens, job->frames);
     void *scratch = malloc(bytes + 1);
     assert_non_null(scratch);
     memset(scratch, 0xA5, bytes);
-    align_tokens(weight, tokens, frames, ld, scratch, start);
+    align_tokens(job, scratch, start, end);
     free(scratch);
-    assert_true(start[0] >= 0);
-    for (int i = 0; i < tokens; i++) assert_true(start[i + 1] >= start[i] + (frames >= tokens));
-    assert_true(start[tokens] <= (frames > 0 ? frames : 0));
+    check_order(job, start, end);
+}
+
+/* Without pauses: token i covers start[i] .. start[i + 1]. */
+static void align(float *weight, int tokens, int frames, int ld, int *start) {
+    int end[MAX_TOKENS + 1];
+    align_job job = {.weight = weight, .tokens = tokens, .frames = frames, .ld = ld};
+    align_with(&job, start, end);
+    start[tokens] = tokens ? end[tokens - 1] : 0;
+    for (int i = 0; i + 1 < tokens; i++) assert_int_equal(end[i], start[i + 1]);
 }
 
 /* A softmax-like row: a bump over [from, to) on a noisy floor. */
@@ -160,38 +182,154 @@ static void any_attention_gives_a_path(void **state) {
     free(w);
 }
 
-/* The path is the best one: compared with trying all of them on small cases where the filter does nothing.
- * A frame outside is worth EDGE_GAIN. */
-#define EDGE_GAIN 0.2f
+/* ---- pauses ----------------------------------------------------------------------------------------------------- */
 
-static float best_by_trying(const float *x, int frames, int tokens, int token, int at) {
-    if (token == tokens) return EDGE_GAIN * (float)(frames - at);
-    float best = -1e9f;
-    for (int from = at; from < frames; from++) {
-        if (token > 0 && from > at) break; /* only the first token may start late */
-        float sum = EDGE_GAIN * (float)(from - at);
-        for (int to = from; to < frames; to++) {
-            sum += x[token * frames + to];
-            float rest = best_by_trying(x, frames, tokens, token + 1, to + 1);
+/* Two words of two tokens with a comma between them: the pause is in neither, nor is the comma. */
+static void a_pause_belongs_to_no_word(void **state) {
+    (void)state;
+    enum { TOKENS = 6, FRAMES = 100 };
+    static const uint8_t kind[TOKENS] = {ALIGN_WORD, ALIGN_JOINED, ALIGN_SILENT,
+                                         ALIGN_WORD, ALIGN_JOINED, ALIGN_SILENT};
+    float w[TOKENS * FRAMES], outside[FRAMES];
+    int start[TOKENS], end[TOKENS];
+    bump(w, FRAMES, 10, 20, 0.05f);
+    bump(w + FRAMES, FRAMES, 20, 30, 0.05f);
+    bump(w + 2 * FRAMES, FRAMES, 30, 55, 0.05f); /* the comma looks at the pause */
+    bump(w + 3 * FRAMES, FRAMES, 40, 70, 0.05f); /* and the next word begins to look too early */
+    bump(w + 4 * FRAMES, FRAMES, 70, 80, 0.05f);
+    bump(w + 5 * FRAMES, FRAMES, 80, 100, 0.05f);
+    for (int j = 0; j < FRAMES; j++) outside[j] = j < 10 || (j >= 30 && j < 60) || j >= 80 ? 4.0f : -4.0f;
+    align_job job = {w, TOKENS, FRAMES, FRAMES, kind, outside};
+    align_with(&job, start, end);
+    static const int want_start[TOKENS] = {10, 20, 30, 60, 70, 80}, want_end[TOKENS] = {30, 30, 30, 70, 80, 80};
+    for (int i = 0; i < TOKENS; i++) {
+        assert_true(abs(start[i] - want_start[i]) <= 1);
+        if (i != 0) assert_true(abs(end[i] - want_end[i]) <= 1);
+    }
+}
+
+/* No pause is made inside a word, however quiet it is there. */
+static void a_word_is_not_torn(void **state) {
+    (void)state;
+    enum { FRAMES = 60 };
+    static const uint8_t kind[3] = {ALIGN_WORD, ALIGN_JOINED, ALIGN_WORD};
+    float w[3 * FRAMES], outside[FRAMES];
+    int start[3], end[3];
+    for (int i = 0; i < 3; i++) bump(w + i * FRAMES, FRAMES, 20 * i, 20 * i + 20, 0.05f);
+    for (int j = 0; j < FRAMES; j++) outside[j] = (j >= 15 && j < 25) || (j >= 38 && j < 45) ? 5.0f : -5.0f;
+    align_job job = {w, 3, FRAMES, FRAMES, kind, outside};
+    align_with(&job, start, end);
+    assert_int_equal(end[0], start[1]);
+    assert_true(abs(end[1] - 38) <= 1 && abs(start[2] - 45) <= 1);
+}
+
+static void punctuation_alone_gets_nothing(void **state) {
+    (void)state;
+    static const uint8_t kind[2] = {ALIGN_SILENT, ALIGN_SILENT};
+    float w[2 * 10] = {0};
+    int start[2], end[2];
+    align_job job = {w, 2, 10, 10, kind, NULL};
+    align_with(&job, start, end);
+    assert_int_equal(end[1], 0);
+}
+
+/* ---- the path is the best one: compared with trying all of them on small cases where the filter does nothing ----- */
+
+#define SMALL 6
+
+static float best_by_trying(const align_job *job, int token, int at) {
+    while (token < job->tokens && job->kind[token] == ALIGN_SILENT) token++;
+    if (token == job->tokens) {
+        float rest = 0.0f;
+        for (int j = at; j < job->frames; j++) rest += job->outside[j];
+        return rest;
+    }
+    int first = 0;
+    while (job->kind[first] == ALIGN_SILENT) first++;
+    bool may_wait = token == first || job->kind[token] == ALIGN_WORD;
+    float best = -1e9f, waited = 0.0f;
+    for (int from = at; from < job->frames && (from == at || may_wait); from++) {
+        float sum = waited;
+        for (int to = from; to < job->frames; to++) {
+            sum += job->weight[token * job->ld + to];
+            float rest = best_by_trying(job, token + 1, to + 1);
             if (sum + rest > best) best = sum + rest;
         }
+        waited += job->outside[from];
     }
     return best;
 }
 
+static float worth(const align_job *job, const int *start, const int *end) {
+    float sum = 0.0f;
+    for (int j = 0; j < job->frames; j++) sum += job->outside[j];
+    for (int i = 0; i < job->tokens; i++)
+        for (int j = start[i]; j < end[i]; j++) sum += job->weight[i * job->ld + j] - job->outside[j];
+    return sum;
+}
+
 static void the_path_is_the_best_one(void **state) {
     (void)state;
-    enum { FRAMES = 6 };
     rng = 0x853c49e6748fea9bu;
-    for (int round = 0; round < 500; round++) {
-        int tokens = 1 + (int)(uniform() * 5.0f), start[7];
-        float w[FRAMES * FRAMES];
-        for (int i = 0; i < tokens * FRAMES; i++) w[i] = uniform();
-        align(w, tokens, FRAMES, FRAMES, start); /* leaves the normalised scores in w */
-        float sum = EDGE_GAIN * (float)(start[0] + FRAMES - start[tokens]);
-        for (int i = 0; i < tokens; i++)
-            for (int j = start[i]; j < start[i + 1]; j++) sum += w[i * FRAMES + j];
-        assert_true(fabsf(sum - best_by_trying(w, FRAMES, tokens, 0, 0)) < 1e-4f);
+    for (int round = 0; round < 2000; round++) {
+        int start[SMALL], end[SMALL], spoken = 0;
+        float w[SMALL * SMALL], outside[SMALL];
+        uint8_t kind[SMALL];
+        align_job job = {w, 1 + (int)(uniform() * 5.0f), SMALL, SMALL, kind, outside};
+        for (int i = 0; i < job.tokens; i++) {
+            kind[i] = (uint8_t)(uniform() * 3.0f);
+            spoken += kind[i] != ALIGN_SILENT;
+        }
+        for (int i = 0; i < job.tokens * SMALL; i++) w[i] = uniform();
+        for (int j = 0; j < SMALL; j++) outside[j] = 4.0f * (uniform() - 0.5f);
+        align_with(&job, start, end); /* leaves the scores in w */
+        if (spoken) assert_true(fabsf(worth(&job, start, end) - best_by_trying(&job, 0, 0)) < 1e-4f);
+    }
+}
+
+/* ---- what a frame outside is worth ------------------------------------------------------------------------------ */
+
+#define HOP 64
+
+/* Sound of the level `loud` in frames 20..39 of 60, `quiet` elsewhere. */
+static void sound_of(float *pcm, float quiet, float loud) {
+    for (int i = 0; i < 60 * HOP; i++) pcm[i] = (i % 2 ? 1.0f : -1.0f) * (i / HOP >= 20 && i / HOP < 40 ? loud : quiet);
+}
+
+static void quiet_is_outside_and_loud_is_inside(void **state) {
+    (void)state;
+    static const float levels[][2] = {{0.0f, 0.5f}, {1e-4f, 0.01f}, {0.01f, 0.3f}, {0.05f, 0.4f}};
+    float pcm[60 * HOP], outside[60], before = 1e9f;
+    for (size_t k = 0; k < sizeof levels / sizeof levels[0]; k++) {
+        sound_of(pcm, levels[k][0], levels[k][1]);
+        align_sound sound = {pcm, 60 * HOP, HOP, 0, NULL};
+        align_outside(&sound, 60, outside);
+        for (int j = 0; j < 60; j++) assert_true(j >= 20 && j < 40 ? outside[j] < -1.0f : outside[j] > 1.0f);
+        assert_true(outside[0] <= before); /* the less difference, the less it says */
+        before = outside[0];
+    }
+}
+
+static void steady_sound_says_little_and_the_detector_more(void **state) {
+    (void)state;
+    float pcm[60 * HOP], outside[60], speech[60];
+    sound_of(pcm, 0.1f, 0.1f);
+    for (int j = 0; j < 60; j++) speech[j] = j < 20 ? 0.0f : j < 40 ? 1.0f : -1.0f;
+    align_sound sound = {pcm, 60 * HOP, HOP, 0, speech};
+    align_outside(&sound, 60, outside);
+    assert_true(outside[0] > outside[59] + 2.0f && outside[30] < outside[59] - 2.0f);
+    assert_true(fabsf(outside[59]) < 2.0f);
+}
+
+/* Frames before the first sample and behind the last are silence; no value makes the result not finite. */
+static void any_sound_gives_finite_worth(void **state) {
+    (void)state;
+    float pcm[8] = {NAN, INFINITY, 3e38f, -3e38f, 0.0f, 1.0f, -1.0f, NAN}, outside[40], speech[40];
+    for (int j = 0; j < 40; j++) speech[j] = j % 4 ? NAN : INFINITY;
+    for (int samples = 0; samples <= 8; samples++) {
+        align_sound sound = {pcm, samples, 1, -4, speech};
+        align_outside(&sound, 40, outside);
+        for (int j = 0; j < 40; j++) assert_true(isfinite(outside[j]));
     }
 }
 
@@ -204,7 +342,13 @@ int main(void) {
         cmocka_unit_test(one_and_two_tokens),
         cmocka_unit_test(nothing_and_too_little),
         cmocka_unit_test(any_attention_gives_a_path),
+        cmocka_unit_test(a_pause_belongs_to_no_word),
+        cmocka_unit_test(a_word_is_not_torn),
+        cmocka_unit_test(punctuation_alone_gets_nothing),
         cmocka_unit_test(the_path_is_the_best_one),
+        cmocka_unit_test(quiet_is_outside_and_loud_is_inside),
+        cmocka_unit_test(steady_sound_says_little_and_the_detector_more),
+        cmocka_unit_test(any_sound_gives_finite_worth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -235,6 +235,28 @@ static void times_are_monotonic_and_clipped(void **state) {
     assert_true(got.words[3].end_s == 10.0);
 }
 
+/* Every word has its twenty milliseconds: from the time behind it, at the end from that before, or all get less. */
+static void no_word_is_too_short(void **state) {
+    (void)state;
+    static const double cases[][2] = {{0.0, 0.0}, {5.0, 5.0}, {9.999, 9.999}, {12.0, 11.0}};
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        transcript_token tokens[3];
+        for (int i = 0; i < 3; i++) tokens[i] = (transcript_token){THE, -0.1f, cases[c][0], cases[c][1]};
+        transcript_build(vocabulary, tokens, 3, 0.0, 10.0, &got);
+        double at = 0.0;
+        assert_int_equal(got.n_words, 3);
+        for (int i = 0; i < 3; i++) {
+            assert_true(got.words[i].start_s >= at);
+            assert_true(got.words[i].end_s >= got.words[i].start_s + TRANSCRIPT_MIN_WORD_S - 1e-9);
+            at = got.words[i].end_s;
+        }
+        assert_true(at <= 10.0);
+        assert_true(got.end_s == at && got.start_s == got.words[0].start_s);
+        transcript_build(vocabulary, tokens, 3, 0.0, 0.03, &got);
+        assert_true(fabs(got.words[2].end_s - 0.03) < 1e-9 && fabs(got.words[1].start_s - 0.01) < 1e-9);
+    }
+}
+
 static void too_much_is_cut_at_a_character(void **state) {
     (void)state;
     int ids[400];
@@ -347,6 +369,7 @@ int main(void) {
         cmocka_unit_test(broken_bytes_become_one_replacement),
         cmocka_unit_test(nothing_said_is_nothing),
         cmocka_unit_test(times_are_monotonic_and_clipped),
+        cmocka_unit_test(no_word_is_too_short),
         cmocka_unit_test(too_much_is_cut_at_a_character),
         cmocka_unit_test(a_full_text_buffer_is_still_text),
         cmocka_unit_test(a_word_that_does_not_fit_is_taken_back),
