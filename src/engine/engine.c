@@ -71,6 +71,7 @@ static steno_err open_parts(steno_engine *e) {
     int segments = 3 * c->max_batch * c->shards + 8;
     ERR_TRY(frame_pool_init(&e->frames, frames, e->event_fd));
     ERR_TRY(segment_pool_init(&e->segments, segments));
+    e->segments.engine = e;
     ERR_TRY(ring_init(&e->events, (size_t)(segments + 2 * c->max_streams), sizeof(event_message)));
     e->streams = mem_alloc((size_t)c->max_streams, sizeof *e->streams);
     e->shards = mem_alloc((size_t)c->shards, sizeof(shard *));
@@ -297,6 +298,11 @@ void engine_emit(steno_engine *e, const event_message *m) {
     engine_signal(e);
 }
 
+void engine_give_segment(steno_engine *e, segment *g) {
+    if (!segment_pool_give(&e->segments, g)) return;
+    for (int i = 0; i < e->shard_count; i++) shard_wake(e->shards[i]);
+}
+
 void engine_close_slot(steno_engine *e, int slot) {
     pthread_mutex_lock(&e->table_lock);
     atomic_fetch_add(&e->streams[slot].generation, 1);
@@ -332,7 +338,7 @@ steno_err steno_engine_poll(steno_engine *e, int timeout_ms, steno_event *event)
 
 void steno_event_release(steno_event *event) {
     segment *s = event->owned;
-    if (s) segment_pool_give(s->pool, s);
+    if (s) engine_give_segment(s->pool->engine, s);
     event->owned = NULL;
 }
 

@@ -33,7 +33,8 @@ typedef struct shard shard;
 
 typedef struct frame {
     _Atomic int refs;
-    float speech; /* probability that somebody speaks, set when heard, before any segment refers to it; -1: VAD is off */
+    float
+        speech; /* probability that somebody speaks, set when heard, before any segment refers to it; -1: VAD is off */
     float pcm[FRAME_SAMPLES];
 } frame;
 
@@ -81,12 +82,15 @@ struct segment_pool {
     segment *memory;
     segment **free;
     int count, free_count;
+    bool wanted; /* a shard was refused since: the next give has to wake it */
+    steno_engine *engine;
 };
 
 STENO_CHECK steno_err segment_pool_init(segment_pool *p, int count);
 void segment_pool_free(segment_pool *p);
 segment *segment_pool_take(segment_pool *p); /* NULL when exhausted */
-void segment_pool_give(segment_pool *p, segment *s);
+/* True when a shard waits for a segment: see engine_give_segment(). */
+STENO_CHECK bool segment_pool_give(segment_pool *p, segment *s);
 
 /* Samples a segment asks the recogniser to hear (at least what the network needs). */
 int segment_samples(const segment *s);
@@ -95,8 +99,9 @@ void segment_gather(const segment *s, float *out);
 
 /* ---- streams ---------------------------------------------------------------------------------------------------- */
 
-#define STREAM_STALLED 8  /* more than one VAD batch of a stream (2 s) can close */
-#define STREAM_PENDING 64 /* segments of one stream on their way at once */
+#define STREAM_ROWS    64          /* frames of one stream in one VAD batch: 2 s */
+#define STREAM_STALLED STREAM_ROWS /* a frame closes at most one span */
+#define STREAM_PENDING 64          /* segments of one stream on their way at once */
 
 typedef struct stream {
     /* api: the pushing thread's */
@@ -132,7 +137,8 @@ typedef struct stream {
 
 /* ---- messages --------------------------------------------------------------------------------------------------- */
 
-typedef enum message_kind { MSG_OPEN, MSG_FRAME, MSG_FINISH, MSG_SEGMENT, MSG_RESULT, MSG_STOP } message_kind;
+/* WAKE: a segment was given back while spans waited for one. */
+typedef enum message_kind { MSG_OPEN, MSG_FRAME, MSG_FINISH, MSG_SEGMENT, MSG_RESULT, MSG_WAKE, MSG_STOP } message_kind;
 
 typedef struct message {
     message_kind kind;
@@ -179,6 +185,8 @@ int engine_oldest(steno_engine *e);
 /* Called by a home shard when a stream's last event is out. */
 void engine_close_slot(steno_engine *e, int slot);
 void engine_emit(steno_engine *e, const event_message *m);
+/* Back to the pool, and on with the spans that waited for it. Any thread. */
+void engine_give_segment(steno_engine *e, segment *g);
 /* Makes the engine's descriptor readable. Any thread. */
 void engine_signal(steno_engine *e);
 
@@ -191,6 +199,7 @@ void shard_stop(shard *s); /* joins */
 void shard_free(shard *s);
 /* Any thread. */
 void shard_post(shard *s, const message *m, size_t n);
+void shard_wake(shard *s);
 /* Samples of audio waiting or in work here: the measure of load. Any thread. */
 int64_t shard_load(const shard *s);
 

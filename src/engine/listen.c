@@ -123,18 +123,29 @@ static bool cut_segment(shard *s, int slot, const segmenter_span *span) {
 static void offer_span(shard *s, int slot, const segmenter_span *span) {
     stream *t = stream_of(s, slot);
     if (t->stalled_count == 0 && cut_segment(s, slot, span)) return;
-    assert(t->stalled_count < STREAM_STALLED); /* nothing is heard while a span waits, and a batch closes fewer */
+    assert(t->stalled_count < STREAM_STALLED); /* nothing is heard while a span waits */
+    if (t->stalled_count == 0) s->stalled++;
     t->stalled[t->stalled_count++] = *span;
 }
 
-/* True when no span of the stream waits for a free segment any more. */
-static bool retry_stalled(shard *s, int slot) {
+/* Tries again to cut the spans that wait for a free segment; returns how many went. */
+static int retry_stalled(shard *s, int slot) {
     stream *t = stream_of(s, slot);
     int sent = 0;
+    if (t->stalled_count == 0) return 0;
     while (sent < t->stalled_count && cut_segment(s, slot, &t->stalled[sent])) sent++;
     t->stalled_count -= sent;
     memmove(t->stalled, t->stalled + sent, (size_t)t->stalled_count * sizeof t->stalled[0]);
-    return t->stalled_count == 0;
+    if (t->stalled_count) return sent;
+    s->stalled--;
+    trim_window(s, t, segmenter_keep_from(&t->seg)); /* or a stream at its limit would never be fed again */
+    return sent;
+}
+
+static int retry_all_stalled(shard *s) {
+    int sent = 0;
+    for (int i = 0; i < s->open_count && s->stalled; i++) sent += retry_stalled(s, s->open_streams[i]);
+    return sent;
 }
 
 /* ---- handing out
@@ -167,7 +178,7 @@ static void emit_segment(shard *s, stream *t, segment *g) {
     t->stats.tokens += (uint64_t)g->tokens;
     if (t->error == STENO_OK) t->error = g->error;
     if (g->error != STENO_OK || g->text.text_bytes == 0) { /* nothing was said, or nothing understood */
-        segment_pool_give(&s->engine->segments, g);
+        engine_give_segment(s->engine, g);
         return;
     }
     t->stats.segments++;
@@ -203,18 +214,21 @@ typedef struct listen_batch {
 } listen_batch;
 
 /* Frames of one stream that go into this batch: none while a span of it waits for a free segment. */
-static int frames_due(shard *s, int slot, int room) {
-    stream *t = stream_of(s, slot);
-    if (!retry_stalled(s, slot)) return 0;
+static int frames_due(const stream *t, int room) {
+    if (t->stalled_count) return 0;
     int64_t n = t->arrived - t->listened;
-    if (n > LISTEN_STREAM_ROWS) n = LISTEN_STREAM_ROWS;
+    if (n > STREAM_ROWS) n = STREAM_ROWS;
     return n < room ? (int)n : room;
 }
 
+/* Streams take turns at being first, so that a few with much audio do not keep the others waiting. */
 static steno_err collect(shard *s, listen_batch *b) {
+    int first = s->listen_from;
     for (int i = 0; i < s->open_count && b->rows < LISTEN_ROWS; i++) {
-        int slot = s->open_streams[i], n = frames_due(s, slot, LISTEN_ROWS - b->rows);
+        int at = (first + i) % s->open_count, slot = s->open_streams[at];
         stream *t = stream_of(s, slot);
+        int n = frames_due(t, LISTEN_ROWS - b->rows);
+        s->listen_from = at + 1;
         if (n == 0) continue;
         float *pcm = arena_take(&s->scratch, (size_t)n * FRAME_SAMPLES, sizeof *pcm);
         float *prob = arena_take(&s->scratch, (size_t)n, sizeof *prob);
@@ -257,7 +271,7 @@ static void advance(shard *s, int slot, const silero_job *job, double cpu_share_
 /* The end of a stream whose frames have all been heard. */
 static void flush_stream(shard *s, int slot) {
     stream *t = stream_of(s, slot);
-    if (!t->ending || t->flushed || t->listened < t->arrived || !retry_stalled(s, slot)) return;
+    if (!t->ending || t->flushed || t->listened < t->arrived || t->stalled_count) return;
     segmenter_span span;
     while (t->stalled_count == 0 && segmenter_end(&t->seg, t->total_samples, &span)) offer_span(s, slot, &span);
     if (t->stalled_count) return;
@@ -272,7 +286,8 @@ static void flush_ended(shard *s) {
 }
 
 bool listen_step(shard *s) {
-    if (s->unheard == 0) return false;
+    int sent = retry_all_stalled(s);
+    if (s->unheard == 0) return sent > 0;
     listen_batch b;
     b.n = b.rows = 0;
     size_t mark = arena_mark(&s->scratch);
@@ -284,7 +299,7 @@ bool listen_step(shard *s) {
     for (int i = 0; i < b.n; i++) advance(s, b.slots[i], &b.jobs[i], share_s * b.jobs[i].frames);
     arena_release(&s->scratch, mark);
     flush_ended(s);
-    return b.rows > 0;
+    return sent > 0 || b.rows > 0;
 }
 
 void listen_release_all(shard *s) {

@@ -90,15 +90,19 @@ void segment_pool_free(segment_pool *p) {
 segment *segment_pool_take(segment_pool *p) {
     pthread_mutex_lock(&p->lock);
     segment *s = p->free_count ? p->free[--p->free_count] : NULL;
+    if (!s) p->wanted = true;
     pthread_mutex_unlock(&p->lock);
     return s;
 }
 
-void segment_pool_give(segment_pool *p, segment *s) {
+bool segment_pool_give(segment_pool *p, segment *s) {
     pthread_mutex_lock(&p->lock);
     assert(p->free_count < p->count);
     p->free[p->free_count++] = s;
+    bool wanted = p->wanted;
+    p->wanted = false;
     pthread_mutex_unlock(&p->lock);
+    return wanted;
 }
 
 int segment_samples(const segment *s) {

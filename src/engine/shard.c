@@ -27,12 +27,18 @@ void shard_post(shard *s, const message *m, size_t n) {
     (void)fits;
 }
 
+void shard_wake(shard *s) {
+    message m = {.kind = MSG_WAKE};
+    if (!atomic_exchange(&s->woken, true)) shard_post(s, &m, 1);
+}
+
 static size_t max_size(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
 static steno_err reserve(shard *s) {
     const steno_engine_config *c = &s->engine->config;
+    /* Every frame, every segment there and back, every stream's beginning and end, one WAKE and one STOP. */
     size_t messages = (size_t)(s->engine->frames.count + 2 * s->engine->segments.count + 2 * c->max_streams + 4);
     size_t vad = silero_arena_bytes(LISTEN_ROWS) + LISTEN_ROWS * (FRAME_SAMPLES * 4 + 64 + sizeof(silero_job)) + 4096;
     ERR_TRY(ring_init(&s->inbox, messages, sizeof(message)));
@@ -86,6 +92,9 @@ static void handle(shard *s, const message *m) {
     case MSG_RESULT:
         listen_result(s, m->u.segment);
         break;
+    case MSG_WAKE:
+        atomic_store(&s->woken, false); /* the tick that follows tries again */
+        break;
     case MSG_STOP:
         s->stopping = true;
         break;
@@ -109,20 +118,26 @@ static bool listen_first(const shard *s) {
     return s->unheard > 0 && s->waiting.count + s->active < wanted;
 }
 
-static void tick(shard *s) {
+/* True when the next tick has work without a message: what cannot move now is moved by one (a RESULT, a WAKE). */
+static bool tick(shard *s) {
     bool heard = listen_step(s);
-    if (heard && listen_first(s)) return;
+    if (heard && listen_first(s)) return true;
+    bool decoded = false;
     while (recognise_encode(s)) {
     }
-    if (s->active) recognise_decode(s);
+    if (s->active) {
+        recognise_decode(s);
+        decoded = true;
+    }
+    return heard || decoded || s->waiting.count > 0;
 }
 
 static void *run(void *arg) {
     shard *s = arg;
+    bool busy = false;
     while (!s->stopping) {
-        bool idle = s->active == 0 && s->waiting.count == 0 && s->unheard == 0;
-        drain(s, idle);
-        if (!s->stopping) tick(s);
+        drain(s, !busy);
+        if (!s->stopping) busy = tick(s);
     }
     listen_release_all(s);
     return NULL;

@@ -8,12 +8,11 @@
 
 #include "engine/engine_int.h"
 
-#define LISTEN_ROWS        256 /* VAD frames in one batch */
-#define LISTEN_STREAM_ROWS 64  /* of one stream: 2 s */
-#define ENCODE_ROWS        768 /* encoder frames in one batch, 18 s; one longer segment goes alone */
-#define ENCODE_UTTERANCES  24
-#define SEQUENCE_PAGES     128 /* KV pages of one sequence: cross, self and alignment rows */
-#define INBOX_BATCH        64
+#define LISTEN_ROWS       256 /* VAD frames in one batch */
+#define ENCODE_ROWS       768 /* encoder frames in one batch, 18 s; one longer segment goes alone */
+#define ENCODE_UTTERANCES 24
+#define SEQUENCE_PAGES    128 /* KV pages of one sequence: cross, self and alignment rows */
+#define INBOX_BATCH       64
 
 /* A segment being decoded. */
 typedef struct sequence {
@@ -50,7 +49,10 @@ struct shard {
     int active;
     int *open_streams; /* slots at home here, dense [open_count] */
     int open_count;
-    int64_t unheard; /* frames that have arrived but not been through the VAD */
+    int64_t unheard;    /* frames that have arrived but not been through the VAD */
+    int stalled;        /* streams with a span that waits for a free segment */
+    int listen_from;    /* the open stream whose turn it is first in the next VAD batch */
+    _Atomic bool woken; /* a WAKE is in the inbox */
 };
 
 /* listen.c */
@@ -58,7 +60,7 @@ void listen_open(shard *s, const message *m);
 void listen_frame(shard *s, const message *m);
 void listen_finish(shard *s, const message *m);
 void listen_result(shard *s, segment *seg);
-/* One batch of VAD; true when there was something to do. */
+/* One batch of VAD, and the spans that waited for a free segment; true when anything moved. */
 bool listen_step(shard *s);
 void listen_release_all(shard *s); /* at the end of the engine */
 
