@@ -113,7 +113,8 @@ typedef struct steno_engine_config {
     int shards;       /* compute threads; 0: one a core */
     int max_batch;    /* sequences decoded together on a shard; default 24 */
     int max_streams;  /* streams open at once; default 64 */
-    int audio_pool_s; /* seconds of audio held in all streams and waiting segments; default 160 */
+    int audio_pool_s; /* seconds of audio held in all streams and waiting segments; 0 (default): what max_streams may
+                         hold at most. With less, steno_stream_open() refuses streams it could not always feed. */
     int kv_pool_mb;   /* KV pages a shard; default 20 */
 } steno_engine_config;
 

@@ -5,6 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Address sanitizers see the end of a block only where it is the end of what malloc gave. */
+#if defined(__SANITIZE_ADDRESS__)
+#define MEM_EXACT
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define MEM_EXACT
+#endif
+#endif
+
 static _Atomic uint64_t alloc_count;
 static _Atomic uint64_t fault_at; /* the absolute allocation number that fails; 0 = never */
 static _Atomic int fault_hit;
@@ -22,6 +31,39 @@ uint64_t mem_alloc_count(void) {
     return atomic_load(&alloc_count);
 }
 
+#ifdef MEM_EXACT
+
+static void *aligned_block(size_t bytes) {
+    void *block;
+    if (posix_memalign(&block, MEM_ALIGN, bytes ? bytes : 1) != 0) return NULL;
+    return memset(block, 0, bytes);
+}
+
+static void free_aligned(void *block) {
+    free(block);
+}
+
+#else
+
+/* calloc, because large blocks then come as zero pages that cost nothing until they are touched: pools are sized for
+ * the worst case and mostly never reach it. What it returned stands just below the aligned block. */
+static void *aligned_block(size_t bytes) {
+    unsigned char *whole = calloc(1, bytes + 2 * MEM_ALIGN);
+    if (!whole) return NULL;
+    unsigned char *block = whole + MEM_ALIGN + (MEM_ALIGN - (uintptr_t)whole % MEM_ALIGN) % MEM_ALIGN;
+    memcpy(block - sizeof whole, &whole, sizeof whole);
+    return block;
+}
+
+static void free_aligned(void *block) {
+    void *whole;
+    if (!block) return;
+    memcpy(&whole, (unsigned char *)block - sizeof whole, sizeof whole);
+    free(whole);
+}
+
+#endif
+
 void *mem_alloc(size_t count, size_t size) {
     uint64_t serial = atomic_fetch_add(&alloc_count, 1) + 1;
     if (serial == atomic_load(&fault_at)) {
@@ -30,13 +72,7 @@ void *mem_alloc(size_t count, size_t size) {
     }
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - 2 * MEM_ALIGN) return NULL;
-    /* calloc, because large blocks then come as zero pages that cost nothing until they are touched: pools are sized for
-     * the worst case and mostly never reach it. What it returned stands just below the aligned block. */
-    unsigned char *whole = calloc(1, bytes + 2 * MEM_ALIGN);
-    if (!whole) return NULL;
-    unsigned char *block = whole + MEM_ALIGN + (MEM_ALIGN - (uintptr_t)whole % MEM_ALIGN) % MEM_ALIGN;
-    memcpy(block - sizeof whole, &whole, sizeof whole);
-    return block;
+    return aligned_block(bytes);
 }
 
 void *mem_resize(void *block, size_t old_bytes, size_t new_bytes) {
@@ -55,8 +91,5 @@ char *mem_strdup(const char *text) {
 }
 
 void mem_free(void *block) {
-    if (!block) return;
-    void *whole;
-    memcpy(&whole, (unsigned char *)block - sizeof whole, sizeof whole);
-    free(whole);
+    free_aligned(block);
 }

@@ -25,7 +25,7 @@
 
 void steno_engine_config_init(steno_engine_config *config) {
     *config =
-        (steno_engine_config){.shards = 0, .max_batch = 24, .max_streams = 64, .audio_pool_s = 160, .kv_pool_mb = 20};
+        (steno_engine_config){.shards = 0, .max_batch = 24, .max_streams = 64, .audio_pool_s = 0, .kv_pool_mb = 20};
 }
 
 void steno_vad_options_init(steno_vad_options *vad) {
@@ -39,6 +39,13 @@ void steno_vad_options_init(steno_vad_options *vad) {
                                .max_segment_s = 20.0f};
 }
 
+/* What so many streams with the longest segments may hold at once, within what the configuration may say. Memory for
+ * audio that never comes is never touched. */
+static int enough_audio_s(int max_streams) {
+    int64_t s = ((int64_t)max_streams * STREAM_WINDOW_FRAMES * FRAME_SAMPLES) / STENO_SAMPLE_RATE_HZ + 1;
+    return s < 40 ? 40 : s > 1 << 17 ? 1 << 17 : (int)s;
+}
+
 static steno_err check_config(steno_engine_config *c) {
     if (c->shards == 0) {
         long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -50,8 +57,9 @@ static steno_err check_config(steno_engine_config *c) {
         return err_fail(STENO_E_INVALID, "max_batch %d: want 1 to %d", c->max_batch, MOONSHINE_MAX_BATCH);
     if (c->max_streams < 1 || c->max_streams > 1 << 16)
         return err_fail(STENO_E_INVALID, "max_streams %d: want 1 to %d", c->max_streams, 1 << 16);
-    if (c->audio_pool_s < 40 || c->audio_pool_s > 1 << 16)
-        return err_fail(STENO_E_INVALID, "audio_pool_s %d: want 40 to %d", c->audio_pool_s, 1 << 16);
+    if (c->audio_pool_s == 0) c->audio_pool_s = enough_audio_s(c->max_streams);
+    if (c->audio_pool_s < 40 || c->audio_pool_s > 1 << 17)
+        return err_fail(STENO_E_INVALID, "audio_pool_s %d: want 40 to %d", c->audio_pool_s, 1 << 17);
     if (c->kv_pool_mb < 20 || c->kv_pool_mb > 1 << 16)
         return err_fail(STENO_E_INVALID, "kv_pool_mb %d: want 20 to %d", c->kv_pool_mb, 1 << 16);
     return STENO_OK;
@@ -65,9 +73,7 @@ static steno_err open_parts(steno_engine *e) {
     ERR_TRY(check_config(c));
     e->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (e->event_fd < 0) return err_fail(STENO_E_IO, "cannot make an event descriptor: %s", strerror(errno));
-    int frames = c->audio_pool_s * STENO_SAMPLE_RATE_HZ / FRAME_SAMPLES;
-    e->frame_reserve = STREAM_WINDOW_FRAMES;
-    if (e->frame_reserve > frames / 2) e->frame_reserve = frames / 2;
+    int frames = (int)((int64_t)c->audio_pool_s * STENO_SAMPLE_RATE_HZ / FRAME_SAMPLES);
     int segments = 3 * c->max_batch * c->shards + 8;
     ERR_TRY(frame_pool_init(&e->frames, frames, e->event_fd));
     ERR_TRY(segment_pool_init(&e->segments, segments));
@@ -146,26 +152,27 @@ static int least_loaded(const steno_engine *e) {
     return best;
 }
 
-int engine_oldest(steno_engine *e) {
-    int oldest = -1;
-    pthread_mutex_lock(&e->table_lock);
-    for (int i = 0; i < e->config.max_streams; i++) {
-        if ((atomic_load(&e->streams[i].generation) & 1) == 0) continue;
-        if (oldest < 0 || e->streams[i].age < e->streams[oldest].age) oldest = i;
-    }
-    pthread_mutex_unlock(&e->table_lock);
-    return oldest;
+/* Frames a stream may hold: its longest span and what comes in while that waits. Within them its segmenter always gets
+ * to the end of a span, so a stream at its limit needs no more audio to move on. */
+static int held_limit(const steno_vad_options *vad) {
+    double longest_s = (double)vad->max_segment_s + 2.0 * vad->pad_ms / 1000.0;
+    int frames = (int)(longest_s * STENO_SAMPLE_RATE_HZ / FRAME_SAMPLES) + LIMIT_SLACK_FRAMES;
+    return frames < STREAM_WINDOW_FRAMES ? frames : STREAM_WINDOW_FRAMES;
 }
 
-static int take_slot(steno_engine *e, void *user) {
+/* A free slot, and `claim` frames of the pool promised to it: every open stream can fill its window whatever the others
+ * do, so streams that wait for audio of each other (channels of one recording) or for nobody cannot lock up. */
+static steno_err take_slot(steno_engine *e, void *user, int claim, int *out) {
     int slot = -1;
     pthread_mutex_lock(&e->table_lock);
-    for (int i = 0; i < e->config.max_streams && slot < 0; i++) {
+    bool promised = claim > e->frames.count - e->claimed;
+    for (int i = 0; i < e->config.max_streams && slot < 0 && !promised; i++) {
         if ((atomic_load(&e->streams[i].generation) & 1) == 0) slot = i;
     }
     if (slot >= 0) {
         stream *s = &e->streams[slot];
-        s->age = e->next_age++;
+        s->held_limit = claim;
+        e->claimed += claim;
         s->user = user;
         s->finished = false;
         s->filling = NULL;
@@ -176,7 +183,12 @@ static int take_slot(steno_engine *e, void *user) {
         atomic_fetch_add(&s->generation, 1);
     }
     pthread_mutex_unlock(&e->table_lock);
-    return slot;
+    *out = slot;
+    if (slot >= 0) return STENO_OK;
+    if (promised)
+        return err_fail(STENO_E_LIMIT, "all %d s of the audio pool are promised to open streams",
+                        e->config.audio_pool_s);
+    return err_fail(STENO_E_LIMIT, "all %d streams are in use", e->config.max_streams);
 }
 
 steno_err steno_stream_open(steno_engine *e, const steno_vad_options *vad, void *user, steno_stream_id *out) {
@@ -187,12 +199,9 @@ steno_err steno_stream_open(steno_engine *e, const steno_vad_options *vad, void 
     else
         steno_vad_options_init(&options);
     ERR_TRY(segmenter_init(&trial, &options));
-    int slot = take_slot(e, user);
-    if (slot < 0) return err_fail(STENO_E_LIMIT, "all %d streams are in use", e->config.max_streams);
+    int slot;
+    ERR_TRY(take_slot(e, user, held_limit(&options), &slot));
     stream *s = &e->streams[slot];
-    double longest_s = (double)options.max_segment_s + 2.0 * options.pad_ms / 1000.0;
-    s->held_limit = (int)(longest_s * STENO_SAMPLE_RATE_HZ / FRAME_SAMPLES) + LIMIT_SLACK_FRAMES;
-    if (s->held_limit > STREAM_WINDOW_FRAMES) s->held_limit = STREAM_WINDOW_FRAMES;
     s->home = least_loaded(e);
     message m = {.kind = MSG_OPEN, .stream = slot, .generation = atomic_load(&s->generation), .u.vad = options};
     shard_post(e->shards[s->home], &m, 1);
@@ -210,9 +219,8 @@ static bool has_room(steno_engine *e, stream *s) {
         atomic_store(&s->starved, true);
         if (atomic_load(&s->held) >= s->held_limit) return false; /* looked again: no wake-up is lost */
     }
-    s->filling = frame_pool_take(&e->frames, e->frame_reserve);
-    if (!s->filling && engine_oldest(e) == (int)(s - e->streams)) s->filling = frame_pool_take(&e->frames, 0);
-    if (!s->filling) return false;
+    s->filling = frame_pool_take(&e->frames);
+    if (!s->filling) return false; /* the rest is in segments at work, which give it back by themselves */
     atomic_fetch_add(&s->held, 1);
     s->filled = 0;
     return true;
@@ -305,6 +313,7 @@ void engine_give_segment(steno_engine *e, segment *g) {
 
 void engine_close_slot(steno_engine *e, int slot) {
     pthread_mutex_lock(&e->table_lock);
+    e->claimed -= e->streams[slot].held_limit;
     atomic_fetch_add(&e->streams[slot].generation, 1);
     pthread_mutex_unlock(&e->table_lock);
 }

@@ -7,8 +7,8 @@
  *
  * Invariants
  *  1. Every ring can hold all messages that can exist at once (they are bounded by the pools), so no push ever fails.
- *  2. The oldest open stream can always get frames (pool reserve), and a shard's KV pool holds the longest segment, so
- *     work always moves on.
+ *  2. The pool holds what open streams may hold together, and a shard's KV pool holds the longest segment, so work
+ *     always moves on.
  *  3. After engine_open nothing on a shard allocates.
  */
 #ifndef STENO_ENGINE_INT_H
@@ -50,8 +50,8 @@ typedef struct frame_pool {
 
 STENO_CHECK steno_err frame_pool_init(frame_pool *p, int count, int fd);
 void frame_pool_free(frame_pool *p);
-/* A frame with one reference, or NULL when no more than `reserve` would be left. */
-frame *frame_pool_take(frame_pool *p, int reserve);
+/* A frame with one reference, or NULL when there is none. */
+frame *frame_pool_take(frame_pool *p);
 void frame_retain(frame *f);
 void frame_release(frame_pool *p, frame *f);
 
@@ -109,11 +109,10 @@ typedef struct stream {
     int home;
     bool finished;
     void *user;
-    uint64_t age;   /* serial number of opening: the oldest may dip into the reserve */
     frame *filling; /* a frame not yet full */
     int filled;
-    _Atomic int held; /* frames on their way to, or in, the window */
-    int held_limit;
+    _Atomic int held;     /* frames on their way to, or in, the window */
+    int held_limit;       /* the most of them, promised by the pool */
     _Atomic bool starved; /* a push was refused for the limit: tell when it has room */
     /* shard: the home shard's */
     steno_vad_options vad;
@@ -174,14 +173,11 @@ struct steno_engine {
     ring events;
     pthread_mutex_t table_lock; /* opening and closing of slots */
     stream *streams;            /* [config.max_streams] */
-    uint64_t next_age;
-    int frame_reserve; /* frames only the oldest stream may take */
+    int claimed;                /* frames promised to open streams; table_lock */
     int shard_count;
     shard **shards;
 };
 
-/* The slot of the oldest open stream, or -1. Any thread. */
-int engine_oldest(steno_engine *e);
 /* Called by a home shard when a stream's last event is out. */
 void engine_close_slot(steno_engine *e, int slot);
 void engine_emit(steno_engine *e, const event_message *m);

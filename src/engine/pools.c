@@ -31,10 +31,10 @@ void frame_pool_free(frame_pool *p) {
     memset(p, 0, sizeof *p);
 }
 
-frame *frame_pool_take(frame_pool *p, int reserve) {
+frame *frame_pool_take(frame_pool *p) {
     frame *f = NULL;
     pthread_mutex_lock(&p->lock);
-    if (p->free_count > reserve)
+    if (p->free_count)
         f = p->free[--p->free_count];
     else
         p->wanted = true;

@@ -306,8 +306,8 @@ static inline void fake_tokens_write(const char *path, int vocab) {
     FILE *out = fopen(path, "wb");
     assert_non_null(out);
     for (int id = 0; id < vocab; id++) {
-        uint8_t piece[3] = {(uint8_t)(id % 3 ? "bdfgklmnprstvz"[id % 14] : ' '), (uint8_t)"kmrstln"[id / 3 % 7],
-                            (uint8_t)"aeiou"[id % 5]};
+        uint8_t piece[3] = {(uint8_t)(id % 3 ? "bdfgklmnprstvz"[id % 14] : ' '), (uint8_t) "kmrstln"[id / 3 % 7],
+                            (uint8_t) "aeiou"[id % 5]};
         uint32_t bits = (uint32_t)piece[0] << 16 | (uint32_t)piece[1] << 8 | piece[2];
         if (id >= 4)
             for (int i = 0; i < 4; i++) fputc(digits[bits >> (18 - 6 * i) & 63], out);

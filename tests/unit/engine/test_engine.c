@@ -73,7 +73,8 @@ static void plain_decode(plain *p, moonshine_sequence *seq, int limit, plain_tex
 /* The probability of speech where the middle of encoder frame i of a span lies, -1 behind what the span holds. */
 static float plain_speech(const plain *p, const segmenter_span *span, int i) {
     int64_t frames = (span->end_sample + SEGMENTER_FRAME_SAMPLES - 1) / SEGMENTER_FRAME_SAMPLES;
-    int64_t middle = span->start_sample + MOONSHINE_FRAME_FIRST + i * MOONSHINE_FRAME_SAMPLES + MOONSHINE_FRAME_SAMPLES / 2;
+    int64_t middle =
+        span->start_sample + MOONSHINE_FRAME_FIRST + i * MOONSHINE_FRAME_SAMPLES + MOONSHINE_FRAME_SAMPLES / 2;
     int64_t at = middle / SEGMENTER_FRAME_SAMPLES;
     return at < frames && at < p->heard ? p->prob[at] : -1.0f;
 }
@@ -81,7 +82,8 @@ static float plain_speech(const plain *p, const segmenter_span *span, int i) {
 /* What one span says, into the track's log. */
 static void plain_span(plain *p, track *t, const segmenter_span *span) {
     const moonshine *m = p->model->asr;
-    int n = (int)(span->end_sample - span->start_sample), padded = n < MOONSHINE_MIN_SAMPLES ? MOONSHINE_MIN_SAMPLES : n;
+    int n = (int)(span->end_sample - span->start_sample),
+        padded = n < MOONSHINE_MIN_SAMPLES ? MOONSHINE_MIN_SAMPLES : n;
     float *pcm = calloc((size_t)padded, sizeof *pcm);
     for (int i = 0; i < n; i++) {
         if ((size_t)(span->start_sample + i) < t->n) pcm[i] = t->pcm[span->start_sample + i];
@@ -206,7 +208,8 @@ static void check_company(const steno_model *model, steno_vad_options vad, const
     steno_engine *e = engine_of(model, c->shards, c->max_batch, 64, 160);
     for (int round = 0; round < c->rounds; round++) {
         prepare(tracks, vad);
-        for (int i = 0; c->chunk_seed && i < RECORDINGS; i++) tracks[i].chunk_seed = c->chunk_seed + 1000u * (unsigned)i;
+        for (int i = 0; c->chunk_seed && i < RECORDINGS; i++)
+            tracks[i].chunk_seed = c->chunk_seed + 1000u * (unsigned)i;
         for (int i = 0; i < RECORDINGS; i += c->together) play(e, tracks + i, c->together);
         assert_reference();
         assert_pools_full(e);
@@ -303,8 +306,10 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(speech_and_pauses), cmocka_unit_test(short_segments),
-        cmocka_unit_test(without_vad),       cmocka_unit_test(texts_without_end),
+        cmocka_unit_test(speech_and_pauses),
+        cmocka_unit_test(short_segments),
+        cmocka_unit_test(without_vad),
+        cmocka_unit_test(texts_without_end),
         cmocka_unit_test(long_recording_over_shards),
     };
     print_message("seed %u\n", SEED);
