@@ -55,7 +55,7 @@ const char *steno_error_detail(void);
 /* One word of a segment: its text is segment->text[text_offset .. text_offset + text_bytes). */
 typedef struct steno_word {
     double start_s, end_s; /* in the recording */
-    float confidence;      /* 0..1: product of the token probabilities' geometric mean, see docs/confidence.md */
+    float confidence;      /* 0..1: the chance that the word is right, see docs/confidence.md */
     uint32_t text_offset, text_bytes;
 } steno_word;
 
@@ -63,7 +63,7 @@ typedef struct steno_word {
 typedef struct steno_segment {
     uint32_t id;           /* 0, 1, 2 … in the order of time within a stream */
     double start_s, end_s; /* of the words, or of the span when there are none */
-    float confidence;      /* 0..1, geometric mean over tokens */
+    float confidence;      /* 0..1, mean of the words': the share of them expected to be right */
     bool looped;           /* a repeated-token loop was stopped here */
     const char *text;      /* UTF-8, zero-terminated, never empty */
     const steno_word *words;

@@ -11,6 +11,11 @@
 #define LOOP_MAX_PHRASE 16
 #define REPLACEMENT     0xFFFD
 
+/* Chosen so that of the words with confidence p a share of p is right: docs/confidence.md. Errors come in runs, so the
+ * token before a word counts a little. */
+#define CONFIDENCE_POWER  0.4
+#define CONFIDENCE_BEFORE 0.3
+
 /* ---- joined pieces ---------------------------------------------------------------------------------------------- */
 
 typedef struct joined {
@@ -130,8 +135,7 @@ static int next_char(const joined *j, int at, int32_t *c) {
 typedef struct builder {
     const joined *from;
     transcript *out;
-    double logprob_sum; /* of the open word's tokens */
-    int tokens;
+    double logprob_sum; /* of the open word's tokens, and a share of the one before */
     bool full;          /* no room for the word: it is text only */
     int last_token;     /* the newest one counted, -1 none */
     char_class visible; /* class of its last visible character, CHAR_SPACE none */
@@ -155,13 +159,12 @@ static void begin_word(builder *b) {
     if (b->full) return;
     out->words[out->n_words++] = (steno_word){.text_offset = out->text_bytes};
     b->logprob_sum = 0.0;
-    b->tokens = 0;
     b->last_token = -1;
     b->visible = CHAR_SPACE;
 }
 
-static float probability(double logprob_sum, int tokens) {
-    double p = tokens ? exp(logprob_sum / tokens) : 0.0;
+static float confidence_of(double logprob_sum) {
+    double p = exp(CONFIDENCE_POWER * logprob_sum);
     return p >= 0.0 ? (float)fmin(p, 1.0) : 0.0f; /* NaN is no confidence */
 }
 
@@ -173,11 +176,12 @@ static void count_char(builder *b, int at, int end, char_class class) {
     for (int i = at; i < end; i++) {
         int token = b->from->token[i];
         if (token <= b->last_token) continue;
+        if (b->last_token < 0 && token > 0)
+            b->logprob_sum += CONFIDENCE_BEFORE * (double)b->from->tokens[token - 1].logprob;
         b->last_token = token;
         b->logprob_sum += (double)b->from->tokens[token].logprob;
-        b->tokens++;
     }
-    w->confidence = probability(b->logprob_sum, b->tokens);
+    w->confidence = confidence_of(b->logprob_sum);
     b->visible = class;
 }
 
@@ -318,9 +322,9 @@ void transcript_build(const tokenizer *t, const transcript_token *tokens, int n,
     if (out->n_words == 0) out->text_bytes = 0;
     out->text[out->text_bytes] = '\0';
     settle_times(out, span_start_s, span_end_s);
-    double logprob_sum = 0.0;
-    for (int i = 0; i < n; i++) logprob_sum += (double)tokens[i].logprob;
-    out->confidence = probability(logprob_sum, n > 0 ? n : 0);
+    double sum = 0.0;
+    for (uint32_t i = 0; i < out->n_words; i++) sum += (double)out->words[i].confidence;
+    out->confidence = out->n_words ? (float)(sum / out->n_words) : 0.0f;
 }
 
 steno_segment transcript_view(const transcript *t, uint32_t id) {

@@ -37,9 +37,11 @@ typedef struct transcript {
     steno_word words[TRANSCRIPT_MAX_TOKENS];
 } transcript;
 
-/* A word's confidence is exp(mean logprob of its tokens); the segment's likewise over all n tokens. Word times are made
- * monotonic, at least TRANSCRIPT_MIN_WORD_S long and clipped to [span_start_s, span_end_s]; the segment lasts from its
- * first word to its last. Without anything but punctuation out->text_bytes and out->n_words are 0. */
+/* A word's confidence is the product of its tokens' probabilities, and of the token's before it to the power 0.3, all to
+ * the power 0.4: the chance that the word is right (docs/confidence.md). The segment's is its words' mean.
+ * Word times are made monotonic, at least TRANSCRIPT_MIN_WORD_S long and clipped to [span_start_s, span_end_s]; the
+ * segment lasts from its first word to its last. Without anything but punctuation out->text_bytes and out->n_words are
+ * 0. */
 void transcript_build(const tokenizer *t, const transcript_token *tokens, int n, double span_start_s, double span_end_s,
                       transcript *out);
 
