@@ -39,6 +39,7 @@ typedef struct item {
     media *media;     /* NULL once decoding is over */
     float *chunk;     /* [channels, CHUNK_FRAMES] */
     size_t have;      /* frames in the chunk */
+    int64_t frames;   /* read so far */
     bool wants_data;  /* sleeping until media_fd() is readable */
     bool wants_space; /* sleeping until the engine has room */
     bool opened;      /* lanes have streams */
@@ -259,7 +260,8 @@ static void deal_out(feeder *f, item *it, size_t frames) {
         it->lanes[c].pushed = 0;
     }
     it->have = frames;
-    it->result.audio_s += (double)frames / STENO_SAMPLE_RATE_HZ;
+    it->frames += (int64_t)frames; /* counted whole: a sum of fractions would depend on how the pipe was cut */
+    it->result.audio_s = (double)it->frames / STENO_SAMPLE_RATE_HZ;
     f->audio_s += (double)frames / STENO_SAMPLE_RATE_HZ;
 }
 

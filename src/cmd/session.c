@@ -3,13 +3,14 @@
 
 #include "cmd/cli.h"
 #include "listen/segmenter.h"
+#include "models/moonshine.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define MAX_THREADS 256
-#define MAX_BATCH   256
+#define MAX_BATCH   MOONSHINE_MAX_BATCH
 #define MIN_STREAMS 64
 
 void session_help(void) {

@@ -6,7 +6,7 @@ import { concatenate, prompts, recording, steno, test, transcribe, work, write, 
 
 const texts = (args) => transcribe(['-f', 'json', '--no-words', ...args]).trim().split('\n').map((l) => {
   const d = JSON.parse(l);
-  return { file: d.file, segments: d.segments };
+  return { file: d.file, duration: d.duration, segments: d.segments };
 });
 
 test('together is the same as alone, whatever the batch and the threads', () => {

@@ -31,7 +31,7 @@ for (const name of COMMANDS) {
 }
 
 test('wrong options cost one line and status 2', () => {
-  for (const args of [['--no-such-option'], ['--format'], ['--format', 'docx'], ['--threads', '0'], ['--threads', 'two'], ['--model', 'huge'],
+  for (const args of [['--no-such-option'], ['--format'], ['--format', 'docx'], ['--threads', '0'], ['--threads', 'two'], ['--max-batch', '65'], ['--model', 'huge'],
     ['--precision', 'int4'], ['--vad', 'maybe'], ['--vad-threshold', '1.5'], ['--vad-threshold', 'nan'], ['--max-segment-s', '100'], ['--channels', '2'],
     ['--vad-neg-threshold', '0.9', '--vad-threshold', '0.5'], []]) {
     const r = steno(['transcribe', ...args, ...(args.length > 1 ? [recording('0880')] : [])]);
