@@ -137,8 +137,8 @@ static steno_stream_id make_id(int slot, uint32_t generation) {
 
 static steno_err find_stream(steno_engine *e, steno_stream_id id, stream **out) {
     uint64_t slot = id & ((1u << SLOT_BITS) - 1);
-    if (slot >= (uint64_t)e->config.max_streams ||
-        atomic_load(&e->streams[slot].generation) != (uint32_t)(id >> SLOT_BITS) || (id >> SLOT_BITS & 1) == 0)
+    if (slot >= (uint64_t)e->config.max_streams || atomic_load(&e->streams[slot].generation) != id >> SLOT_BITS ||
+        (id >> SLOT_BITS & 1) == 0)
         return err_fail(STENO_E_NOT_FOUND, "stream %llu is not open", (unsigned long long)id);
     *out = &e->streams[slot];
     return STENO_OK;

@@ -32,9 +32,28 @@ size_t recognise_scratch_bytes(const steno_engine *e) {
     return most > align ? most : align;
 }
 
+/* How many pages a sequence needs, by what they are for. */
+typedef struct page_plan {
+    int cross, self, align;
+    int align_rows; /* alignment rows to a page */
+} page_plan;
+
+static page_plan plan_pages(size_t page_halfs, int samples) {
+    int frames = moonshine_frames(samples), limit = moonshine_token_limit(samples);
+    page_plan p = {.cross = moonshine_pages(frames), .self = moonshine_pages(limit + 1)};
+    if (p.self > MOONSHINE_MAX_TOKENS / 16) p.self = MOONSHINE_MAX_TOKENS / 16;
+    p.align_rows = (int)(page_halfs * sizeof(uint16_t) / ((size_t)frames * sizeof(float)));
+    p.align = p.align_rows ? (limit + p.align_rows) / p.align_rows : SEQUENCE_PAGES;
+    return p;
+}
+
 steno_err recognise_open(shard *s) {
     const steno_engine *e = s->engine;
     size_t halfs = moonshine_page_halfs(e->model->asr);
+    page_plan longest = plan_pages(halfs, MAX_SAMPLES);
+    if (longest.cross + longest.self + longest.align > SEQUENCE_PAGES)
+        return err_fail(STENO_E_UNSUPPORTED, "model '%s': pages of %zu bytes are too small for %d s of speech",
+                        e->model->name, halfs * sizeof(uint16_t), MOONSHINE_MAX_SECONDS);
     size_t pages = (size_t)e->config.kv_pool_mb * 1024 * 1024 / (halfs * 2);
     if (pages < SEQUENCE_PAGES) pages = SEQUENCE_PAGES; /* invariant 2: the longest segment always fits */
     ERR_TRY(kv_pool_init(&s->pages, halfs, (int)pages));
@@ -81,21 +100,18 @@ static sequence *free_sequence(shard *s) {
 
 /* Pages for `samples` of audio into q: cross-attention, self-attention and alignment rows. */
 static bool take_pages(shard *s, sequence *q, int samples) {
-    int frames = moonshine_frames(samples), limit = moonshine_token_limit(samples);
-    int cross = moonshine_pages(frames), self = moonshine_pages(limit + 1);
-    if (self > MOONSHINE_MAX_TOKENS / 16) self = MOONSHINE_MAX_TOKENS / 16;
-    q->align_rows = (int)(s->pages.page_halfs * sizeof(uint16_t) / ((size_t)frames * sizeof(float)));
-    int align = (limit + q->align_rows) / q->align_rows;
-    int total = cross + self + align;
-    assert(total <= SEQUENCE_PAGES);
+    page_plan p = plan_pages(s->pages.page_halfs, samples);
+    int total = p.cross + p.self + p.align;
+    assert(total <= SEQUENCE_PAGES); /* recognise_open() tried the longest */
     if (!kv_pool_take(&s->pages, total, q->pages)) return false;
     q->page_count = total;
-    memcpy(q->kv.cross, q->pages, (size_t)cross * sizeof q->pages[0]);
-    memcpy(q->kv.self, q->pages + cross, (size_t)self * sizeof q->pages[0]);
-    q->align_pages = q->pages + cross + self;
-    q->kv.frames = frames;
+    memcpy(q->kv.cross, q->pages, (size_t)p.cross * sizeof q->pages[0]);
+    memcpy(q->kv.self, q->pages + p.cross, (size_t)p.self * sizeof q->pages[0]);
+    q->align_pages = q->pages + p.cross + p.self;
+    q->align_rows = p.align_rows;
+    q->kv.frames = moonshine_frames(samples);
     q->kv.position = 0;
-    q->limit = limit;
+    q->limit = moonshine_token_limit(samples);
     return true;
 }
 

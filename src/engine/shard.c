@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#define AHEAD_SAMPLES ((int64_t)90 * STENO_SAMPLE_RATE_HZ) /* of audio waiting or in work on every shard */
+
 double thread_cpu_s(void) {
     struct timespec t;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
@@ -118,9 +120,19 @@ static bool listen_first(const shard *s) {
     return s->unheard > 0 && s->waiting.count + s->active < wanted;
 }
 
+/* True when even the least-loaded shard has enough audio before it: hearing more would only hold more memory. Recordings
+ * come as fast as they are read, so this is what keeps the voice activity of a long one from running far ahead. */
+static bool far_ahead(const shard *s) {
+    if (s->waiting.count + s->active == 0) return false; /* then nothing here would bring the next tick */
+    for (int i = 0; i < s->engine->shard_count; i++) {
+        if (shard_load(s->engine->shards[i]) < AHEAD_SAMPLES) return false;
+    }
+    return true;
+}
+
 /* True when the next tick has work without a message: what cannot move now is moved by one (a RESULT, a WAKE). */
 static bool tick(shard *s) {
-    bool heard = listen_step(s);
+    bool heard = !far_ahead(s) && listen_step(s);
     if (heard && listen_first(s)) return true;
     bool decoded = false;
     while (recognise_encode(s)) {

@@ -134,11 +134,11 @@ typedef struct fake_shape {
 
 /* The smallest network whose KV pages are large enough for the engine's alignment rows. */
 static const fake_shape fake_tiny = {
-    .heads = 4,
-    .head_dim = 24,
-    .rotary = 16,
+    .heads = 6,
+    .head_dim = 16,
+    .rotary = 12,
     .encoder_layers = 1,
-    .decoder_layers = 6,
+    .decoder_layers = 10,
     .encoder_hidden = 96,
     .decoder_hidden = 64,
     .vocab = 160,

@@ -205,7 +205,7 @@ typedef struct company {
 } company;
 
 static void check_company(const steno_model *model, steno_vad_options vad, const company *c) {
-    steno_engine *e = engine_of(model, c->shards, c->max_batch, 64, 160);
+    steno_engine *e = engine_of(model, c->shards, c->max_batch, 64, 0);
     for (int round = 0; round < c->rounds; round++) {
         prepare(tracks, vad);
         for (int i = 0; c->chunk_seed && i < RECORDINGS; i++)
@@ -269,7 +269,7 @@ static void long_recording_over_shards(void **state) {
     float *pcm = fake_talk(n, 30.0, SEED + 50);
     track a = track_of(pcm, n, vad_of(true, 5.0f)), b = a, c = a;
     plain_play(normal.model, &a);
-    steno_engine *one = engine_of(normal.model, 1, 24, 4, 160), *two = engine_of(normal.model, 2, 24, 4, 160);
+    steno_engine *one = engine_of(normal.model, 1, 24, 4, 0), *two = engine_of(normal.model, 2, 24, 4, 0);
     play(one, &b, 1);
     play(two, &c, 1);
     assert_same_log(&b, &a);
@@ -290,7 +290,7 @@ static int setup(void **state) {
     shape.endless = true;
     rig_open(&endless, &shape, SEED);
     for (int i = 0; i < RECORDINGS; i++) {
-        samples[i] = SECONDS(i == 3 ? 0.01 : i == 4 ? 1.0 : 9.0 * i + 3.0) + (size_t)(37 * i);
+        samples[i] = SECONDS(i == 3 ? 0.01 : i == 4 ? 1.0 : 6.0 * i + 3.0) + (size_t)(37 * i);
         recording[i] = fake_talk(samples[i], i % 2 ? 4.0 : 25.0, SEED + (unsigned)i);
     }
     return 0;
