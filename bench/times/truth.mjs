@@ -5,9 +5,10 @@
 // Writes OUT/<set>-<nn>.wav (8 kHz, as the sources) and OUT/truth.tsv: a line a word, "file<TAB>word<TAB>start<TAB>end" in
 // seconds, "-" where it is not known. A source is trimmed where its level (10 ms RMS, 2.5 ms apart) falls TRIM_DB below
 // its loudest, so a time is known to about 10 ms. Sets:
-//   words    single-word prompts one after the other, every word's start and end known, GAP_S of silence between them
+//   words    single-word prompts one after the other, every word's start and end known
 //   tight    the same with gaps so short that no pause is noticed
-//   prompts  whole sentences with PAUSE_S between them: the first word's start and the last word's end known
+//   prompts  whole sentences with pauses between them: the first word's start and the last word's end known
+//   noisy    as words, with noise that swells and ebbs, NOISE_DB below the speech
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -17,11 +18,13 @@ const DIR = process.env.STENO_PROMPTS_DIR ?? '/usr/share/asterisk/sounds/en';
 const TEXT = process.env.STENO_PROMPTS_TEXT ?? '/usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz';
 const RATE = 8000;
 const TRIM_DB = -38;
+const NOISE_DB = -15;
 const EDGE_S = 0.6; // silence at both ends of a recording
 const SETS = {
   words: { files: 24, items: 8, gap: [0.05, 0.8] },
   tight: { files: 16, items: 8, gap: [0.0, 0.12] },
   prompts: { files: 24, items: 3, gap: [0.2, 1.5] },
+  noisy: { files: 16, items: 8, gap: [0.05, 0.8], noise: true },
 };
 
 export const available = () => existsSync(TEXT) && existsSync(join(DIR, 'hello.wav'));
@@ -90,6 +93,18 @@ function wav(pcm) {
   return Buffer.concat([head, Buffer.from(pcm.buffer, pcm.byteOffset, 2 * pcm.length)]);
 }
 
+// Low-passed noise whose level goes up and down by half every three seconds.
+function addNoise(pcm, next) {
+  const loud = pcm.filter((v) => Math.abs(v) > 200);
+  const speech = Math.sqrt(loud.reduce((a, v) => a + v * v, 0) / loud.length);
+  let state = 0;
+  for (let i = 0; i < pcm.length; i++) {
+    state = 0.9 * state + 0.1 * (2 * next() - 1); // deviation 0.1325
+    const swell = 1 + 0.5 * Math.sin((2 * Math.PI * i) / (3 * RATE));
+    pcm[i] = Math.max(-32768, Math.min(32767, Math.round(pcm[i] + (state / 0.1325) * speech * 10 ** (NOISE_DB / 20) * swell)));
+  }
+}
+
 function compose(items, gap, next) {
   const lines = [], pieces = [new Int16Array(EDGE_S * RATE)];
   let at = pieces[0].length;
@@ -110,14 +125,15 @@ function compose(items, gap, next) {
 
 export function makeTruth(out, seed = 1) {
   const next = random(seed), all = transcript();
-  const sources = { words: all.filter(isClear), tight: all.filter(isClear), prompts: all.filter(isSentence) };
+  const clear = all.filter(isClear), sources = { words: clear, tight: clear, prompts: all.filter(isSentence), noisy: clear };
   const truth = [];
   mkdirSync(out, { recursive: true });
-  for (const [set, { files, items, gap }] of Object.entries(SETS)) {
+  for (const [set, { files, items, gap, noise }] of Object.entries(SETS)) {
     for (let n = 0; n < files; n++) {
       const chosen = Array.from({ length: items }, () => sources[set][Math.floor(next() * sources[set].length)]);
       const name = `${set}-${String(n).padStart(2, '0')}.wav`;
       const made = compose(chosen, gap, next);
+      if (noise) addNoise(made.pcm, next);
       writeFileSync(join(out, name), wav(made.pcm));
       made.lines.forEach(([w, start, end]) => truth.push({ file: name, word: w, start, end }));
     }

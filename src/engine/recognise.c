@@ -246,6 +246,7 @@ static void align_sequence(shard *s, const sequence *q, transcript_token *tokens
                                .first_sample = MOONSHINE_FRAME_FIRST,
                                .speech = speech},
                      .frames = frames,
+                     .delay_frames = moonshine_describe(s->engine->model->asr)->align_delay_frames,
                      .origin_s = (double)q->seg->span.start_sample / STENO_SAMPLE_RATE_HZ};
     times_of_tokens(&job, scratch, tokens);
 }

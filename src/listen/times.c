@@ -1,6 +1,8 @@
 /* times.c: see times.h. */
 #include "listen/times.h"
 
+#include <string.h>
+
 #include <utf8proc.h>
 
 size_t times_scratch_bytes(int tokens, int frames) {
@@ -41,6 +43,15 @@ void times_kinds(const tokenizer *t, const int32_t *ids, int n, uint8_t *kind) {
     }
 }
 
+static void advance_rows(const times_job *job) {
+    size_t frames = (size_t)job->frames, late = (size_t)job->delay_frames < frames ? (size_t)job->delay_frames : frames;
+    for (size_t i = 0; late && i < (size_t)job->rows; i++) {
+        float *row = job->weight + i * frames;
+        memmove(row, row + late, (frames - late) * sizeof *row);
+        memset(row + frames - late, 0, late * sizeof *row);
+    }
+}
+
 void times_of_tokens(const times_job *job, void *scratch, transcript_token *out) {
     uint8_t kind[TRANSCRIPT_MAX_TOKENS + 1];
     int start[TRANSCRIPT_MAX_TOKENS + 1], end[TRANSCRIPT_MAX_TOKENS + 1];
@@ -48,6 +59,7 @@ void times_of_tokens(const times_job *job, void *scratch, transcript_token *out)
     float *outside = scratch;
     times_kinds(job->tokenizer, job->ids, n, kind);
     kind[n] = ALIGN_SILENT;
+    advance_rows(job);
     align_outside(&job->sound, job->frames, outside);
     align_job align = {.weight = job->weight,
                        .tokens = job->rows > n ? n + 1 : n,

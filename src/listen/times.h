@@ -17,7 +17,8 @@ typedef struct times_job {
     int rows;             /* n, or n + 1 with what the end token looked at */
     align_sound sound;    /* of the segment */
     int frames;
-    double origin_s; /* when the segment's first sample was heard */
+    int delay_frames; /* attention comes this much later than what it is for, 0 or more */
+    double origin_s;  /* when the segment's first sample was heard */
 } times_job;
 
 /* Bytes of scratch for so many tokens and frames; aligned for floats. */

@@ -18,11 +18,11 @@ typedef struct align_head {
 #define ALIGN_HEADS 8
 
 static const struct align_choice {
-    int width, layers, heads;
+    int width, layers, heads, delay_frames;
     align_head use[ALIGN_HEADS];
 } align_choices[] = {
-    {288, 6, 8, {{5, 4, 1.0f}, {4, 3, 1.0f}, {5, 0, 0.5f}, {3, 6, 0.5f}}},               /* tiny */
-    {416, 8, 8, {{6, 4, 1.0f}, {6, 1, 0.5f}, {7, 5, 0.5f}, {5, 5, 0.5f}, {6, 6, 0.5f}}}, /* base */
+    {288, 6, 8, 0, {{5, 4, 1.0f}, {4, 3, 1.0f}, {5, 0, 0.5f}, {3, 6, 0.5f}}},               /* tiny */
+    {416, 8, 8, 1, {{6, 4, 1.0f}, {6, 1, 0.5f}, {7, 5, 0.5f}, {5, 5, 0.5f}, {6, 6, 0.5f}}}, /* base */
 };
 
 static const moonshine_info *info_of(const moonshine *m) {
@@ -290,6 +290,7 @@ static void choose_align_heads(moonshine *m) {
         if (c->width != m->info.width || c->layers != layers || c->heads != heads) continue;
         for (int k = 0; k < ALIGN_HEADS && c->use[k].weight > 0.0f; k++)
             m->align_weight[c->use[k].layer][c->use[k].head] = c->use[k].weight;
+        m->info.align_delay_frames = c->delay_frames;
         return;
     }
     for (int l = layers / 2; l < layers; l++) {

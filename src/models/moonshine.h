@@ -19,6 +19,7 @@ typedef struct moonshine_info {
     int width, heads, head_dim, rotary_pairs;
     int encoder_layers, decoder_layers, encoder_hidden, decoder_hidden;
     int vocab, start_token, end_token;
+    int align_delay_frames; /* how late the heads summed into moonshine_row.align look at what is said */
     bool fp32;
 } moonshine_info;
 

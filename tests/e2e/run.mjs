@@ -2,6 +2,7 @@
 // The last line is "N passed, N failed, N skipped".
 import { runAll } from './harness.mjs';
 import './test_output.mjs';
+import './test_times.mjs';
 import './test_input.mjs';
 import './test_engine.mjs';
 import './test_help.mjs';

@@ -57,13 +57,13 @@ static void kinds_follow_the_pieces(void **state) {
 /* " hello", a pause with a comma, " wor" "ld": 50 frames of 100 samples from sample 40 on. */
 static void attention_and_sound_become_seconds(void **state) {
     (void)state;
-    enum { N = 4, FRAMES = 50, HOP = 100, FIRST = 40, SAMPLES = FRAMES * HOP + FIRST };
+    enum { N = 4, FRAMES = 50, HOP = 100, FIRST = 40, LATE = 2, SAMPLES = FRAMES * HOP + FIRST };
     static const int32_t ids[N] = {HELLO, COMMA, WOR, LD};
     static const float logprob[N] = {-0.1f, -0.2f, -0.3f, -0.4f};
     static const int look[N + 1][2] = {{5, 20}, {15, 30}, {25, 35}, {35, 45}, {45, 50}};
     float weight[(N + 1) * FRAMES] = {0}, *pcm = calloc(SAMPLES, sizeof *pcm);
     for (int i = 0; i <= N; i++)
-        for (int j = look[i][0]; j < look[i][1]; j++) weight[i * FRAMES + j] = 0.1f;
+        for (int j = look[i][0]; j < look[i][1]; j++) weight[i * FRAMES + j + (j + LATE < FRAMES ? LATE : 0)] = 0.1f;
     for (int i = 0; i < SAMPLES; i++) {
         int frame = (i - FIRST) / HOP;
         bool loud = (frame >= 5 && frame < 15) || (frame >= 28 && frame < 45);
@@ -77,6 +77,7 @@ static void attention_and_sound_become_seconds(void **state) {
                      .rows = N + 1,
                      .sound = {pcm, SAMPLES, HOP, FIRST, NULL},
                      .frames = FRAMES,
+                     .delay_frames = LATE,
                      .origin_s = 7.0};
     transcript_token out[N];
     void *scratch = malloc(times_scratch_bytes(N, FRAMES));
@@ -106,7 +107,7 @@ static void nothing_said(void **state) {
     for (int n = 0; n <= 2; n++) {
         for (int rows = n; rows <= n + 1; rows++) {
             transcript_token out[2];
-            times_job job = {vocabulary, ids, logprob, n, weight, rows, {pcm, 80, 10, 0, NULL}, 8, 0.0};
+            times_job job = {vocabulary, ids, logprob, n, weight, rows, {pcm, 80, 10, 0, NULL}, 8, 9, 0.0};
             times_of_tokens(&job, scratch, out);
             for (int i = 0; i < n; i++) assert_true(out[i].start_s == 0.0 && out[i].end_s == 0.0);
         }
