@@ -115,7 +115,7 @@ typedef struct steno_engine_config {
     int max_streams;  /* streams open at once; default 64 */
     int audio_pool_s; /* seconds of audio held in all streams and waiting segments; 0 (default): what max_streams may
                          hold at most. With less, steno_stream_open() refuses streams it could not always feed. */
-    int kv_pool_mb;   /* KV pages a shard; default 20 */
+    int kv_pool_mb;   /* KV pages a shard; default 14 */
 } steno_engine_config;
 
 /* Fills in the defaults. */

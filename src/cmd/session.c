@@ -11,7 +11,7 @@
 
 #define MAX_THREADS 256
 #define MAX_BATCH   MOONSHINE_MAX_BATCH
-#define MIN_STREAMS 64
+#define MIN_STREAMS 36
 
 void session_help(void) {
     printf(
@@ -110,7 +110,7 @@ int session_options_check(session_options *o, const char *command) {
 steno_err session_open(session *s, const session_options *o) {
     *s = (session){0};
     steno_engine_config config = o->engine;
-    int enough = 2 * config.max_batch * config.shards; /* one batch in work, one waiting */
+    int enough = 5 * config.max_batch * config.shards / 4; /* a batch in work, and some waiting */
     config.max_streams = enough > MIN_STREAMS ? enough : MIN_STREAMS;
     steno_err e = media_host_start(NULL, &s->host);
     if (e == STENO_OK) e = steno_model_open(&o->model, &s->model);

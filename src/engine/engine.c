@@ -25,7 +25,7 @@
 
 void steno_engine_config_init(steno_engine_config *config) {
     *config =
-        (steno_engine_config){.shards = 0, .max_batch = 24, .max_streams = 64, .audio_pool_s = 0, .kv_pool_mb = 20};
+        (steno_engine_config){.shards = 0, .max_batch = 24, .max_streams = 64, .audio_pool_s = 0, .kv_pool_mb = 14};
 }
 
 void steno_vad_options_init(steno_vad_options *vad) {
@@ -60,8 +60,8 @@ static steno_err check_config(steno_engine_config *c) {
     if (c->audio_pool_s == 0) c->audio_pool_s = enough_audio_s(c->max_streams);
     if (c->audio_pool_s < 40 || c->audio_pool_s > 1 << 17)
         return err_fail(STENO_E_INVALID, "audio_pool_s %d: want 40 to %d", c->audio_pool_s, 1 << 17);
-    if (c->kv_pool_mb < 20 || c->kv_pool_mb > 1 << 16)
-        return err_fail(STENO_E_INVALID, "kv_pool_mb %d: want 20 to %d", c->kv_pool_mb, 1 << 16);
+    if (c->kv_pool_mb < 8 || c->kv_pool_mb > 1 << 16)
+        return err_fail(STENO_E_INVALID, "kv_pool_mb %d: want 8 to %d", c->kv_pool_mb, 1 << 16);
     return STENO_OK;
 }
 
