@@ -8,12 +8,27 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A damaged byte in a weight file makes a model that runs and is wrong: every file is hashed before it is used (some 20 ms for
+ * tiny). */
+static steno_err find_intact(const char *name, const char *dir, char *path, size_t cap) {
+    ERR_TRY(models_find(name, dir, path, cap));
+    return manifest_check_file(path);
+}
+
+/* The same sentence with the file's name in front. */
+static steno_err name_file(steno_err err, const char *path) {
+    char detail[ERR_DETAIL_BYTES];
+    snprintf(detail, sizeof detail, "%s", steno_error_detail());
+    if (err == STENO_OK || strstr(detail, path)) return err;
+    return err_fail(err, "%s: %s", path, detail);
+}
+
 static steno_err open_asr(steno_model *m, const char *dir, bool fp32) {
     char path[MANIFEST_PATH_BYTES];
     weights *w = NULL;
-    ERR_TRY(models_find(m->name, dir, path, sizeof path));
+    ERR_TRY(find_intact(m->name, dir, path, sizeof path));
     ERR_TRY(weights_open(path, &w));
-    steno_err err = moonshine_open(w, fp32, &m->asr);
+    steno_err err = name_file(moonshine_open(w, fp32, &m->asr), path);
     weights_close(w);
     return err;
 }
@@ -21,9 +36,9 @@ static steno_err open_asr(steno_model *m, const char *dir, bool fp32) {
 static steno_err open_vad(steno_model *m, const char *dir) {
     char path[MANIFEST_PATH_BYTES];
     weights *w = NULL;
-    ERR_TRY(models_find("silero-vad-v6", dir, path, sizeof path));
+    ERR_TRY(find_intact("silero-vad-v6", dir, path, sizeof path));
     ERR_TRY(weights_open(path, &w));
-    steno_err err = silero_open(w, &m->vad);
+    steno_err err = name_file(silero_open(w, &m->vad), path);
     weights_close(w);
     return err;
 }
@@ -38,7 +53,7 @@ static steno_err open_all(steno_model *m, const steno_model_options *o) {
     char path[MANIFEST_PATH_BYTES];
     ERR_TRY(open_asr(m, o->dir, strcmp(precision, "fp32") == 0));
     ERR_TRY(open_vad(m, o->dir));
-    ERR_TRY(models_find("tokens.txt", o->dir, path, sizeof path));
+    ERR_TRY(find_intact("tokens.txt", o->dir, path, sizeof path));
     ERR_TRY(tokenizer_open(path, &m->tokens));
     if (tokenizer_size(m->tokens) > (size_t)moonshine_describe(m->asr)->vocab)
         return err_fail(STENO_E_FORMAT, "%s: has more pieces than the model has tokens", path);

@@ -381,3 +381,31 @@ steno_err manifest_verify(const char *dir, manifest_report report, void *user) {
     mapfile_close(&file);
     return err;
 }
+
+static steno_err check_listed(const char *dir, const char *name, const void *bytes, size_t n) {
+    json_t *root = NULL, *item;
+    size_t i;
+    ERR_TRY(parse_manifest(dir, bytes, n, &root));
+    steno_err err = err_fail(STENO_E_CHECKSUM, "%s/%s: is not in the folder's %s", dir, name, MANIFEST_NAME);
+    json_array_foreach(json_object_get(root, "files"), i, item) {
+        const char *file = json_string_value(json_object_get(item, "file"));
+        if (file && strcmp(file, name) == 0) err = verify_item(dir, item);
+    }
+    json_decref(root);
+    return err;
+}
+
+steno_err manifest_check_file(const char *path) {
+    char dir[MANIFEST_PATH_BYTES], manifest[MANIFEST_PATH_BYTES];
+    mapfile file;
+    const char *slash = strrchr(path, '/');
+    int n = slash ? (int)(slash - path) : 1;
+    if (n >= (int)sizeof dir) return err_fail(STENO_E_INVALID, "%s: the path is too long", path);
+    snprintf(dir, sizeof dir, "%.*s", n, slash ? path : ".");
+    ERR_TRY(join(manifest, sizeof manifest, dir, MANIFEST_NAME));
+    if (access(manifest, F_OK) != 0) return STENO_OK;
+    ERR_TRY(mapfile_open(manifest, MANIFEST_MAX_BYTES, &file));
+    steno_err err = check_listed(dir, slash ? slash + 1 : path, file.bytes, file.n);
+    mapfile_close(&file);
+    return err;
+}

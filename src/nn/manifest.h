@@ -41,4 +41,8 @@ STENO_CHECK steno_err manifest_verify(const char *dir, manifest_report report, v
 STENO_CHECK steno_err manifest_verify_text(const char *dir, const void *bytes, size_t n, manifest_report report,
                                            void *user);
 
+/* Checks one file against the manifest of its folder: STENO_E_CHECKSUM names a file that is damaged or not listed. A
+ * folder without a manifest (somebody's own models) has nothing to compare with and passes. */
+STENO_CHECK steno_err manifest_check_file(const char *path);
+
 #endif

@@ -200,6 +200,28 @@ static void damaged_file_is_named(void **state) {
     test_folder_remove(dir);
 }
 
+/* What opening a model checks: one file, against the manifest beside it. */
+static void one_file_is_checked_before_use(void **state) {
+    (void)state;
+    char dir[TEST_PATH_BYTES], path[TEST_PATH_BYTES], other[TEST_PATH_BYTES];
+    test_folder(dir);
+    test_path(path, dir, "one");
+    test_path(other, dir, "other");
+    test_write(path, "abd", 3);
+    test_write(other, "abc", 3);
+    assert_int_equal(manifest_check_file(path), STENO_OK); /* no manifest: nothing to compare with */
+    write_manifest(dir, MANIFEST(ENTRY("one", ABC_SHA256, 3)));
+    assert_int_equal(manifest_check_file(path), STENO_E_CHECKSUM);
+    assert_non_null(strstr(steno_error_detail(), path));
+    assert_int_equal(manifest_check_file(other), STENO_E_CHECKSUM); /* not listed */
+    assert_non_null(strstr(steno_error_detail(), other));
+    test_write(path, "abc", 3);
+    assert_int_equal(manifest_check_file(path), STENO_OK);
+    write_manifest(dir, "{");
+    assert_int_equal(manifest_check_file(path), STENO_E_FORMAT);
+    test_folder_remove(dir);
+}
+
 static void bad_manifests_are_refused(void **state) {
     (void)state;
     static const struct {
@@ -309,6 +331,7 @@ int main(void) {
         cmocka_unit_test(other_places_are_named_when_nothing_is_found),
         cmocka_unit_test(digests_are_right),
         cmocka_unit_test(damaged_file_is_named),
+        cmocka_unit_test(one_file_is_checked_before_use),
         cmocka_unit_test(bad_manifests_are_refused),
         cmocka_unit_test(wrong_source_is_refused_by_name),
         cmocka_unit_test(manifest_describes_only_right_files),
