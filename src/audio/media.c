@@ -29,7 +29,10 @@ struct media_host {
 };
 
 struct media {
-    int data, status; /* pipes, our ends */
+    const media_host *host; /* until the input is whole and handed over; then NULL */
+    media_input input;
+    int data, status;  /* pipes, our ends */
+    int child_ends[2]; /* of the same, until they are handed over; then -1 */
     media_channels channels;
     media_limits limits;
     media_parser parser;
@@ -136,38 +139,51 @@ static steno_err send_request(const media_host *h, const media *m, const media_r
     return err_fail(STENO_E_IO, "%s: the decoder process is gone (%s)", m->name, strerror(errno));
 }
 
-static media_request make_request(const media *m, int64_t bytes) {
+static media_request make_request(const media *m) {
     return (media_request){.magic = MEDIA_REQUEST_MAGIC,
                            .channels = (uint32_t)m->channels,
                            .max_channels = (uint32_t)m->limits.max_channels,
                            .max_cpu_s = (uint32_t)m->limits.max_cpu_s,
                            .max_memory_bytes = m->limits.max_memory_bytes,
-                           .input_bytes = bytes,
+                           .input_bytes = m->input.bytes,
                            .max_audio_s = m->limits.max_audio_s};
 }
 
 static steno_err no_pipe(const media *m, int error) {
-    return err_fail(STENO_E_IO, "%s: no pipe to its decoder: %s", m->name, strerror(error));
+    return err_fail(media_os_error(error), "%s: no pipe to its decoder: %s", m->name, strerror(error));
 }
 
-/* Makes the pipes and hands the zygote its ends of them. */
-static steno_err connect_child(const media_host *h, media *m, int input, int64_t bytes) {
-    int data[2], status[2];
-    if (pipe2(data, O_CLOEXEC) != 0) return no_pipe(m, errno);
-    m->data = data[0];
-    if (pipe2(status, O_CLOEXEC) != 0) {
-        close(data[1]);
+static steno_err make_pipes(media *m) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return no_pipe(m, errno);
+    m->data = ends[0];
+    m->child_ends[0] = ends[1];
+    if (pipe2(ends, O_CLOEXEC) != 0) return no_pipe(m, errno);
+    m->status = ends[0];
+    m->child_ends[1] = ends[1];
+    (void)fcntl(m->data, F_SETPIPE_SZ, MEDIA_PIPE_BYTES); /* only faster: a full quota is no error */
+    if (fcntl(m->data, F_SETFL, O_NONBLOCK) != 0 || fcntl(m->status, F_SETFL, O_NONBLOCK) != 0)
         return no_pipe(m, errno);
+    return STENO_OK;
+}
+
+static void close_child_ends(media *m) {
+    media_input_close(&m->input);
+    for (int i = 0; i < 2; i++) {
+        if (m->child_ends[i] >= 0) close(m->child_ends[i]);
+        m->child_ends[i] = -1;
     }
-    m->status = status[0];
-    (void)fcntl(data[0], F_SETPIPE_SZ, MEDIA_PIPE_BYTES); /* only faster: a full quota is no error */
-    steno_err e = STENO_OK;
-    if (fcntl(data[0], F_SETFL, O_NONBLOCK) != 0 || fcntl(status[0], F_SETFL, O_NONBLOCK) != 0) e = no_pipe(m, errno);
-    media_request request = make_request(m, bytes);
-    if (e == STENO_OK) e = send_request(h, m, &request, (int[]){input, data[1], status[1]});
-    close(data[1]);
-    close(status[1]);
-    return e;
+}
+
+/* Spools what there is; once the input is whole, hands the zygote its ends of everything. */
+static steno_err hand_over(media *m) {
+    ERR_TRY(media_input_step(&m->input, m->name, m->limits.max_spool_bytes));
+    media_request request = make_request(m);
+    int fds[MEDIA_REQUEST_FDS] = {m->input.fd, m->child_ends[0], m->child_ends[1]};
+    ERR_TRY(send_request(m->host, m, &request, fds));
+    close_child_ends(m);
+    m->host = NULL;
+    return STENO_OK;
 }
 
 static steno_err check_limits(const media_limits *l) {
@@ -184,18 +200,15 @@ steno_err media_open(media_host *h, const char *path, media_channels channels, c
     ERR_TRY(check_limits(limits));
     media *m = mem_alloc(1, sizeof *m);
     if (!m) return err_fail(STENO_E_NOMEM, "no memory to open another recording");
-    m->data = m->status = -1;
+    m->host = h;
+    m->data = m->status = m->child_ends[0] = m->child_ends[1] = -1;
     m->channels = channels;
     m->limits = *limits;
     media_parser_init(&m->parser, channels == MEDIA_MIX ? 1 : limits->max_channels, limits->max_audio_s);
     media_display_name(path, m->name);
-    int input;
-    int64_t bytes;
-    steno_err e = media_input_open(path, m->name, limits->max_spool_bytes, &input, &bytes);
-    if (e == STENO_OK) {
-        e = connect_child(h, m, input, bytes);
-        close(input);
-    }
+    steno_err e = media_input_open(path, m->name, &m->input);
+    if (e == STENO_OK) e = make_pipes(m);
+    if (e == STENO_OK && m->input.spool == -1) e = hand_over(m);
     if (e != STENO_OK) {
         media_close(m);
         return e;
@@ -206,6 +219,7 @@ steno_err media_open(media_host *h, const char *path, media_channels channels, c
 
 void media_close(media *m) {
     if (!m) return;
+    close_child_ends(m);
     if (m->data >= 0) close(m->data);
     if (m->status >= 0) close(m->status); /* the zygote kills the child when this end goes away */
     mem_free(m);
@@ -331,22 +345,33 @@ static steno_err refuse(media *m) {
     return finish(m, STENO_E_INTERNAL, "the decoder sent nonsense: %s", m->parser.fault);
 }
 
+/* The input could not be made whole; err_fail() has said why, after the name. */
+static steno_err finish_early(media *m, steno_err e) {
+    m->finished = true;
+    m->result = e;
+    snprintf(m->reason, sizeof m->reason, "%s", steno_error_detail() + strlen(m->name) + 2);
+    close_child_ends(m);
+    return e;
+}
+
 steno_err media_read(media *m, float *out, size_t cap, size_t *got) {
     *got = 0;
     if (m->finished) return say_again(m);
+    steno_err e = m->host ? hand_over(m) : STENO_OK;
+    if (e != STENO_OK) return e == STENO_E_AGAIN ? e : finish_early(m, e);
     for (;;) {
         m->at += media_parser_step(&m->parser, m->buffer + m->at, m->have - m->at, out, cap, got);
         if (*got > 0 || (cap == 0 && m->parser.channels)) return STENO_OK;
         if (m->parser.fault || m->parser.not_numbers) return refuse(m);
         if (m->at_eof) return finish_at_eof(m);
         if (m->parser.ended) m->at = m->have = 0; /* whatever comes after END is dropped */
-        steno_err e = fill(m);
+        e = fill(m);
         if (e != STENO_OK) return e;
     }
 }
 
 int media_fd(const media *m) {
-    return m->data;
+    return m->host && !m->finished ? m->input.fd : m->data;
 }
 
 int media_channel_count(const media *m) {

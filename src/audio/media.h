@@ -49,9 +49,10 @@ void media_host_stop(media_host *h);
 #define MEDIA_ZYGOTE_ARG "--media-zygote"
 int media_zygote_main(int argc, char **argv);
 
-/* Starts decoding. path "-" reads standard input. What cannot be seeked (standard input, a named pipe) is spooled first
- * into an unlinked temporary file of at most max_spool_bytes, and only that blocks. Errors that are visible at once
- * (missing, unreadable, a directory, empty) are returned here; the others by media_read(). */
+/* Starts decoding; never blocks. path "-" reads standard input. What cannot be seeked (standard input, a named pipe) is
+ * spooled first, by media_read(), into an unlinked temporary file of at most max_spool_bytes. Errors that are visible at
+ * once (missing, unreadable, a directory, empty) are returned here; the others by media_read(). STENO_E_AGAIN: no
+ * descriptor is free now; it may succeed when another recording is closed. */
 STENO_CHECK steno_err media_open(media_host *h, const char *path, media_channels channels, const media_limits *limits,
                                  media **out);
 void media_close(media *m); /* kills the child if it still runs; NULL is allowed */

@@ -137,9 +137,20 @@ void media_clean_text(const char *text, size_t n, char *out, size_t cap);
 /* A short printable name for messages: the path, its head cut when it is long. */
 void media_display_name(const char *path, char out[MEDIA_NAME_BYTES]);
 
-/* A seekable, read-only descriptor on path, its size, and errors as sentences with `name`. */
-STENO_CHECK steno_err media_input_open(const char *path, const char *name, uint64_t max_spool_bytes, int *fd,
-                                       int64_t *bytes);
+typedef struct media_input {
+    int fd;        /* the recording; while `spool` is open, what it is copied from */
+    int spool;     /* the copy of what cannot be seeked, while it grows; else -1 */
+    int64_t bytes; /* of the recording, so far */
+} media_input;
+
+/* Errors are sentences with `name`. After one of opening, nothing is left to close. */
+STENO_CHECK steno_err media_input_open(const char *path, const char *name, media_input *in);
+/* Copies what is there. STENO_OK: fd is seekable and whole. STENO_E_AGAIN: come back when fd is readable. */
+STENO_CHECK steno_err media_input_step(media_input *in, const char *name, uint64_t max_spool_bytes);
+void media_input_close(media_input *in);
+
+/* STENO_E_AGAIN when descriptors are short, which passes; else STENO_E_IO. */
+steno_err media_os_error(int error);
 
 /* ---- media_decode.c: runs in the child -------------------------------------------------------------------------- */
 

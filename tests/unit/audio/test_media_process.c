@@ -3,6 +3,8 @@
 #include "media_fixture.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #define MANY 48
 
@@ -133,6 +135,85 @@ static void standard_input(void **state) {
     close(file);
 }
 
+/* A named pipe without a writer, and one whose writer takes its time, hold nobody up. */
+static void a_pipe_is_never_waited_for(void **state) {
+    (void)state;
+    float pcm[64];
+    size_t got;
+    char bytes[44 + 16000];
+    fixture_tone_wav("whole.wav", 8000, 1, &tone_hz, 0.5, 1);
+    int file = open(fixture_path("whole.wav"), O_RDONLY | O_CLOEXEC);
+    assert_int_equal(read(file, bytes, sizeof bytes), sizeof bytes);
+    close(file);
+    int before = open_descriptors();
+    assert_int_equal(mkfifo(fixture_path("fifo"), 0600), 0);
+    media *m = open_path("fifo");
+    assert_int_equal(media_read(m, pcm, 64, &got), STENO_E_AGAIN);
+    int writer = open(fixture_path("fifo"), O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+    assert_true(writer >= 0);
+    assert_int_equal(media_read(m, pcm, 64, &got), STENO_E_AGAIN);
+    assert_int_equal(write(writer, bytes, 1000), 1000);
+    fixture_wait(m);
+    assert_int_equal(media_read(m, pcm, 64, &got), STENO_E_AGAIN);
+    heard other = fixture_hear(fixture_path("whole.wav"), MEDIA_MIX);
+    assert_int_equal(other.frames, 16000);
+    free(other.pcm);
+    assert_int_equal(write(writer, bytes + 1000, sizeof bytes - 1000), sizeof bytes - 1000);
+    close(writer);
+    heard h = {0};
+    heard_rest(&h, m, 4096);
+    if (h.error != STENO_OK) fail_msg("%s", h.detail);
+    assert_int_equal(h.frames, 16000);
+    free(h.pcm);
+    media_close(m);
+    m = open_path("fifo"); /* a writer that only looked in */
+    close(open(fixture_path("fifo"), O_WRONLY | O_CLOEXEC | O_NONBLOCK));
+    h = (heard){0};
+    heard_rest(&h, m, 4096);
+    assert_int_equal(h.error, STENO_E_FORMAT);
+    assert_non_null(strstr(h.detail, "/fifo: is empty"));
+    assert_int_equal(media_read(m, pcm, 64, &got), STENO_E_FORMAT); /* and says it again */
+    assert_non_null(strstr(steno_error_detail(), "/fifo: is empty"));
+    media_close(m);
+    m = open_path("fifo"); /* closed while it still waits */
+    media_close(m);
+    assert_int_equal(open_descriptors(), before);
+}
+
+/* However few descriptors are free, the answer is "not now", and everything works once there are enough. */
+static void short_of_descriptors(void **state) {
+    (void)state;
+    struct rlimit old, few;
+    media_limits limits;
+    media_limits_init(&limits);
+    fixture_tone_wav("short.wav", 8000, 1, &tone_hz, 0.5, 1);
+    int before = open_descriptors();
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    int spare = dup(0), refused = 0;
+    assert_true(spare >= 0);
+    close(spare); /* the lowest free number */
+    for (int free_ones = 0; free_ones < 16; free_ones++) {
+        media *m = NULL;
+        few = (struct rlimit){.rlim_cur = (rlim_t)(spare + free_ones), .rlim_max = old.rlim_max};
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        steno_err e = media_open(fixture_host, fixture_path("short.wav"), MEDIA_MIX, &limits, &m);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+        assert_int_equal(open_descriptors(), before + (m ? 2 : 0));
+        if (!m) {
+            assert_int_equal(e, STENO_E_AGAIN);
+            refused++;
+            continue;
+        }
+        heard h = {0};
+        heard_rest(&h, m, 4096);
+        assert_int_equal(h.frames, 16000);
+        free(h.pcm);
+        media_close(m);
+        break;
+    }
+    assert_in_range(refused, 3, 5); /* fewer, should there be gaps in the numbers */
+}
+
 /* An allocation that fails at any point is an error, and nothing is left behind. */
 static void allocation_failures(void **state) {
     (void)state;
@@ -232,10 +313,16 @@ static void no_zygote_of_a_zygote(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(many_at_once),          cmocka_unit_test(closing_early_ends_the_child),
-        cmocka_unit_test(nothing_leaks),         cmocka_unit_test(standard_input),
-        cmocka_unit_test(allocation_failures),   cmocka_unit_test(orphans_end),
-        cmocka_unit_test(no_zygote_of_a_zygote), cmocka_unit_test(a_dead_zygote_is_an_error),
+        cmocka_unit_test(many_at_once),
+        cmocka_unit_test(closing_early_ends_the_child),
+        cmocka_unit_test(nothing_leaks),
+        cmocka_unit_test(standard_input),
+        cmocka_unit_test(a_pipe_is_never_waited_for),
+        cmocka_unit_test(short_of_descriptors),
+        cmocka_unit_test(allocation_failures),
+        cmocka_unit_test(orphans_end),
+        cmocka_unit_test(no_zygote_of_a_zygote),
+        cmocka_unit_test(a_dead_zygote_is_an_error),
     };
     if (argc > 1 && strcmp(argv[1], MEDIA_ZYGOTE_ARG) == 0) return media_zygote_main(argc, argv);
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
