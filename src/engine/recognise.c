@@ -298,6 +298,7 @@ void recognise_decode(shard *s) {
     sequence *seqs[MOONSHINE_MAX_BATCH];
     int n = 0;
     double start_s = thread_cpu_s();
+    size_t mark = arena_mark(&s->scratch);
     for (int i = 0; i < s->engine->config.max_batch; i++) {
         sequence *q = &s->sequences[i];
         if (!q->seg) continue;
@@ -307,6 +308,7 @@ void recognise_decode(shard *s) {
         seqs[n++] = q;
     }
     steno_err err = moonshine_decode_step(m, &s->scratch, rows, n, NULL);
+    arena_release(&s->scratch, mark);
     double share_s = (thread_cpu_s() - start_s) / n;
     for (int i = 0; i < n; i++) {
         seqs[i]->seg->decode_cpu_s += share_s;

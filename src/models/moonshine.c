@@ -75,7 +75,7 @@ static steno_err meta_int(const weights *w, const char *key, int lo, int hi, int
     const char *text = weights_meta(w, key);
     char *end = NULL;
     long v = text ? strtol(text, &end, 10) : 0;
-    if (!text || *end || v < lo || v > hi)
+    if (!text || end == text || *end || v < lo || v > hi)
         return err_fail(STENO_E_FORMAT, "weights: metadata %s is '%s', want %d..%d", key, text ? text : "absent", lo,
                         hi);
     *out = (int)v;
@@ -177,20 +177,20 @@ static steno_err load_stem(moonshine *m, const weights *w) {
 
 #define NAME_BYTES 96
 
-/* Loads `<prefix>.<field>`, or several fields side by side: fields is a |-separated list such as "q|k|v". */
-static steno_err load_linear(moonshine *m, const weights *w, const char *prefix, const char *fields, int k, bool bias,
-                             linear *l) {
+/* Loads `<prefix>.<field>` [k, n], or several fields side by side: fields is a |-separated list such as "q|k|v". */
+static steno_err load_linear(moonshine *m, const weights *w, const char *prefix, const char *fields, int k, int n,
+                             bool bias, linear *l) {
     char names[4][NAME_BYTES];
     const char *list[4];
     int parts = 0;
     for (const char *p = fields; *p && parts < 4;) {
-        size_t n = strcspn(p, "|");
-        snprintf(names[parts], NAME_BYTES, "%s.%.*s", prefix, (int)n, p);
+        size_t length = strcspn(p, "|");
+        snprintf(names[parts], NAME_BYTES, "%s.%.*s", prefix, (int)length, p);
         list[parts] = names[parts];
         parts++;
-        p += n + (p[n] == '|');
+        p += length + (p[length] == '|');
     }
-    return linear_load(l, w, list, parts, k, bias, m->info.fp32);
+    return linear_load(l, w, list, parts, k, n, bias, m->info.fp32);
 }
 
 static steno_err load_norm(moonshine *m, const weights *w, const char *prefix, const char *field, const float **out) {
@@ -205,12 +205,13 @@ static steno_err load_encoder_layer(moonshine *m, const weights *w, int i) {
     snprintf(attn, sizeof attn, "%s.attn", layer);
     snprintf(mlp, sizeof mlp, "%s.mlp", layer);
     encoder_layer *l = &m->enc[i];
+    int d = m->info.width, hidden = m->info.encoder_hidden;
     ERR_TRY(load_norm(m, w, layer, "attn_norm", &l->attn_norm));
     ERR_TRY(load_norm(m, w, layer, "mlp_norm", &l->mlp_norm));
-    ERR_TRY(load_linear(m, w, attn, "q|k|v", m->info.width, false, &l->qkv));
-    ERR_TRY(load_linear(m, w, attn, "o", m->info.width, false, &l->o));
-    ERR_TRY(load_linear(m, w, mlp, "fc1", m->info.width, true, &l->fc1));
-    return load_linear(m, w, mlp, "fc2", m->info.encoder_hidden, true, &l->fc2);
+    ERR_TRY(load_linear(m, w, attn, "q|k|v", d, d, false, &l->qkv));
+    ERR_TRY(load_linear(m, w, attn, "o", d, d, false, &l->o));
+    ERR_TRY(load_linear(m, w, mlp, "fc1", d, hidden, true, &l->fc1));
+    return load_linear(m, w, mlp, "fc2", hidden, d, true, &l->fc2);
 }
 
 static steno_err load_decoder_layer(moonshine *m, const weights *w, int i) {
@@ -220,16 +221,17 @@ static steno_err load_decoder_layer(moonshine *m, const weights *w, int i) {
     snprintf(cross, sizeof cross, "%s.cross", layer);
     snprintf(mlp, sizeof mlp, "%s.mlp", layer);
     decoder_layer *l = &m->dec[i];
+    int d = m->info.width, hidden = m->info.decoder_hidden;
     ERR_TRY(load_norm(m, w, layer, "self_norm", &l->self_norm));
     ERR_TRY(load_norm(m, w, layer, "cross_norm", &l->cross_norm));
     ERR_TRY(load_norm(m, w, layer, "mlp_norm", &l->mlp_norm));
-    ERR_TRY(load_linear(m, w, self, "q|k|v", m->info.width, false, &l->self_qkv));
-    ERR_TRY(load_linear(m, w, self, "o", m->info.width, false, &l->self_o));
-    ERR_TRY(load_linear(m, w, cross, "q", m->info.width, false, &l->cross_q));
-    ERR_TRY(load_linear(m, w, cross, "k|v", m->info.width, false, &l->cross_kv));
-    ERR_TRY(load_linear(m, w, cross, "o", m->info.width, false, &l->cross_o));
-    ERR_TRY(load_linear(m, w, mlp, "up", m->info.width, true, &l->up));
-    return load_linear(m, w, mlp, "down", m->info.decoder_hidden, true, &l->down);
+    ERR_TRY(load_linear(m, w, self, "q|k|v", d, d, false, &l->self_qkv));
+    ERR_TRY(load_linear(m, w, self, "o", d, d, false, &l->self_o));
+    ERR_TRY(load_linear(m, w, cross, "q", d, d, false, &l->cross_q));
+    ERR_TRY(load_linear(m, w, cross, "k|v", d, d, false, &l->cross_kv));
+    ERR_TRY(load_linear(m, w, cross, "o", d, d, false, &l->cross_o));
+    ERR_TRY(load_linear(m, w, mlp, "up", d, 2 * hidden, true, &l->up));
+    return load_linear(m, w, mlp, "down", hidden, d, true, &l->down);
 }
 
 /* Quantising a row moves each value by at most half a step, so a logit moves by at most scale / 2 * sum |W column|.

@@ -6,13 +6,13 @@
 
 #define LINEAR_MAX_PARTS 4
 
-static steno_err load_part(const weights *w, const char *name, int k, bool bias, kern_q8_part *part) {
+static steno_err load_part(const weights *w, const char *name, int k, int n, bool bias, kern_q8_part *part) {
     char key[160];
     weights_tensor t;
     snprintf(key, sizeof key, "%s.weight", name);
-    ERR_TRY(weights_expect(w, key, WEIGHTS_U8, 2, (const int64_t[]){k, -1}, &t));
+    ERR_TRY(weights_expect(w, key, WEIGHTS_U8, 2, (const int64_t[]){k, n}, &t));
     part->w = t.data;
-    part->n = (int)t.shape[1];
+    part->n = n;
     snprintf(key, sizeof key, "%s.scale", name);
     ERR_TRY(weights_expect(w, key, WEIGHTS_F32, 1, (const int64_t[]){1}, &t));
     part->scale = *(const float *)t.data;
@@ -21,16 +21,17 @@ static steno_err load_part(const weights *w, const char *name, int k, bool bias,
     part->zero_point = *(const uint8_t *)t.data;
     if (!bias) return STENO_OK;
     snprintf(key, sizeof key, "%s.bias", name);
-    ERR_TRY(weights_expect(w, key, WEIGHTS_F32, 1, (const int64_t[]){part->n}, &t));
+    ERR_TRY(weights_expect(w, key, WEIGHTS_F32, 1, (const int64_t[]){n}, &t));
     part->bias = t.data;
     return STENO_OK;
 }
 
-steno_err linear_load(linear *l, const weights *w, const char *const *names, int parts, int k, bool bias, bool fp32) {
+steno_err linear_load(linear *l, const weights *w, const char *const *names, int parts, int k, int n, bool bias,
+                      bool fp32) {
     memset(l, 0, sizeof *l);
     if (parts > LINEAR_MAX_PARTS) return err_fail(STENO_E_INVALID, "%s: too many parts in a fused layer", names[0]);
     kern_q8_part part[LINEAR_MAX_PARTS] = {0};
-    for (int i = 0; i < parts; i++) ERR_TRY(load_part(w, names[i], k, bias, &part[i]));
+    for (int i = 0; i < parts; i++) ERR_TRY(load_part(w, names[i], k, n, bias, &part[i]));
     ERR_TRY(kern_q8_pack(&l->q8, part, parts, k));
     l->fp32 = fp32;
     l->n = l->q8.n;

@@ -17,10 +17,10 @@ typedef struct linear {
     kern_f32 f32;
 } linear;
 
-/* Loads one layer, or several side by side (q|k|v), from tensors `<names[i]>.weight` u8 [k, n_i], `.scale`,
- * `.zero_point` and, with `bias`, `.bias`. k is checked against the file. */
-STENO_CHECK steno_err linear_load(linear *l, const weights *w, const char *const *names, int parts, int k, bool bias,
-                                  bool fp32);
+/* Loads one layer, or several side by side (q|k|v), from tensors `<names[i]>.weight` u8 [k, n], `.scale`,
+ * `.zero_point` and, with `bias`, `.bias` [n]. The file must agree on k and n: callers' buffers are made for them. */
+STENO_CHECK steno_err linear_load(linear *l, const weights *w, const char *const *names, int parts, int k, int n,
+                                  bool bias, bool fp32);
 void linear_free(linear *l);
 
 /* Rows as a layer reads them. */
