@@ -52,7 +52,8 @@ static int row_stride(int k) {
 }
 
 size_t nn_rows_bytes(int m, int k) {
-    return (size_t)m * (size_t)k * sizeof(float) + (size_t)m * 16 + (size_t)k * 4 + 8 * 64; /* fp32 needs the most */
+    size_t fp32 = (size_t)k * sizeof(float), int8 = (size_t)row_stride(k); /* int8 is larger for a few inputs */
+    return (size_t)m * (fp32 > int8 ? fp32 : int8) + (size_t)m * 16 + (size_t)k * 4 + 8 * 64;
 }
 
 steno_err nn_rows_take(nn_rows *r, arena *a, int m, int k, bool fp32) {
