@@ -1,15 +1,15 @@
 /* align.c: see align.h.
  *
- * Scratch: rows of floats, then one byte a cell that says how the path came there. Loops over frames are plain, so
- * compilers vectorise all but the path itself.
+ * Scratch: rows of floats, then one byte a cell that says how the path came there. Normalising is done in blocks of
+ * frames, all tokens of a block while it is in the first cache; the path is one addition and two comparisons a cell.
  */
 #include "listen/align.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
 /* What was tuned on recordings with known word times, see docs/word-times.md. */
-#define MEDIAN_FRAMES   7    /* width of the filter over time; the network below is written for 7 */
 #define FEW_TOKENS      3    /* below, a frame's mean over tokens says little: normalise a token over time instead */
 #define DEVIATION_FLOOR 0.3f /* of the mean deviation: frames that nothing attends to are not blown up to noise */
 
@@ -22,7 +22,6 @@
 #define SPEECH_EVEN  0.3f  /* probability of speech that is neither for nor against */
 
 #define TINY        1e-12f
-#define HALF        (MEDIAN_FRAMES / 2)
 #define UNREACHABLE (-1e30f)
 
 /* How the best path came to a cell (token, frame). */
@@ -30,107 +29,104 @@
 #define FROM_PAUSE  2 /* if it begins here, a pause is before it and not the token before */
 #define PAUSE_BEGAN 4 /* if a pause before the token holds this frame, it began here */
 
+/* Frames at a time: loops of a known length are what compilers vectorise without being asked twice. */
+#define BLOCK 16
+
 typedef struct scratch_rows {
-    float *mean, *scale, *gain; /* [frames] */
-    float *padded;              /* [frames + MEDIAN_FRAMES - 1] */
+    float *mean, *scale, *gain; /* [frames, rounded up to whole blocks] */
     uint8_t *came;              /* [tokens, frames] */
 } scratch_rows;
 
 static size_t padded_frames(int frames) {
-    return (size_t)frames + MEDIAN_FRAMES;
+    return ((size_t)frames + BLOCK - 1) / BLOCK * BLOCK;
 }
 
 size_t align_scratch_bytes(int tokens, int frames) {
     if (tokens <= 0 || frames <= 0) return 0;
-    return 4 * padded_frames(frames) * sizeof(float) + (size_t)tokens * (size_t)frames;
+    return 3 * padded_frames(frames) * sizeof(float) + (size_t)tokens * (size_t)frames;
 }
 
 static scratch_rows lay_out(void *scratch, int frames) {
     size_t row = padded_frames(frames);
     float *at = scratch;
-    return (scratch_rows){at, at + row, at + 2 * row, at + 3 * row, (uint8_t *)(at + 4 * row)};
+    return (scratch_rows){at, at + row, at + 2 * row, (uint8_t *)(at + 3 * row)};
 }
 
 /* ---- normalisation ---------------------------------------------------------------------------------------------- */
 
-static void drop_non_finite(float *row, int frames) {
-    for (int j = 0; j < frames; j++)
-        if (!isfinite(row[j])) row[j] = 0.0f;
+/* A token's frames [at, at + BLOCK), zeros where there are none or where the values are not finite. */
+static void load_block(const align_job *job, int token, int at, float *x) {
+    int n = job->frames - at;
+    const float *from = job->weight + (size_t)token * (size_t)job->ld + (size_t)at;
+    if (n >= BLOCK) {
+        memcpy(x, from, BLOCK * sizeof *x);
+    } else {
+        memset(x, 0, BLOCK * sizeof *x);
+        memcpy(x, from, (size_t)n * sizeof *x);
+    }
+    for (int k = 0; k < BLOCK; k++) x[k] = fabsf(x[k]) <= FLT_MAX ? x[k] : 0.0f;
 }
 
-/* Each frame: mean 0 and deviation 1 over the tokens. */
-static void normalise_frames(float *weight, int tokens, int frames, int ld, float *mean, float *scale) {
-    memset(mean, 0, (size_t)frames * sizeof *mean);
-    memset(scale, 0, (size_t)frames * sizeof *scale);
-    for (int i = 0; i < tokens; i++)
-        for (int j = 0; j < frames; j++) mean[j] += weight[(size_t)i * (size_t)ld + (size_t)j];
-    for (int j = 0; j < frames; j++) mean[j] /= (float)tokens;
-    for (int i = 0; i < tokens; i++) {
-        float *row = weight + (size_t)i * (size_t)ld;
-        for (int j = 0; j < frames; j++) {
-            row[j] -= mean[j];
-            scale[j] += row[j] * row[j];
-        }
+/* Mean and deviation over the tokens, of BLOCK frames. */
+static void block_moments(const align_job *job, int at, float *mean, float *deviation) {
+    float x[BLOCK], sum[BLOCK] = {0}, squares[BLOCK] = {0}, n = (float)job->tokens;
+    for (int i = 0; i < job->tokens; i++) {
+        load_block(job, i, at, x);
+        for (int k = 0; k < BLOCK; k++) sum[k] += x[k];
     }
-    float floor_sum = TINY;
-    for (int j = 0; j < frames; j++) {
-        scale[j] = sqrtf(scale[j] / (float)tokens);
-        floor_sum += scale[j];
+    for (int k = 0; k < BLOCK; k++) sum[k] /= n;
+    for (int i = 0; i < job->tokens; i++) {
+        load_block(job, i, at, x);
+        for (int k = 0; k < BLOCK; k++) squares[k] += (x[k] - sum[k]) * (x[k] - sum[k]);
     }
-    float lowest = floor_sum * DEVIATION_FLOOR / (float)frames;
-    for (int j = 0; j < frames; j++) scale[j] = 1.0f / (scale[j] + lowest);
-    for (int i = 0; i < tokens; i++) {
-        float *row = weight + (size_t)i * (size_t)ld;
-        for (int j = 0; j < frames; j++) row[j] *= scale[j];
-    }
+    for (int k = 0; k < BLOCK; k++) deviation[k] = sqrtf(squares[k] / n);
+    memcpy(mean, sum, sizeof sum);
+}
+
+/* Each frame: mean 0 and about deviation 1 over the tokens. */
+static void frame_scales(const align_job *job, float *mean, float *scale) {
+    float sum = TINY;
+    for (int j = 0; j < job->frames; j += BLOCK) block_moments(job, j, mean + j, scale + j);
+    for (int j = 0; j < job->frames; j++) sum += scale[j];
+    float lowest = sum * DEVIATION_FLOOR / (float)job->frames;
+    for (int j = 0; j < job->frames; j++) scale[j] = 1.0f / (scale[j] + lowest);
 }
 
 /* A token: mean 0 and deviation 1 over the frames. */
-static void normalise_token(float *row, int frames) {
-    float mean = 0.0f, square = 0.0f;
-    for (int j = 0; j < frames; j++) mean += row[j];
-    mean /= (float)frames;
-    for (int j = 0; j < frames; j++) square += (row[j] - mean) * (row[j] - mean);
-    float scale = 1.0f / (sqrtf(square / (float)frames) + TINY);
-    for (int j = 0; j < frames; j++) row[j] = (row[j] - mean) * scale;
-}
-
-/* ---- median over time ------------------------------------------------------------------------------------------- */
-
-static inline void order(float *a, float *b) {
-    float low = *a < *b ? *a : *b, high = *a < *b ? *b : *a;
-    *a = low;
-    *b = high;
-}
-
-/* The middle of seven by a network of comparisons (Devillard 1998's optimal one). */
-static inline float median7(const float *x) {
-    float p[7] = {x[0], x[1], x[2], x[3], x[4], x[5], x[6]};
-    order(&p[0], &p[5]);
-    order(&p[0], &p[3]);
-    order(&p[1], &p[6]);
-    order(&p[2], &p[4]);
-    order(&p[0], &p[1]);
-    order(&p[3], &p[5]);
-    order(&p[2], &p[6]);
-    order(&p[2], &p[3]);
-    order(&p[3], &p[6]);
-    order(&p[4], &p[5]);
-    order(&p[1], &p[4]);
-    order(&p[1], &p[3]);
-    order(&p[3], &p[4]);
-    return p[3];
-}
-
-/* The row is mirrored at its ends; a row shorter than the filter stays as it is. */
-static void filter_row(float *row, int frames, float *padded) {
-    if (frames < MEDIAN_FRAMES) return;
-    memcpy(padded + HALF, row, (size_t)frames * sizeof *row);
-    for (int k = 1; k <= HALF; k++) {
-        padded[HALF - k] = row[k];
-        padded[HALF + frames - 1 + k] = row[frames - 1 - k];
+static void token_scales(const align_job *job, int token, float *mean, float *scale) {
+    float x[BLOCK], sum = 0.0f, square = 0.0f, n = (float)job->frames;
+    for (int j = 0; j < job->frames; j += BLOCK) {
+        load_block(job, token, j, x);
+        for (int k = 0; k < BLOCK; k++) sum += x[k];
     }
-    for (int j = 0; j < frames; j++) row[j] = median7(padded + j);
+    for (int j = 0; j < job->frames; j += BLOCK) {
+        load_block(job, token, j, x);
+        for (int k = 0; k < BLOCK && j + k < job->frames; k++) square += (x[k] - sum / n) * (x[k] - sum / n);
+    }
+    for (int j = 0; j < job->frames; j++) {
+        mean[j] = sum / n;
+        scale[j] = 1.0f / (sqrtf(square / n) + TINY);
+    }
+}
+
+static void apply_scales(const align_job *job, int token, const float *mean, const float *scale) {
+    float x[BLOCK], *row = job->weight + (size_t)token * (size_t)job->ld;
+    for (int j = 0; j < job->frames; j += BLOCK) {
+        int n = job->frames - j < BLOCK ? job->frames - j : BLOCK;
+        load_block(job, token, j, x);
+        for (int k = 0; k < BLOCK; k++) x[k] = (x[k] - mean[j + k]) * scale[j + k];
+        memcpy(row + j, x, (size_t)n * sizeof *x);
+    }
+}
+
+/* weight becomes the scores. */
+static void score(const align_job *job, const scratch_rows *s) {
+    bool few = job->tokens < FEW_TOKENS;
+    if (!few) frame_scales(job, s->mean, s->scale);
+    for (int i = 0; i < job->tokens; i++) {
+        if (few) token_scales(job, i, s->mean, s->scale);
+        apply_scales(job, i, s->mean, s->scale);
+    }
 }
 
 /* ---- the path --------------------------------------------------------------------------------------------------- */
@@ -223,17 +219,6 @@ static void share_evenly(const align_job *job, int spoken, int *start, int *end)
     }
 }
 
-/* weight becomes the scores. */
-static void score(const align_job *job, const scratch_rows *s) {
-    for (int i = 0; i < job->tokens; i++) drop_non_finite(job->weight + (size_t)i * (size_t)job->ld, job->frames);
-    if (job->tokens >= FEW_TOKENS) normalise_frames(job->weight, job->tokens, job->frames, job->ld, s->mean, s->scale);
-    for (int i = 0; i < job->tokens; i++) {
-        float *row = job->weight + (size_t)i * (size_t)job->ld;
-        if (job->tokens < FEW_TOKENS) normalise_token(row, job->frames);
-        filter_row(row, job->frames, s->padded);
-    }
-}
-
 void align_tokens(const align_job *job, void *scratch, int *start, int *end) {
     int spoken = count_spoken(job);
     if (spoken == 0 || job->frames < spoken) {
@@ -265,14 +250,17 @@ void align_tokens(const align_job *job, void *scratch, int *start, int *end) {
 
 static float level_db(const align_sound *s, int frame) {
     int64_t at = (int64_t)s->first_sample + (int64_t)frame * s->hop_samples, to = at + s->hop_samples;
-    float sum[4] = {0};
+    float sum[BLOCK] = {0}, total = 0.0f;
     if (at < 0) at = 0;
     if (to > s->samples) to = s->samples;
     if (at >= to) return LEVEL_LOWEST;
-    int n = (int)(to - at);
+    int n = (int)(to - at), i = 0;
     const float *x = s->pcm + at;
-    for (int i = 0; i < n; i++) sum[i % 4] += x[i] * x[i];
-    float db = 10.0f * log10f((sum[0] + sum[1] + sum[2] + sum[3]) / (float)n + 1e-10f);
+    for (; i + BLOCK <= n; i += BLOCK)
+        for (int k = 0; k < BLOCK; k++) sum[k] += x[i + k] * x[i + k];
+    for (; i < n; i++) sum[0] += x[i] * x[i];
+    for (int k = 0; k < BLOCK; k++) total += sum[k];
+    float db = 10.0f * log10f(total / (float)n + 1e-10f);
     if (!(db > LEVEL_LOWEST)) return LEVEL_LOWEST; /* NaN too */
     return db < LEVEL_HIGHEST ? db : LEVEL_HIGHEST;
 }

@@ -1,8 +1,8 @@
 /* align.h: cross-attention -> token times, by dynamic time warping.
  *
  * Source: Sakoe & Chiba 1978 (DTW); the use of cross-attention for word times follows OpenAI Whisper's timing scheme:
- * weights normalised per frame over tokens, median-filtered over time, then the cheapest monotonic path.
- * Unlike there, pauses are states of their own: before the first token, after the last and wherever a word begins, the
+ * weights normalised per frame over tokens, then the cheapest monotonic path. Unlike there nothing is filtered over time
+ * (measured: it changes nothing), and pauses are states of their own: before the first token, after the last and wherever a word begins, the
  * path may leave the tokens, and what a frame outside is worth comes from how quiet it is. So a pause belongs to no
  * word. docs/word-times.md has the measurements. Pure functions; scratch is the caller's; about tokens * frames steps.
  */
