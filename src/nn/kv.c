@@ -9,7 +9,7 @@
 steno_err kv_pool_init(kv_pool *p, size_t page_halfs, int count) {
     memset(p, 0, sizeof *p);
     p->page_halfs = page_halfs;
-    p->memory = mem_alloc((size_t)count * page_halfs, sizeof *p->memory);
+    p->memory = mem_alloc((size_t)count, page_halfs * sizeof *p->memory);
     p->free = mem_alloc((size_t)count, sizeof *p->free);
     if (!p->memory || !p->free) {
         kv_pool_free(p);
