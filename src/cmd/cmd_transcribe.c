@@ -43,6 +43,7 @@ typedef struct transcribe {
     char **names; /* results, with output_dir; else NULL */
     const char **clash;
     document **documents; /* [paths.n]; NULL while nothing is written */
+    size_t n_open;        /* of them, with a file of their own */
     const steno_model *model;
     progress bar;
     bool any_written, failed, reader_gone;
@@ -170,15 +171,23 @@ static FILE *open_result(const char *name) {
     return strlen(name) >= CLI_PATH_BYTES_MAX ? (errno = ENAMETOOLONG, NULL) : fopen(part, "we");
 }
 
-/* The document of a file, begun at its first segment or at its end. NULL with STENO_OK: this file cannot be written. */
+/* The document of a file, begun at its first segment or at its end. NULL with STENO_OK: this file cannot be written.
+ * STENO_E_AGAIN: not before another result is closed. */
 static steno_err document_of(transcribe *t, size_t index, document **out) {
     document *d = t->documents[index];
     *out = d && !d->spoiled ? d : NULL;
     if (d) return STENO_OK;
+    FILE *file = t->names ? open_result(t->names[index]) : stdout;
+    int error = errno;
+    if (!file && (error == EMFILE || error == ENFILE) && t->n_open > 0) return STENO_E_AGAIN;
     d = t->documents[index] = mem_alloc(1, sizeof *d);
-    if (!d) return err_fail(STENO_E_NOMEM, "no memory for a transcript");
-    d->file = t->names ? open_result(t->names[index]) : stdout;
-    if (!d->file) return write_failed(t, d, index, errno);
+    if (!d) {
+        if (file && file != stdout) fclose(file);
+        return err_fail(STENO_E_NOMEM, "no memory for a transcript");
+    }
+    d->file = file;
+    if (!file) return write_failed(t, d, index, error);
+    t->n_open += t->names != NULL;
     output_head head = {.file = t->paths.path[index],
                         .model = steno_model_name(t->model),
                         .language = steno_model_language(t->model),
@@ -209,6 +218,7 @@ static void close_result(transcribe *t, document *d, size_t index, bool keep) {
     char part[CLI_PATH_BYTES_MAX + 8];
     if (!t->names || !d->file) return;
     part_name(t->names[index], part);
+    t->n_open--;
     if (fclose(d->file) != 0 && keep && !d->spoiled) {
         complain(t, t->names[index], strerror(errno));
         d->spoiled = true;
@@ -239,6 +249,7 @@ static steno_err on_done(void *ctx, size_t index, const feeder_result *r) {
     bool begun = t->documents[index] != NULL;
     steno_err e = STENO_OK;
     if (begun || !error) e = end_document(t, index, r, error);
+    if (e == STENO_E_AGAIN) return e;
     if (error) complain(t, path, error);
     document *d = t->documents[index];
     if (d) close_result(t, d, index, true);

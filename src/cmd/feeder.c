@@ -36,6 +36,7 @@ typedef struct lane { /* one channel of one file: one stream */
 
 typedef struct item {
     size_t index;
+    struct item *next_live;
     media *media;     /* NULL once decoding is over */
     float *chunk;     /* [channels, CHUNK_FRAMES] */
     size_t have;      /* frames in the chunk */
@@ -53,8 +54,11 @@ typedef struct feeder {
     const feeder_config *config;
     const feeder_handler *handler;
     item **items;      /* [n_paths]; NULL before and after its life */
+    item *live;        /* the others, in their order, so that nothing has to look for them */
+    item **live_end;   /* where the next one is linked */
     size_t head, next; /* first not handed out; first not opened */
     size_t completed;  /* for progress */
+    bool short_of_fds; /* no descriptor was free: nothing is opened until a recording, or its result, is closed */
     item *reading[MAX_DECODERS];
     int n_reading, reserved_streams;
     size_t pending_bytes;
@@ -138,18 +142,29 @@ static int lanes_reserved(const feeder *f) {
 
 /* ---- opening and closing ---------------------------------------------------------------------------------------- */
 
+static void item_add(feeder *f, item *it) {
+    f->items[f->next++] = it;
+    *f->live_end = it;
+    f->live_end = &it->next_live;
+    f->pending_bytes += sizeof *it;
+}
+
 static steno_err item_new(feeder *f) {
     item *it = mem_alloc(1, sizeof *it);
     if (!it) return err_fail(STENO_E_NOMEM, "no memory to open another file");
     it->index = f->next;
     it->opened_s = feeder_clock_s();
-    f->items[f->next++] = it;
-    f->pending_bytes += sizeof *it;
     steno_err e =
         media_open(f->config->host, f->config->paths[it->index], f->config->channels, &f->config->limits, &it->media);
+    if (e == STENO_E_AGAIN && f->live) {
+        f->short_of_fds = true;
+        mem_free(it);
+        return STENO_OK;
+    }
+    item_add(f, it);
     if (e != STENO_OK) {
         it->media = NULL;
-        fail(it, e, steno_error_detail());
+        fail(it, e == STENO_E_AGAIN ? STENO_E_IO : e, steno_error_detail());
         f->completed++;
         return STENO_OK;
     }
@@ -162,7 +177,7 @@ static steno_err item_new(feeder *f) {
 static bool may_open(const feeder *f) {
     const feeder_config *c = f->config;
     int decoders = c->max_decoders < MAX_DECODERS ? c->max_decoders : MAX_DECODERS;
-    if (f->next == c->n_paths || f->n_reading >= decoders) return false;
+    if (f->next == c->n_paths || f->n_reading >= decoders || f->short_of_fds) return false;
     if (f->next == f->head) return true;
     return f->reserved_streams + lanes_reserved(f) <= c->max_streams && !crowded(f);
 }
@@ -180,7 +195,8 @@ static steno_err open_streams(feeder *f, item *it) {
     f->reserved_streams -= lanes_reserved(f) - n;
     steno_err e = STENO_OK;
     for (int c = 0; c < n; c++) { /* after a failure the rest is done before it began */
-        if (e == STENO_OK) e = steno_stream_open(f->config->engine, &f->config->vad, it, &it->lanes[c].stream);
+        void *user = (void *)(uintptr_t)it->index;
+        if (e == STENO_OK) e = steno_stream_open(f->config->engine, &f->config->vad, user, &it->lanes[c].stream);
         it->lanes[c].done = e != STENO_OK;
     }
     return e;
@@ -221,6 +237,7 @@ static void stop_reading(feeder *f, item *it) {
     if (it->wants_space) return; /* the engine was busy: comes by again */
     it->result.media_cpu_s = media_cpu_s(it->media);
     media_close(it->media);
+    f->short_of_fds = false;
     it->media = NULL;
     mem_free(it->chunk);
     it->chunk = NULL;
@@ -324,17 +341,13 @@ static void add_stats(steno_stats *sum, const steno_stats *s) {
     sum->tokens += s->tokens;
 }
 
-/* An event may outlive its file (a stream that failed twice), so the pointer in it is looked up, not followed. */
-static lane *find_lane(feeder *f, const steno_event *ev, item **out) {
-    for (size_t i = f->head; i < f->next; i++) {
-        item *it = f->items[i];
-        if (!it || it != ev->user) continue;
-        for (int c = 0; c < it->result.channels; c++) {
-            if (it->lanes[c].stream == ev->stream) {
-                *out = it;
-                return &it->lanes[c];
-            }
-        }
+/* An event may outlive its file (a stream that failed twice), and even the run, so it carries the file's number and not
+ * a pointer; a stream's id is never used again. */
+static lane *find_lane(const feeder *f, const steno_event *ev, item **out) {
+    size_t index = (size_t)(uintptr_t)ev->user;
+    item *it = *out = index < f->config->n_paths ? f->items[index] : NULL;
+    for (int c = 0; it && c < it->result.channels; c++) {
+        if (it->lanes[c].stream == ev->stream) return &it->lanes[c];
     }
     return NULL;
 }
@@ -380,22 +393,35 @@ static steno_err hand_out(feeder *f, item *it) {
     while (it->opened && (c = earliest_lane(it)) != -1) {
         lane *l = &it->lanes[c];
         steno_err e = f->handler->segment(f->handler->ctx, it->index, c + 1, &l->first->segment);
+        if (e == STENO_E_AGAIN) return STENO_OK;
         unpark(f, l);
         ERR_TRY(e);
     }
     if (!complete(it)) return STENO_OK;
     steno_err e = f->handler->done(f->handler->ctx, it->index, &it->result);
+    if (e == STENO_E_AGAIN) return STENO_OK;
+    f->short_of_fds = false;
     f->items[it->index] = NULL;
     item_free(f, it);
     return e;
 }
 
 static steno_err hand_out_all(feeder *f) {
-    for (size_t i = f->head; i < f->next; i++) {
-        if (f->items[i]) ERR_TRY(hand_out(f, f->items[i]));
-        if (f->items[i] == NULL && i == f->head) f->head++;
-        if (f->config->in_order && i == f->head) break; /* the one whose turn it is has more to come */
+    item **link = &f->live;
+    while (*link) {
+        item *it = *link, *next = it->next_live;
+        size_t index = it->index;
+        ERR_TRY(hand_out(f, it));
+        if (!f->items[index]) { /* it is gone */
+            *link = next;
+            if (!next) f->live_end = link;
+        } else if (f->config->in_order) {
+            break; /* the one whose turn it is has more to come */
+        } else {
+            link = &it->next_live;
+        }
     }
+    while (f->head < f->next && !f->items[f->head]) f->head++;
     return STENO_OK;
 }
 
@@ -449,6 +475,7 @@ static steno_err run(feeder *f) {
 
 steno_err feeder_run(const feeder_config *config, const feeder_handler *handler) {
     feeder f = {.config = config, .handler = handler, .last_progress_s = feeder_clock_s()};
+    f.live_end = &f.live;
     f.items = mem_alloc(config->n_paths, sizeof *f.items);
     f.scratch = mem_alloc((size_t)CHUNK_FRAMES * FEEDER_MAX_CHANNELS, sizeof *f.scratch);
     steno_err e = f.items && f.scratch ? run(&f) : err_fail(STENO_E_NOMEM, "no memory for %zu files", config->n_paths);

@@ -46,7 +46,8 @@ typedef struct feeder_progress {
     double fraction; /* 0..1 of all the work, estimated */
 } feeder_progress;
 
-/* Every call comes from feeder_run(). An error returned by one stops everything and is what feeder_run() returns. */
+/* Every call comes from feeder_run(). STENO_E_AGAIN of segment or done: not now; the same call comes again later. Any
+ * other error stops everything and is what feeder_run() returns. */
 typedef struct feeder_handler {
     void *ctx;
     /* channel counts from 1; segments of one file come in the order of their start, their ids count within a channel */

@@ -1,9 +1,11 @@
 // test_input.mjs: what goes in: containers, codecs, rates, standard input, lists, and everything that is no recording.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorRate, ffmpeg, oneLine, prompts, recording, riff, samples, skip, steno, test, transcribe, work, write, writeWav, STENO } from './harness.mjs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { errorRate, ffmpeg, oneLine, prompts, recording, riff, samples, skip, stem, steno, test, transcribe, work, write, writeWav, STENO } from './harness.mjs';
 
 const GOOD = () => recording('0880');
 
@@ -137,3 +139,35 @@ test('telephone speech at 8 kHz', () => {
   assert.ok(rate < 0.2, `word error rate ${rate}`);
 });
 mkdirSync(join(work, 'bad'), { recursive: true });
+
+// Twelve descriptors are enough for one decoder at a time; the other recordings, and the results, wait for theirs.
+test('few descriptors are enough', () => {
+  const files = prompts().slice(0, 24).map((p) => p.file);
+  const list = write('few.txt', files.join('\n'));
+  const expected = transcribe(['--files-from', list]);
+  const limited = (...args) => spawnSync('sh', ['-c', 'ulimit -n 12; exec "$0" "$@"', STENO, 'transcribe', '--threads', '2', '--files-from', list, ...args], { encoding: 'utf8' });
+  const inOrder = limited();
+  assert.equal(inOrder.stderr, '');
+  assert.equal(inOrder.stdout, expected);
+  const apart = limited('-o', join(work, 'few'));
+  assert.equal(apart.stderr, '');
+  assert.equal(readdirSync(join(work, 'few')).length, files.length);
+});
+
+// A stop is seen while a pipe stays silent, and a silent pipe holds no other recording up.
+test('a silent pipe can be stopped', async () => {
+  const fifo = join(work, 'silent.fifo');
+  if (spawnSync('mkfifo', [fifo]).status !== 0) skip('no mkfifo');
+  for (const args of [[fifo], ['-']]) {
+    for (const signal of ['SIGINT', 'SIGTERM']) {
+      const folder = join(work, `silent-${args[0] === '-' ? 'stdin' : 'fifo'}-${signal}`);
+      const child = spawn(STENO, ['transcribe', '-o', folder, ...args, GOOD()], { stdio: ['pipe', 'ignore', 'inherit'] });
+      const ended = once(child, 'exit');
+      while (child.exitCode === null && !existsSync(join(folder, `${stem(GOOD())}.txt`))) await delay(20); // the other recording is done
+      assert.equal(child.exitCode, null);
+      child.kill(signal);
+      const [status] = await ended;
+      assert.equal(status, signal === 'SIGINT' ? 130 : 143);
+    }
+  }
+});

@@ -4,7 +4,8 @@
  * inside steno_engine_poll(), a random little at a time (the seed is the test's), and the descriptor is readable as
  * long as work or events remain.
  *
- * A recording is described by its path, "frames[:channels[:fail_at]]"; "missing…" cannot be opened. Sample 0 of every
+ * A recording is described by its path, "frames[:channels[:fail_at]]"; "missing…" cannot be opened, and nothing while
+ * fds_for are open. Sample 0 of every
  * channel carries the number of the recording, sample i > 0 is i / 2^22, negated on odd channels. The engine checks
  * that order, and makes a segment of every FAKE_SEGMENT samples (a quarter of that on odd channels, so that segments
  * end in another order than they start) and of the rest; its text says what it was made of.
@@ -55,6 +56,8 @@ static struct fake {
     int fail_stream_of; /* an ERROR event for this recording, halfway; -1: none */
     size_t text_bytes;  /* extra text in every segment */
     int refuse_finish;  /* so many times AGAIN */
+    int fds_for;        /* recordings: opening more is AGAIN; 0: no limit, -1: not even one */
+    int refused;        /* so often */
     bool scrambled;     /* samples came in a wrong order */
     size_t segments_made;
     uint64_t next_id;
@@ -85,6 +88,10 @@ steno_err media_open(media_host *h, const char *path, media_channels channels, c
     (void)h;
     (void)limits;
     if (strncmp(path, "missing", 7) == 0) return err_fail(STENO_E_NOT_FOUND, "%s: no such file", path);
+    if (fake.fds_for && fake.media_open >= (fake.fds_for < 0 ? 0 : fake.fds_for)) {
+        fake.refused++;
+        return err_fail(STENO_E_AGAIN, "%s: too many open files", path);
+    }
     media *m = calloc(1, sizeof *m);
     long frames = 0, number = 0, n = 1, fail_at = -1;
     sscanf(path, "%ld#%ld:%ld:%ld", &frames, &number, &n, &fail_at);

@@ -19,6 +19,8 @@ typedef struct seen {
     bool mixed_up; /* in order: a file's segment came before its turn */
     bool wrong_text, backwards;
     int stop_after; /* segments; 0: never */
+    bool moody;     /* every other call is answered "not now" */
+    int moods;
     double last_fraction;
     bool in_order;
     size_t handed_out, most_waiting; /* segments made and not handed out */
@@ -26,6 +28,7 @@ typedef struct seen {
 
 static steno_err on_segment(void *ctx, size_t index, int channel, const steno_segment *s) {
     seen *w = ctx;
+    if (w->moody && w->moods++ % 2) return STENO_E_AGAIN;
     int number = -1, lane = -1;
     size_t at = 0;
     sscanf(s->text, "%d/%d %zu", &number, &lane, &at);
@@ -43,6 +46,7 @@ static steno_err on_segment(void *ctx, size_t index, int channel, const steno_se
 
 static steno_err on_done(void *ctx, size_t index, const feeder_result *r) {
     seen *w = ctx;
+    if (w->moody && w->moods++ % 2) return STENO_E_AGAIN;
     w->order[w->n_done++] = index;
     w->error[index] = r->error;
     w->audio_s[index] = r->audio_s;
@@ -135,6 +139,22 @@ static void hands_out_as_they_come(void **state) {
     for (size_t i = 0; i < 40; i++) assert_int_equal(w.segments[i], segments_of(frames[i]));
 }
 
+static void offers_again_what_was_put_off(void **state) {
+    char names[12][48];
+    const char *paths[12];
+    size_t frames[12];
+    (void)state;
+    for (int in_order = 0; in_order < 2; in_order++) {
+        seen w = {.moody = true};
+        fake_reset(SEED + 13);
+        make_paths(names, paths, frames, 12);
+        assert_int_equal(feed(paths, 12, in_order, MEDIA_MIX, &w), STENO_OK);
+        check_clean(&w);
+        assert_int_equal(w.n_done, 12);
+        for (size_t i = 0; i < 12; i++) assert_int_equal(w.segments[i], segments_of(frames[i]));
+    }
+}
+
 static void splits_channels(void **state) {
     const char *paths[] = {"100000#0:2", "50000#1:1", "40000#2:2", "70000#3:2"};
     seen w = {0};
@@ -187,6 +207,37 @@ static void reports_failures_and_goes_on(void **state) {
     assert_int_equal(w.error[6], STENO_OK);
     assert_int_equal(w.segments[6], segments_of(30000));
     assert_int_equal(w.error[7], STENO_E_NOT_FOUND);
+}
+
+/* Descriptors for two recordings, though four may be decoded: the others wait. Without any, each says so. */
+static void waits_for_descriptors(void **state) {
+    char names[20][48];
+    const char *paths[20];
+    size_t frames[20];
+    (void)state;
+    for (int in_order = 0; in_order < 2; in_order++) {
+        seen w = {0};
+        fake_reset(SEED + 11);
+        fake.fds_for = 2;
+        make_paths(names, paths, frames, 20);
+        assert_int_equal(feed(paths, 20, in_order, MEDIA_MIX, &w), STENO_OK);
+        check_clean(&w);
+        assert_int_equal(w.n_done, 20);
+        for (size_t i = 0; i < 20; i++) {
+            assert_int_equal(w.error[i], STENO_OK);
+            assert_int_equal(w.segments[i], segments_of(frames[i]));
+        }
+        assert_int_equal(fake.media_most, 2);
+        assert_in_range(fake.refused, 1, 2 * 20); /* tried again only after one was closed, or handed out */
+    }
+    seen w = {0};
+    fake_reset(SEED + 12);
+    fake.fds_for = -1;
+    make_paths(names, paths, frames, 20);
+    assert_int_equal(feed(paths, 20, true, MEDIA_MIX, &w), STENO_OK);
+    assert_int_equal(w.n_done, 20);
+    for (size_t i = 0; i < 20; i++) assert_int_equal(w.error[i], STENO_E_IO); /* nobody is left to wait for */
+    assert_string_equal(w.detail[19] + strlen(paths[19]), ": too many open files");
 }
 
 static void waits_for_a_busy_engine(void **state) {
@@ -279,9 +330,11 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keeps_the_order),
         cmocka_unit_test(hands_out_as_they_come),
+        cmocka_unit_test(offers_again_what_was_put_off),
         cmocka_unit_test(splits_channels),
         cmocka_unit_test(streams_are_not_wasted),
         cmocka_unit_test(reports_failures_and_goes_on),
+        cmocka_unit_test(waits_for_descriptors),
         cmocka_unit_test(waits_for_a_busy_engine),
         cmocka_unit_test(stops_when_the_writer_fails),
         cmocka_unit_test(stops_when_told),
