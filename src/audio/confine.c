@@ -65,8 +65,12 @@ steno_err confine_filter_build(confine_filter *out) {
     return e;
 }
 
+/* A limit that the user set lower stays: only the privileged could raise it. */
 static int limit(int resource, rlim_t soft, rlim_t hard) {
-    struct rlimit r = {.rlim_cur = soft, .rlim_max = hard};
+    struct rlimit r;
+    if (getrlimit((__rlimit_resource_t)resource, &r) != 0) return -1;
+    if (hard < r.rlim_max) r.rlim_max = hard; /* RLIM_INFINITY is the largest of all */
+    r.rlim_cur = soft < r.rlim_max ? soft : r.rlim_max;
     return setrlimit((__rlimit_resource_t)resource, &r);
 }
 

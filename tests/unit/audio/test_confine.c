@@ -262,12 +262,35 @@ static void other_descriptors_are_closed(void **state) {
     close(inherited[0]);
 }
 
+/* A user who may not raise limits, and who has lower ones already: they stay, and are no reason to refuse. */
+static void lower_limits_stay(void **state) {
+    (void)state;
+    need_strict();
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        const struct rlimit memory = {LIMIT_BYTES, LIMIT_BYTES}, cpu = {5, 5};
+        confine_limits limits = {.address_space_bytes = 4 * LIMIT_BYTES, .cpu_s = 10};
+        if (setrlimit(RLIMIT_AS, &memory) != 0 || setrlimit(RLIMIT_CPU, &cpu) != 0) _exit(100);
+        if (geteuid() == 0 && setuid(65534) != 0) _exit(77);
+        if (confine_enter(&filter, &limits) != STENO_OK) _exit(101);
+        act_memory();
+        act_too_much_memory();
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) skip();
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) fail_msg("status 0x%x", status);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(allowed),
         cmocka_unit_test(deadly),
         cmocka_unit_test(output_arrives),
         cmocka_unit_test(other_descriptors_are_closed),
+        cmocka_unit_test(lower_limits_stay),
         cmocka_unit_test(processor_time_ends),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
