@@ -5,12 +5,14 @@
  */
 #include "audio/media.h"
 #include "cmd/cmd.h"
+#include "kern/kern.h"
 #include "steno.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -45,12 +47,20 @@ static int unknown(const char *name) {
     return 2;
 }
 
-/* Files opened later must never land on the numbers of standard streams that the caller closed. */
+/* Files opened later must never land on the numbers of standard streams that the caller closed. Open for reading only,
+ * so that a transcript written to a closed standard output is an error and not lost. */
 static void fill_standard_streams(void) {
     for (int fd = 0; fd <= 2; fd++) {
-        if (fcntl(fd, F_GETFD) == -1 && errno == EBADF && open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) == -1)
-            return;
+        if (fcntl(fd, F_GETFD) == -1 && errno == EBADF && open("/dev/null", O_RDONLY) == -1) return;
     }
+}
+
+/* The kernels fall back to what the processor has; a name that was asked for and cannot be had is an error instead. */
+static int choose_kernels(void) {
+    const char *wish = getenv("STENO_KERN");
+    if (!wish || !*wish || kern_select(wish) == STENO_OK) return 0;
+    fprintf(stderr, "steno: STENO_KERN: %s; want auto, c, avx2 or avx512\n", steno_error_detail());
+    return 2;
 }
 
 /* A full disk shows up only when buffers are emptied. A reader that went away asked for no complaint. */
@@ -65,6 +75,7 @@ int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], MEDIA_ZYGOTE_ARG) == 0) return media_zygote_main(argc, argv);
     fill_standard_streams();
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write(), reported like any other */
+    if (choose_kernels() != 0) return 2;
     if (argc < 2) {
         fprintf(stderr, "steno: no command; see 'steno --help'\n");
         return 2;

@@ -1,6 +1,6 @@
 // test_output.mjs: formats, schema, result files, order, what happens when nobody reads.
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { concatenate, oneLine, prompts, recording, samples, skip, start, steno, stem, test, transcribe, work, write, writeWav, STENO } from './harness.mjs';
 import { spawnSync } from 'node:child_process';
@@ -196,6 +196,17 @@ test('a full disk is reported', () => {
   const r = spawnSync('sh', ['-c', 'exec "$0" transcribe "$1" >/dev/full', STENO, recording('0880')], { encoding: 'utf8' });
   assert.equal(r.status, 1);
   assert.equal(r.stderr, 'steno: standard output: No space left on device\n');
+});
+
+test('a closed standard output is reported, unless nothing goes there', () => {
+  const run = (script) => spawnSync('sh', ['-c', script, STENO, recording('0880'), join(work, 'closed')], { encoding: 'utf8' });
+  for (const r of [run('exec "$0" transcribe "$1" >&-'), run('exec "$0" --help >&-')]) {
+    assert.equal(r.status, 1);
+    assert.match(r.stderr, /^steno: standard output: .+\n$/);
+  }
+  assert.equal(run('exec "$0" transcribe -o "$2" "$1" >&-').status, 0);
+  assert.equal(run('exec "$0" transcribe -o "$2" "$1" <&- >&- 2>&-').status, 0);
+  assert.ok(statSync(join(work, 'closed', `${stem(recording('0880'))}.txt`)).size > 0);
 });
 
 test('a reader that goes away ends the work silently', async () => {
