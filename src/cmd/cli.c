@@ -129,6 +129,7 @@ void cli_names_free(char **names, const char **clash, size_t n) {
 /* ---- complaints ------------------------------------------------------------------------------------------------- */
 
 const char *cli_reason(const char *name, const char *reason) {
+    if (strcmp(name, "-") == 0) name = "standard input";
     size_t n = strlen(name);
     return strncmp(reason, name, n) == 0 && reason[n] == ':' && reason[n + 1] == ' ' ? reason + n + 2 : reason;
 }

@@ -25,7 +25,7 @@ STENO_CHECK steno_err cli_result_names(const cli_paths *p, const char *dir, cons
                                        const char ***clash);
 void cli_names_free(char **names, const char **clash, size_t n);
 
-/* The reason of a failure without the name of the input at its front. */
+/* The reason of a failure without the name of the input ("-" is also "standard input") at its front. */
 const char *cli_reason(const char *name, const char *reason);
 
 /* "steno: NAME: REASON", one line whatever the two contain. The name is not said twice. */

@@ -66,18 +66,19 @@ static long peak_memory_kib(void) {
 /* ---- options ---------------------------------------------------------------------------------------------------- */
 
 static void help(void) {
-    printf("Usage: steno bench offline [options] FILE…\n"
-           "       steno bench offline [options] --list LIST\n"
-           "       steno bench kernels\n\n"
-           "Transcribes recordings and reports audio, CPU and wall seconds, real-time factors, CPU time by stage and\n"
-           "peak memory. Loading the model is not part of the figures. 'kernels' measures the numeric kernels alone.\n\n"
-           "Measurement:\n"
-           "      --list LIST        take the names of recordings from a file, one a line ('-': standard input)\n"
-           "  -0, --null             names in LIST end in a zero byte instead\n"
-           "      --repeat N         so many passes; figures are of the pass with the median CPU time (default 1)\n"
-           "      --alone            one recording at a time: latency of each, as median and 95th percentile\n"
-           "      --texts FILE       write 'base name TAB text' of every recording there (for steno score wer)\n"
-           "      --json             print JSON instead of a table\n\n");
+    printf(
+        "Usage: steno bench offline [options] FILE…\n"
+        "       steno bench offline [options] --list LIST\n"
+        "       steno bench kernels\n\n"
+        "Transcribes recordings and reports audio, CPU and wall seconds, real-time factors, CPU time by stage and\n"
+        "peak memory. Loading the model is not part of the figures. 'kernels' measures the numeric kernels alone.\n\n"
+        "Measurement:\n"
+        "      --list LIST        take the names of recordings from a file, one a line ('-': standard input)\n"
+        "  -0, --null             names in LIST end in a zero byte instead\n"
+        "      --repeat N         so many passes; figures are of the pass with the median CPU time (default 1)\n"
+        "      --alone            one recording at a time: latency of each, as median and 95th percentile\n"
+        "      --texts FILE       write 'base name TAB text' of every recording there (for steno score wer)\n"
+        "      --json             print JSON instead of a table\n\n");
     session_help();
     printf("\nOther:\n"
            "  -h, --help             this text\n");
@@ -92,7 +93,8 @@ static int read_option(bench *b, int code, const char *value, const char **list)
         b->zero = true;
         return 0;
     case OPT_REPEAT:
-        return cli_int(value, 1, MAX_REPEATS, &b->repeats) ? 0 : cli_usage("bench", "--repeat cannot be '%s'", value);
+        if (cli_int(value, 1, MAX_REPEATS, &b->repeats)) return 0;
+        return cli_usage("bench", "--repeat cannot be '%s': want 1 to %d", value, MAX_REPEATS);
     case OPT_ALONE:
         b->alone = true;
         return 0;
@@ -137,6 +139,7 @@ static int read_options(bench *b, int argc, char **argv) {
         fprintf(stderr, "steno: %s\n", steno_error_detail());
         return 1;
     }
+    if (b->paths.n == 0 && list) return cli_usage("bench", "%s names no recordings", list);
     if (b->paths.n == 0) return cli_usage("bench", "no recording given");
     int status = session_options_check(&b->session, "bench");
     return status ? status : -1;

@@ -74,7 +74,8 @@ static int take_option(transcribe *t, int code, const char *value) {
     case 'f':
     case OPT_FORMAT:
         t->format = output_format_find(value);
-        return t->format ? 0 : cli_usage("transcribe", "--format cannot be '%s'", value);
+        if (t->format) return 0;
+        return cli_usage("transcribe", "--format cannot be '%s': want text, json, srt, vtt, ctm or tsv", value);
     case 'o':
     case OPT_OUTPUT_DIR:
         t->output_dir = value;
@@ -133,7 +134,8 @@ static int read_options(transcribe *t, int argc, char **argv) {
         fprintf(stderr, "steno: %s\n", steno_error_detail());
         return 1;
     }
-    if (t->paths.n == 0 && !list) return cli_usage("transcribe", "no recording given");
+    if (t->paths.n == 0 && list) return cli_usage("transcribe", "%s names no recordings", list);
+    if (t->paths.n == 0) return cli_usage("transcribe", "no recording given");
     int status = too_many_inputs(t);
     if (status == 0) status = session_options_check(&t->session, "transcribe");
     return status ? status : -1;

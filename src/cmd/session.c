@@ -40,13 +40,62 @@ void session_options_init(session_options *o) {
     steno_vad_options_init(&o->vad);
 }
 
+/* What an option takes: a number in a range, or one of some words. */
+typedef struct range {
+    double lowest, highest;
+    int *whole;
+    float *real;
+    const char *words;
+} range;
+
+static range wholes(double lowest, double highest, int *out) {
+    return (range){.lowest = lowest, .highest = highest, .whole = out};
+}
+
+static range reals(double lowest, double highest, float *out) {
+    return (range){.lowest = lowest, .highest = highest, .real = out};
+}
+
+static range range_of(session_options *o, int code) {
+    steno_vad_options *vad = &o->vad;
+    switch (code) {
+    case SESSION_MODEL:
+        return (range){.words = "tiny or base"};
+    case SESSION_PRECISION:
+        return (range){.words = "int8 or fp32"};
+    case SESSION_MODELS_DIR:
+        return (range){.words = "the name of a folder"};
+    case SESSION_CHANNELS:
+        return (range){.words = "mix or split"};
+    case SESSION_VAD:
+        return (range){.words = "on or off"};
+    case SESSION_THREADS:
+        return wholes(1, MAX_THREADS, &o->engine.shards);
+    case SESSION_MAX_BATCH:
+        return wholes(1, MAX_BATCH, &o->engine.max_batch);
+    case SESSION_VAD_THRESHOLD:
+        return reals(0, 1, &vad->threshold);
+    case SESSION_VAD_NEG_THRESHOLD:
+        return reals(0, 1, &vad->neg_threshold);
+    case SESSION_VAD_MIN_SPEECH_MS:
+        return wholes(0, SEGMENTER_MAX_SPEECH_MS, &vad->min_speech_ms);
+    case SESSION_VAD_MIN_SILENCE_MS:
+        return wholes(1, SEGMENTER_MAX_PAUSE_MS, &vad->min_silence_ms);
+    case SESSION_VAD_JOIN_MS:
+        return wholes(0, SEGMENTER_MAX_JOIN_MS, &vad->join_ms);
+    case SESSION_VAD_PAD_MS:
+        return wholes(0, SEGMENTER_MAX_PAD_MS, &vad->pad_ms);
+    default:
+        return reals(SEGMENTER_MIN_SEGMENT_S, SEGMENTER_MAX_SEGMENT_S, &vad->max_segment_s);
+    }
+}
+
 static bool one_of(const char *value, const char *a, const char *b) {
     return strcmp(value, a) == 0 || strcmp(value, b) == 0;
 }
 
 /* True when the value is one the option takes. */
-static bool take(session_options *o, int code, const char *value) {
-    steno_vad_options *vad = &o->vad;
+static bool take_word(session_options *o, int code, const char *value) {
     switch (code) {
     case SESSION_MODEL:
         o->model.name = value;
@@ -57,40 +106,29 @@ static bool take(session_options *o, int code, const char *value) {
     case SESSION_MODELS_DIR:
         o->model.dir = value;
         return value[0] != 0;
-    case SESSION_THREADS:
-        return cli_int(value, 1, MAX_THREADS, &o->engine.shards);
-    case SESSION_MAX_BATCH:
-        return cli_int(value, 1, MAX_BATCH, &o->engine.max_batch);
     case SESSION_CHANNELS:
         o->channels = strcmp(value, "split") == 0 ? MEDIA_SPLIT : MEDIA_MIX;
         return one_of(value, "mix", "split");
-    case SESSION_VAD:
-        return cli_switch(value, &vad->enabled);
-    case SESSION_VAD_THRESHOLD:
-        return cli_float(value, 0, 1, &vad->threshold);
-    case SESSION_VAD_NEG_THRESHOLD:
-        o->neg_threshold_given = true;
-        return cli_float(value, 0, 1, &vad->neg_threshold);
-    case SESSION_VAD_MIN_SPEECH_MS:
-        return cli_int(value, 0, 10000, &vad->min_speech_ms);
-    case SESSION_VAD_MIN_SILENCE_MS:
-        return cli_int(value, 0, 10000, &vad->min_silence_ms);
-    case SESSION_VAD_JOIN_MS:
-        return cli_int(value, 0, SEGMENTER_MAX_JOIN_MS, &vad->join_ms);
-    case SESSION_VAD_PAD_MS:
-        return cli_int(value, 0, 2000, &vad->pad_ms);
-    case SESSION_MAX_SEGMENT_S:
-        return cli_float(value, 1, 30, &vad->max_segment_s);
     default:
-        return false;
+        return cli_switch(value, &o->vad.enabled);
     }
 }
 
 int session_option(session_options *o, const char *command, int code, const char *value) {
     static const struct option names[] = {SESSION_LONG_OPTIONS};
     if (code < SESSION_MODEL || code >= SESSION_OPTION_LAST) return -1;
-    if (take(o, code, value)) return 0;
-    return cli_usage(command, "--%s cannot be '%s'", names[code - SESSION_MODEL].name, value);
+    const char *name = names[code - SESSION_MODEL].name;
+    range r = range_of(o, code);
+    if (r.words) {
+        if (take_word(o, code, value)) return 0;
+        return cli_usage(command, "--%s cannot be '%s': want %s", name, value, r.words);
+    }
+    if (code == SESSION_VAD_NEG_THRESHOLD) o->neg_threshold_given = true;
+    if (r.whole ? cli_int(value, (int)r.lowest, (int)r.highest, r.whole)
+                : cli_float(value, r.lowest, r.highest, r.real))
+        return 0;
+    return cli_usage(command, "--%s cannot be '%s': want a%s number from %g to %g", name, value,
+                     r.whole ? " whole" : "", r.lowest, r.highest);
 }
 
 int session_options_check(session_options *o, const char *command) {

@@ -41,6 +41,24 @@ test('wrong options cost one line and status 2', () => {
   }
 });
 
+test('a value out of range is told the range', () => {
+  for (const [option, value, range] of [['threads', '0', 'a whole number from 1 to 256'], ['vad-pad-ms', '5001', 'a whole number from 0 to 5000'],
+    ['vad-threshold', '2', 'a number from 0 to 1'], ['model', 'huge', 'tiny or base'], ['format', 'xml', 'text, json, srt, vtt, ctm or tsv']]) {
+    const r = steno(['transcribe', `--${option}`, value, recording('0880')]);
+    assert.equal(r.status, 2);
+    assert.ok(r.err.startsWith(`steno: --${option} cannot be '${value}': want ${range}; `), r.err);
+  }
+  assert.equal(steno(['transcribe', '--vad-pad-ms', '5000', '/nowhere/x.wav']).status, 1);
+});
+
+test('kernels that cannot be had are refused', () => {
+  const run = (name) => steno(['--version'], { env: { ...process.env, STENO_KERN: name } });
+  const r = run('nonsense');
+  assert.equal(r.status, 2);
+  assert.match(r.err, /^steno: STENO_KERN: .*'nonsense'.*avx2.*\n$/);
+  for (const name of ['', 'c', 'auto']) assert.equal(run(name).status, 0);
+});
+
 test('a missing models folder is named', () => {
   const r = steno(['transcribe', '--models-dir', '/nowhere', recording('0880')]);
   assert.equal(r.status, 1);

@@ -52,6 +52,9 @@ test('names from a list', () => {
   const list = write('list.txt', `${recording('0880')}\n\n${recording('0930')}\n`);
   assert.equal(transcribe(['--files-from', list]), transcribe([recording('0880'), recording('0930')]));
   assert.equal(transcribe(['-0', '--files-from', '-'], { input: `${recording('0880')}\0` }), transcribe([recording('0880')]));
+  const none = steno(['transcribe', '--files-from', '-'], { input: '\n\n' });
+  assert.equal(none.status, 2);
+  assert.match(none.err, /^steno: - names no recordings; .+\n$/);
   const missing = steno(['transcribe', '--files-from', '/nowhere/list']);
   assert.equal(missing.status, 1);
   assert.match(missing.err, /^steno: \/nowhere\/list: .+\n$/);
@@ -72,7 +75,7 @@ function isRefused(file, reason, input) {
 const noise = (n) => Buffer.from(Array.from({ length: n }, (_, i) => (i * 2654435761) >>> 13 & 255));
 
 test('refuses an empty file', () => isRefused(write('empty.wav', ''), /empty/));
-test('refuses an empty standard input', () => isRefused('-', /empty/, ''));
+test('refuses an empty standard input', () => isRefused('-', /^is empty$/, ''));
 test('refuses text', () => isRefused(write('letter.txt', 'Dear Sir,\nthis is no recording.\n'.repeat(50)), /not audio/));
 test('refuses noise called mp3', () => isRefused(write('noise.mp3', noise(100000)), /not audio|corrupt/));
 test('refuses a missing file', () => isRefused(join(work, 'nothing-here.wav'), /no such file/i));
