@@ -11,6 +11,9 @@ RECORDING ?= /usr/share/pocketsphinx/test/data/librivox/sense_and_sensibility_01
 # npm takes the locked packages and runs none of their scripts.
 NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 FUZZ_RUNS ?= 20000
+# $(call build,FOLDER,OPTIONS): only what the compiler says, and nothing when there is nothing to do.
+build = cmake --build $(1) $(2) -j $(JOBS) -- --quiet >$(1)/build.log 2>&1; status=$$?; \
+    grep -vx 'ninja: no work to do.' $(1)/build.log >&2; exit $$status
 
 .DEFAULT_GOAL := build
 .PHONY: help build models golden run test unit asan tsan fuzz lint format layers bench bench-peers install clean \
@@ -37,7 +40,7 @@ setup-build setup-run setup-test setup-dev: setup-%:
 
 build: setup-build
 	@$(MAKE) --no-print-directory -s $(BUILD)/build.ninja
-	@cmake --build $(BUILD) --target steno -j $(JOBS) -- --quiet
+	@$(call build,$(BUILD),--target steno)
 
 $(BUILD)/build.ninja: CMakeLists.txt
 	@mkdir -p $(BUILD)
@@ -88,23 +91,23 @@ tests/e2e/node_modules/.package-lock.json: tests/e2e/package-lock.json tests/e2e
 
 test: setup-build setup-run setup-test models golden
 	@$(MAKE) --no-print-directory -s tests/e2e/node_modules/.package-lock.json
-	@cmake --build $(BUILD) -j $(JOBS) -- --quiet
+	@$(call build,$(BUILD))
 	@tools/run-tests.sh $(BUILD) all
 
 unit: setup-build setup-test
 	@$(MAKE) --no-print-directory -s $(BUILD)/build.ninja
-	@cmake --build $(BUILD) -j $(JOBS) -- --quiet
+	@$(call build,$(BUILD))
 	@tools/run-tests.sh $(BUILD) unit
 
 # Their own folders, so that the ordinary build stays as it is; weights and golden vectors are shared.
 asan tsan: setup-build setup-test models golden
 	@cmake --preset $@ >/dev/null
-	@cmake --build build-$@ -j $(JOBS) -- --quiet
+	@$(call build,build-$@)
 	@STENO_MODELS=$(MODELS) STENO_GOLDEN=$(BUILD)/golden tools/run-tests.sh build-$@ unit
 
 fuzz: setup-build setup-dev
 	@cmake --preset fuzz >/dev/null
-	@cmake --build build-fuzz -j $(JOBS) -- --quiet
+	@$(call build,build-fuzz)
 	@tools/fuzz.sh build-fuzz $(FUZZ_RUNS)
 
 # ---- the rules of the house -----------------------------------------------------------------------------------------
