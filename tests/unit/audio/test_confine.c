@@ -286,12 +286,9 @@ static void lower_limits_stay(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(allowed),
-        cmocka_unit_test(deadly),
-        cmocka_unit_test(output_arrives),
-        cmocka_unit_test(other_descriptors_are_closed),
-        cmocka_unit_test(lower_limits_stay),
-        cmocka_unit_test(processor_time_ends),
+        cmocka_unit_test(allowed),           cmocka_unit_test(deadly),
+        cmocka_unit_test(output_arrives),    cmocka_unit_test(other_descriptors_are_closed),
+        cmocka_unit_test(lower_limits_stay), cmocka_unit_test(processor_time_ends),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
