@@ -10,6 +10,7 @@
 #include "cmd/output_format.h"
 #include "cmd/progress.h"
 #include "cmd/session.h"
+#include "cmd/stoppable.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,6 +46,8 @@ typedef struct transcribe {
     document **documents; /* [paths.n]; NULL while nothing is written */
     size_t n_open;        /* of them, with a file of their own */
     const steno_model *model;
+    stoppable standard;
+    FILE *standard_output; /* through it */
     progress bar;
     bool any_written, failed, reader_gone;
 } transcribe;
@@ -162,6 +165,8 @@ static steno_err write_failed(transcribe *t, document *d, size_t index, int erro
         complain(t, t->names[index], strerror(error));
         return STENO_OK;
     }
+    if (t->standard.error) error = t->standard.error; /* stdio may have lost it */
+    if (error == ECANCELED) return err_fail(STENO_E_CANCELLED, "interrupted");
     t->reader_gone = error == EPIPE;
     if (!t->reader_gone) complain(t, "standard output", strerror(error));
     return err_fail(STENO_E_IO, "standard output is gone");
@@ -179,12 +184,12 @@ static steno_err document_of(transcribe *t, size_t index, document **out) {
     document *d = t->documents[index];
     *out = d && !d->spoiled ? d : NULL;
     if (d) return STENO_OK;
-    FILE *file = t->names ? open_result(t->names[index]) : stdout;
+    FILE *file = t->names ? open_result(t->names[index]) : t->standard_output;
     int error = errno;
     if (!file && (error == EMFILE || error == ENFILE) && t->n_open > 0) return STENO_E_AGAIN;
     d = t->documents[index] = mem_alloc(1, sizeof *d);
     if (!d) {
-        if (file && file != stdout) fclose(file);
+        if (file && t->names) fclose(file);
         return err_fail(STENO_E_NOMEM, "no memory for a transcript");
     }
     d->file = file;
@@ -291,9 +296,10 @@ static int status_of_stop(int stop_fd) {
     return 128 + (int)info.ssi_signo;
 }
 
-static steno_err prepare_results(transcribe *t) {
+static steno_err prepare_results(transcribe *t, int stop_fd) {
     t->documents = mem_alloc(t->paths.n, sizeof(document *));
-    if (!t->documents) return err_fail(STENO_E_NOMEM, "no memory for %zu files", t->paths.n);
+    t->standard_output = stoppable_open(&t->standard, STDOUT_FILENO, stop_fd);
+    if (!t->documents || !t->standard_output) return err_fail(STENO_E_NOMEM, "no memory for %zu files", t->paths.n);
     if (!t->output_dir) return STENO_OK;
     struct stat st;
     if (mkdir(t->output_dir, 0777) != 0 && errno != EEXIST)
@@ -307,7 +313,7 @@ static int run(transcribe *t) {
     session s;
     sigset_t old;
     int stop_fd = watch_signals(&old);
-    if (prepare_results(t) != STENO_OK || session_open(&s, &t->session) != STENO_OK) {
+    if (prepare_results(t, stop_fd) != STENO_OK || session_open(&s, &t->session) != STENO_OK) {
         fprintf(stderr, "steno: %s\n", steno_error_detail());
         if (stop_fd != -1) close(stop_fd);
         return 1;
@@ -342,6 +348,7 @@ int cmd_transcribe(int argc, char **argv) {
     session_options_init(&t.session);
     int status = read_options(&t, argc, argv);
     if (status == -1) status = run(&t);
+    if (t.standard_output) fclose(t.standard_output); /* every segment was flushed: this writes nothing */
     cli_names_free(t.names, t.clash, t.paths.n);
     mem_free(t.documents);
     cli_paths_free(&t.paths);
