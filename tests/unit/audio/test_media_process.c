@@ -211,7 +211,7 @@ static void short_of_descriptors(void **state) {
         media_close(m);
         break;
     }
-    assert_in_range(refused, 3, 5); /* fewer, should there be gaps in the numbers */
+    assert_in_range(refused, 1, 5); /* five are needed; fewer refusals where the numbers in use have gaps */
 }
 
 /* An allocation that fails at any point is an error, and nothing is left behind. */
