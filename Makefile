@@ -16,7 +16,7 @@ build = cmake --build $(1) $(2) -j $(JOBS) -- --quiet >$(1)/build.log 2>&1; stat
     grep -vx 'ninja: no work to do.' $(1)/build.log >&2; exit $$status
 
 .DEFAULT_GOAL := build
-.PHONY: help build models golden run test unit asan tsan fuzz lint format layers bench bench-peers install clean \
+.PHONY: help build models golden run test unit asan tsan fuzz lint format layers bench bench-peers bench-times bench-calibration install clean \
         setup-build setup-run setup-test setup-dev
 
 help:
@@ -28,6 +28,7 @@ help:
 	@echo 'make fuzz         each fuzzer for FUZZ_RUNS=$(FUZZ_RUNS) inputs'
 	@echo 'make lint format  check, or apply, the rules of the house'
 	@echo 'make bench        speed on the Debian recordings;  make bench-peers: beside sherpa-onnx'
+	@echo 'make bench-times bench-calibration    how good word times and confidence are'
 	@echo 'make install      PREFIX=$(PREFIX), DESTDIR=$(DESTDIR)'
 	@echo 'make clean        remove what was built'
 
@@ -134,6 +135,16 @@ bench/peers/node_modules/.package-lock.json: bench/peers/package-lock.json bench
 bench-peers: models setup-test
 	@$(MAKE) --no-print-directory -s bench/peers/node_modules/.package-lock.json
 	@node bench/peers/compare.mjs $(BUILD)
+
+# How good word times and confidence are (docs/word-times.md, docs/confidence.md).
+bench-times: models setup-test
+	@node bench/times/truth.mjs $(BUILD)/times
+	@for model in tiny base; do echo "== $$model"; \
+	    STENO_MODELS=$(MODELS) node bench/times/score.mjs $(STENO) $(BUILD)/times --model $$model || exit 1; done
+
+bench-calibration: models setup-test
+	@for model in tiny base; do \
+	    STENO_MODELS=$(MODELS) node bench/times/calibration.mjs $(STENO) --model $$model || exit 1; done
 
 clean:
 	rm -rf build build-asan build-tsan build-fuzz models/node_modules tests/golden/node_modules \
