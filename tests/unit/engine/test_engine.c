@@ -283,6 +283,54 @@ static void long_recording_over_shards(void **state) {
     free(pcm);
 }
 
+/* ---- the published networks -------------------------------------------------------------------------------------- */
+
+#define LIBRIVOX "/usr/share/pocketsphinx/test/data/librivox/sense_and_sensibility_01_austen_64kb-"
+
+/* Appends 16-bit mono at 16 kHz behind a header of 44 bytes, and half a second of silence. */
+static size_t append_recording(float *pcm, size_t at, size_t cap, const char *name) {
+    char path[256];
+    int16_t sample;
+    snprintf(path, sizeof path, "%s%s.wav", LIBRIVOX, name);
+    FILE *in = fopen(path, "rb");
+    if (!in) return at;
+    assert_int_equal(fseek(in, 44, SEEK_SET), 0);
+    while (at < cap && fread(&sample, sizeof sample, 1, in) == 1) pcm[at++] = (float)sample / 32768.0f;
+    fclose(in);
+    return at + SECONDS(0.5) < cap ? at + SECONDS(0.5) : at;
+}
+
+/* Pauses are found, words come out, and the engine says what the plain recogniser says. */
+static void published_networks(void **state) {
+    (void)state;
+    static const char *const names[] = {"0870", "0880", "0890", "0920", "0930"};
+    steno_model *model = NULL;
+    size_t cap = SECONDS(60), n = 0;
+    float *pcm = calloc(cap, sizeof *pcm);
+    for (size_t i = 0; i < (SLOW_BUILD ? 2 : 5); i++) n = append_recording(pcm, n, cap, names[i]);
+    if (n == 0 || steno_model_open(NULL, &model) != STENO_OK) {
+        print_message("skipped: %s\n", n ? steno_error_detail() : "no recordings in " LIBRIVOX "*");
+        free(pcm);
+        skip();
+    }
+    steno_vad_options vad = vad_of(true, 6.0f);
+    vad.join_ms = 0;
+    track want = track_of(pcm, n, vad), got[3] = {want, want, want};
+    plain_play(model, &want);
+    steno_engine *e = engine_of(model, 2, 3, 4, 0);
+    got[1].chunk_seed = SEED;
+    play(e, got, 3);
+    for (int i = 0; i < 3; i++) assert_same_log(&got[i], &want);
+    assert_true(want.segments >= (SLOW_BUILD ? 2 : 4));
+    assert_non_null(strstr(want.log, "John Dashwood had then leisure to consider"));
+    assert_pools_full(e);
+    for (int i = 0; i < 3; i++) track_free(&got[i]);
+    track_free(&want);
+    steno_engine_close(e);
+    steno_model_close(model);
+    free(pcm);
+}
+
 static int setup(void **state) {
     (void)state;
     fake_shape shape = fake_tiny;
@@ -312,6 +360,7 @@ int main(void) {
         cmocka_unit_test(without_vad),
         cmocka_unit_test(texts_without_end),
         cmocka_unit_test(long_recording_over_shards),
+        cmocka_unit_test(published_networks),
     };
     print_message("seed %u\n", SEED);
     alarm(WATCHDOG_S);
