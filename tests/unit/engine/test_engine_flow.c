@@ -5,6 +5,7 @@
 #include "engine_test.h"
 
 #include "base/mem.h"
+#include "engine/shard_int.h"
 
 #include <sched.h>
 
@@ -143,12 +144,21 @@ static void fill_up(steno_engine *e, track *t) {
     }
 }
 
+/* Speech in every third frame: a span each, as many as there can be. */
+static float *flicker(size_t n, uint64_t seed) {
+    float *pcm = steady_tone(n, seed);
+    for (size_t i = 0; i < n; i++) {
+        if (FRAME_OF(i) % 3) pcm[i] = 0.0f;
+    }
+    return pcm;
+}
+
 static void results_may_wait(void **state) {
     (void)state;
-    size_t n = SECONDS(60);
-    float *pcm = fake_talk(n, 6.0, SEED + 3);
-    for (int i = 0; i < 2; i++) {
-        steno_vad_options vad = vad_of(i == 0, 1.0f);
+    size_t n = SECONDS(SLOW_BUILD ? 20 : 60);
+    for (int i = 0; i < 3; i++) {
+        float *pcm = i < 2 ? fake_talk(n, 6.0, SEED + 3) : flicker(n, SEED + 3);
+        steno_vad_options vad = vad_of(i != 1, 1.0f);
         vad.join_ms = 0;
         vad.min_silence_ms = 32;
         vad.min_speech_ms = 0;
@@ -161,11 +171,12 @@ static void results_may_wait(void **state) {
         play_opened(e, &late, 1);
         assert_string_equal(late.log, prompt.log);
         assert_pools_full(e);
+        if (i == 2) assert_true(prompt.stats.tokens > n / SECONDS(1) * 10);
         track_free(&late);
         track_free(&prompt);
         steno_engine_close(e);
+        free(pcm);
     }
-    free(pcm);
 }
 
 /* A span that had to wait for a free segment comes when one is released, without any more audio. */
@@ -191,6 +202,38 @@ static void released_segments_wake(void **state) {
     play_opened(e, &t, 1);
     assert_pools_full(e);
     track_free(&t);
+    steno_engine_close(e);
+    free(pcm);
+}
+
+/* ---- turns ------------------------------------------------------------------------------------------------------- */
+
+/* The shard's thread is stopped and its listening done by hand. */
+static void streams_take_turns_at_the_vad(void **state) {
+    (void)state;
+    enum { N = 12 };
+    steno_engine *e = engine_of(normal.model, 1, 4, N, 0);
+    shard *s = e->shards[0];
+    shard_stop(s);
+    float *pcm = steady_tone(SECONDS(8), SEED + 20);
+    for (int i = 0; i < N; i++) {
+        steno_stream_id id;
+        size_t taken;
+        assert_ok(steno_stream_open(e, NULL, NULL, &id));
+        assert_ok(steno_stream_push(e, id, pcm, SECONDS(8), &taken));
+        assert_int_equal(taken, SECONDS(8));
+    }
+    for (message m; ring_pop(&s->inbox, &m, 1, 0);) {
+        if (m.kind == MSG_OPEN) listen_open(s, &m);
+        if (m.kind == MSG_FRAME) listen_frame(s, &m);
+    }
+    for (int step = 1; step <= 3 * N * STREAM_ROWS / LISTEN_ROWS; step++) {
+        assert_true(listen_step(s));
+        for (int i = 0; i < N; i++) { /* nobody is more than a turn ahead */
+            int64_t turns = e->streams[i].listened / STREAM_ROWS, fair = step * LISTEN_ROWS / STREAM_ROWS / N;
+            assert_in_range(turns, fair, fair + 1);
+        }
+    }
     steno_engine_close(e);
     free(pcm);
 }
@@ -380,6 +423,7 @@ int main(void) {
         cmocka_unit_test(promises_are_limited),
         cmocka_unit_test(results_may_wait),
         cmocka_unit_test(released_segments_wake),
+        cmocka_unit_test(streams_take_turns_at_the_vad),
         cmocka_unit_test(closing_with_work_in_flight),
         cmocka_unit_test(closing_without_work),
         cmocka_unit_test(half_an_hour_in_constant_memory),
