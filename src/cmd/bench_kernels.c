@@ -237,7 +237,7 @@ int bench_kernels(int argc, char **argv) {
     if (c == 'h') {
         printf(
             "Usage: steno bench kernels\n\nMultiply-accumulates a second of the numeric kernels on one thread, in the "
-            "shapes of Moonshine tiny.\nSTENO_KERN=c|avx2|avx512 chooses the kernel body.\n");
+            "shapes of Moonshine tiny.\nSTENO_KERN=c|avx2|avx512-vnni|avx512 chooses the kernel body.\n");
         return 0;
     }
     if (c != -1) return cli_wrong_option("bench", c, argv);

@@ -59,7 +59,7 @@ static void fill_standard_streams(void) {
 static int choose_kernels(void) {
     const char *wish = getenv("STENO_KERN");
     if (!wish || !*wish || kern_select(wish) == STENO_OK) return 0;
-    fprintf(stderr, "steno: STENO_KERN: %s; want auto, c, avx2 or avx512\n", steno_error_detail());
+    fprintf(stderr, "steno: STENO_KERN: %s; want auto, c, avx2, avx512-vnni or avx512\n", steno_error_detail());
     return 2;
 }
 

@@ -17,8 +17,10 @@ const kern_ops *kern_body(const char *name) {
     if (strcmp(name, "c") == 0) return kern_ref_ops();
     if (strcmp(name, "avx2") == 0) return kern_avx2_ops();
     if (strcmp(name, "avx512") == 0) return kern_avx512_ops();
+    if (strcmp(name, "avx512-vnni") == 0) return kern_avx512_vnni_ops();
     if (strcmp(name, "auto") != 0) return NULL;
     if (kern_avx512_ops()) return kern_avx512_ops();
+    if (kern_avx512_vnni_ops()) return kern_avx512_vnni_ops();
     if (kern_avx2_ops()) return kern_avx2_ops();
     return kern_ref_ops();
 }

@@ -100,7 +100,7 @@ static inline size_t kern_paged_scratch(int positions, int heads) {
 }
 
 typedef struct kern_ops {
-    const char *name; /* "c", "avx2", "avx512" */
+    const char *name; /* "c", "avx2", "avx512-vnni", "avx512" */
 
     /* x [m, k] (ldx) -> rows of `out` starting at row 0. */
     void (*quantize_rows)(const float *x, int ldx, int m, int k, const kern_qrows *out);
@@ -171,7 +171,7 @@ typedef struct kern_ops {
     int (*argmax_logsumexp)(const float *x, int n, float *lse);
 } kern_ops;
 
-/* The table in force. Chosen on first use from the CPU, or by STENO_KERN=c|avx2|avx512. */
+/* The table in force. Chosen on first use from the CPU, or by STENO_KERN=c|avx2|avx512-vnni|avx512. */
 const kern_ops *kern(void);
 
 /* Picks a body by name ("auto" for the best). STENO_E_UNSUPPORTED when the CPU or the build lacks it. Before threads.

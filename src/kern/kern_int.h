@@ -8,6 +8,7 @@
 const kern_ops *kern_ref_ops(void);
 const kern_ops *kern_avx2_ops(void);
 const kern_ops *kern_avx512_ops(void);
+const kern_ops *kern_avx512_vnni_ops(void); /* the same without bf16 products */
 
 #define KERN_NORM_EPS 1e-5f
 

@@ -189,31 +189,25 @@ static int argmax_logsumexp(const float *x, int n, float *lse) {
     return best < 0 ? 0 : best;
 }
 
-const kern_ops *kern_avx512_ops(void) {
-    static const kern_ops ops = {
-        .name = "avx512",
-        .quantize_rows = quantize_rows,
-        .layernorm_quantize_rows = layernorm_quantize_rows,
-        .layernorm_rows = layernorm_rows,
-        .swiglu_quantize_rows = swiglu_quantize_rows,
-        .swiglu_rows = swiglu_rows,
-        .gemm_q8 = avx512_gemm_q8,
-        .gemm_f32 = avx512_gemm_f32,
-        .gemm_bf16 = avx512_gemm_bf16,
-        .to_bf16 = to_bf16,
-        .attention = avx512_attention,
-        .attention_bf16 = avx512_attention_bf16,
-        .attention_paged = avx512_attention_paged,
-        .page_store = avx512_page_store,
-        .attention_paged_q8 = avx512_attention_paged_q8,
-        .page_store_q8 = avx512_page_store_q8,
-        .rope_row = rope_row,
-        .groupnorm = groupnorm,
-        .lstm_cell = lstm_cell,
-        .argmax_logsumexp = argmax_logsumexp,
-    };
+/* What both tables have; they differ in the bf16 products, which Cascade Lake and Ice Lake lack. */
+#define OPS_WITHOUT_BF16                                                                                               \
+    .quantize_rows = quantize_rows, .layernorm_quantize_rows = layernorm_quantize_rows,                                \
+    .layernorm_rows = layernorm_rows, .swiglu_quantize_rows = swiglu_quantize_rows, .swiglu_rows = swiglu_rows,        \
+    .gemm_q8 = avx512_gemm_q8, .gemm_f32 = avx512_gemm_f32, .to_bf16 = to_bf16, .attention = avx512_attention,         \
+    .attention_paged = avx512_attention_paged, .page_store = avx512_page_store,                                        \
+    .attention_paged_q8 = avx512_attention_paged_q8, .page_store_q8 = avx512_page_store_q8, .rope_row = rope_row,      \
+    .groupnorm = groupnorm, .lstm_cell = lstm_cell, .argmax_logsumexp = argmax_logsumexp
+
+const kern_ops *kern_avx512_vnni_ops(void) {
+    static const kern_ops ops = {.name = "avx512-vnni", OPS_WITHOUT_BF16};
     bool usable = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-                  __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16");
+                  __builtin_cpu_supports("avx512vnni");
     return usable ? &ops : NULL;
+}
+
+const kern_ops *kern_avx512_ops(void) {
+    static const kern_ops ops = {
+        .name = "avx512", OPS_WITHOUT_BF16, .gemm_bf16 = avx512_gemm_bf16, .attention_bf16 = avx512_attention_bf16};
+    return kern_avx512_vnni_ops() && __builtin_cpu_supports("avx512bf16") ? &ops : NULL;
 }

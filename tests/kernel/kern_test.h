@@ -111,7 +111,7 @@ static inline void same_values(const char *where, const float *a, const float *b
 
 /* ---- bodies ------------------------------------------------------------------------------------------------------ */
 
-static const char *const body_names[] = {"c", "avx2", "avx512"};
+static const char *const body_names[] = {"c", "avx2", "avx512-vnni", "avx512"};
 
 /* Runs `check` on every body this machine has. */
 static inline void each_body(void (*check)(const kern_ops *ops)) {
