@@ -215,7 +215,7 @@ static void check_company(const steno_model *model, steno_vad_options vad, const
         assert_pools_full(e);
         release(tracks);
     }
-    steno_engine_close(e);
+    close_at_rest(e);
 }
 
 /* Each row differs from the first in one way or in all. */
@@ -275,8 +275,8 @@ static void long_recording_over_shards(void **state) {
     assert_same_log(&b, &a);
     assert_same_log(&c, &a);
     assert_true(a.segments > (SLOW_BUILD ? 4 : 10));
-    steno_engine_close(one);
-    steno_engine_close(two);
+    close_at_rest(one);
+    close_at_rest(two);
     track_free(&a);
     track_free(&b);
     track_free(&c);
@@ -323,10 +323,9 @@ static void published_networks(void **state) {
     for (int i = 0; i < 3; i++) assert_same_log(&got[i], &want);
     assert_true(want.segments >= (SLOW_BUILD ? 2 : 4));
     assert_non_null(strstr(want.log, "John Dashwood had then leisure to consider"));
-    assert_pools_full(e);
     for (int i = 0; i < 3; i++) track_free(&got[i]);
     track_free(&want);
-    steno_engine_close(e);
+    close_at_rest(e);
     steno_model_close(model);
     free(pcm);
 }

@@ -171,7 +171,7 @@ static void stale_and_made_up_ids(void **state) {
     for (int bit = 0; bit < 64; bit++) assert_dead(e, b ^ (steno_stream_id)1 << bit);
     assert_ok(steno_stream_finish(e, b));
     assert_int_equal(end_of(e, b), STENO_EVENT_DONE);
-    steno_engine_close(e);
+    close_at_rest(e);
 }
 
 static void after_finish(void **state) {
@@ -192,7 +192,7 @@ static void after_finish(void **state) {
     steno_event ev;
     assert_int_equal(steno_engine_poll(e, 0, &ev), STENO_E_AGAIN);
     assert_dead(e, id);
-    steno_engine_close(e);
+    close_at_rest(e);
 }
 
 static void nothing_to_poll(void **state) {
@@ -203,7 +203,7 @@ static void nothing_to_poll(void **state) {
     assert_int_equal(steno_engine_poll(e, 1, &ev), STENO_E_AGAIN);
     struct pollfd p = {.fd = steno_engine_fd(e), .events = POLLIN};
     assert_int_equal(poll(&p, 1, 0), 0);
-    steno_engine_close(e);
+    close_at_rest(e);
 }
 
 /* Every event has its stream's pointer, and the descriptor is readable as long as there are more. */
@@ -226,7 +226,7 @@ static void events_by_descriptor(void **state) {
         assert_true(ev.stream == id[who]);
         id[who] = 0;
     }
-    steno_engine_close(e);
+    close_at_rest(e);
 }
 
 /* ---- audio ------------------------------------------------------------------------------------------------------- */
@@ -251,20 +251,27 @@ static void short_streams(void **state) {
             track_free(&t);
         }
     }
-    assert_pools_full(e);
-    steno_engine_close(e);
+    close_at_rest(e);
 }
 
+/* Not even behind somebody who spoke: the end of the last frame is not what that memory held before. */
 static void silence_says_nothing(void **state) {
     (void)state;
     steno_engine *e = engine_of(normal.model, 1, 4, 4, 0);
-    float *pcm = calloc(SECONDS(30), sizeof *pcm);
-    track t = track_of(pcm, SECONDS(30), vad_of(true, 20.0f));
+    size_t n = SECONDS(30);
+    float *pcm = calloc(n, sizeof *pcm), *tone = calloc(n, sizeof *tone);
+    uint64_t random = SEED;
+    fake_tone(tone, n, &random);
+    track loud = track_of(tone, n, vad_of(true, 20.0f)), t = track_of(pcm, n, vad_of(true, 20.0f));
+    t.vad.min_speech_ms = 0;
+    t.n -= SEGMENTER_FRAME_SAMPLES - 9;
+    play(e, &loud, 1);
     play(e, &t, 1);
-    assert_string_equal(t.log, "done 30 s, speech 0 s, 0 segments, 0 tokens\n");
+    assert_non_null(strstr(t.log, ", speech 0 s, 0 segments, 0 tokens\n"));
+    track_free(&loud);
+    free(tone);
     track_free(&t);
-    assert_pools_full(e);
-    steno_engine_close(e);
+    close_at_rest(e);
     free(pcm);
 }
 
@@ -293,7 +300,7 @@ static void samples_that_are_no_numbers(void **state) {
     assert_string_equal(t.log, clean.log);
     track_free(&t);
     track_free(&clean);
-    steno_engine_close(e);
+    close_at_rest(e);
     free(pcm);
     free(spoilt);
 }
@@ -316,8 +323,7 @@ static void samples_out_of_range(void **state) {
             track_free(&t);
         }
     }
-    assert_pools_full(e);
-    steno_engine_close(e);
+    close_at_rest(e);
     free(pcm);
 }
 
@@ -346,8 +352,7 @@ static void any_options_move_on(void **state) {
         played++;
     }
     assert_true(played > (SLOW_BUILD ? 2 : 30));
-    assert_pools_full(e);
-    steno_engine_close(e);
+    close_at_rest(e);
     free(pcm);
 }
 

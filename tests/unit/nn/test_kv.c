@@ -91,7 +91,7 @@ static void failed_allocations(void **state) {
     (void)state;
     assert_int_equal(test_sweep(open_once, NULL), 2);
     kv_pool p;
-    assert_int_equal(kv_pool_init(&p, SIZE_MAX / 4, 1000), STENO_E_NOMEM);
+    assert_int_equal(kv_pool_init(&p, SIZE_MAX / 4 + 1, 4), STENO_E_NOMEM);
     kv_pool_free(&p);
 }
 
