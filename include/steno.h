@@ -59,13 +59,26 @@ typedef struct steno_word {
     uint32_t text_offset, text_bytes;
 } steno_word;
 
+/* Why a live utterance ended. */
+typedef enum steno_end_reason {
+    STENO_END_NONE,      /* it has not: a partial */
+    STENO_END_ENDPOINT,  /* the speaker paused */
+    STENO_END_MAX,       /* max_utterance_s: the rest goes on in the next utterance */
+    STENO_END_FINALIZED, /* steno_live_finalize() */
+    STENO_END_STREAM     /* steno_stream_finish() */
+} steno_end_reason;
+
 /* One recognised stretch of speech between two pauses. Everything is owned by the event that carries it. */
 typedef struct steno_segment {
-    uint32_t id;           /* 0, 1, 2 … in the order of time within a stream */
+    uint32_t id;           /* 0, 1, 2 … in the order of time within a stream; of a live stream: its utterances, of
+                              which some may turn out to hold no words */
+    uint32_t rev;          /* live: 1, 2, 3 … of the same id, each replacing the one before */
+    uint32_t stable_bytes; /* live: this much of the text's front is not taken back before the final */
+    steno_end_reason end;  /* live: NONE in a partial */
     double start_s, end_s; /* of the words, or of the span when there are none */
     float confidence;      /* 0..1, mean of the words': the share of them expected to be right */
     bool looped;           /* a repeated-token loop was stopped here */
-    const char *text;      /* UTF-8, zero-terminated, never empty */
+    const char *text;      /* UTF-8, zero-terminated; never empty but in a live final that takes a partial back */
     const steno_word *words;
     uint32_t n_words;
 } steno_segment;
@@ -76,6 +89,9 @@ typedef struct steno_stats {
     double audio_s, speech_s;
     double vad_cpu_s, encode_cpu_s, decode_cpu_s, other_cpu_s;
     uint64_t segments, tokens;
+    uint64_t partials;     /* live: handed out */
+    uint64_t draft_tokens; /* live: tokens of drafts that were verified in one parallel pass … */
+    uint64_t draft_kept;   /* … and of them, those that stood: decoder steps saved */
 } steno_stats;
 
 /* ---- model ------------------------------------------------------------------------------------------------------ */
@@ -109,10 +125,25 @@ typedef struct steno_vad_options {
     float max_segment_s; /* longer speech is cut at its best pause; default 20 */
 } steno_vad_options;
 
+/* How a live stream is heard. */
+typedef struct steno_live_options {
+    float threshold;       /* speech starts at this probability; default 0.5 */
+    float neg_threshold;   /* and goes on down to this one; default 0.35 */
+    int min_speech_ms;     /* shorter bursts are dropped; default 96 */
+    int lead_ms;           /* sound kept before speech; default 300 */
+    int endpoint_ms;       /* a pause this long ends an utterance; default 500, 100..5000 */
+    int unfinished_ms;     /* more silence asked for when the text looks unfinished; default 500, 0: none, ..5000 */
+    float max_utterance_s; /* longer ones are cut at their best pause; default 15, 2..30 */
+    int partial_ms;        /* time between partials; default 500, 100..5000; 0: finals only */
+} steno_live_options;
+
 typedef struct steno_engine_config {
     int shards;       /* compute threads; 0: one a core */
     int max_batch;    /* sequences decoded together on a shard; default 24 */
     int max_streams;  /* streams open at once; default 64 */
+    int max_live;     /* of them, live ones; default max_streams. More are refused (STENO_E_LIMIT), and so are new ones
+                         while the shards are overloaded (STENO_E_AGAIN). */
+    int max_wait_ms;  /* a partial may wait this long for others to be encoded with; default 0 */
     int audio_pool_s; /* seconds of audio held in all streams and waiting segments; 0 (default): what max_streams may
                          hold at most. With less, steno_stream_open() refuses streams it could not always feed. */
     int kv_pool_mb;   /* KV pages a shard; default 14 */
@@ -121,6 +152,9 @@ typedef struct steno_engine_config {
 /* Fills in the defaults. */
 void steno_engine_config_init(steno_engine_config *config);
 void steno_vad_options_init(steno_vad_options *vad);
+void steno_live_options_init(steno_live_options *live);
+/* STENO_E_INVALID names the option that is out of range. */
+STENO_CHECK steno_err steno_live_options_check(const steno_live_options *live);
 
 STENO_CHECK steno_err steno_engine_open(const steno_model *model, const steno_engine_config *config,
                                         steno_engine **out);
@@ -133,6 +167,17 @@ typedef uint64_t steno_stream_id; /* never 0 */
 STENO_CHECK steno_err steno_stream_open(steno_engine *engine, const steno_vad_options *vad, void *user,
                                         steno_stream_id *out);
 
+/* A new live stream on the least-loaded shard: partials while people speak, finals when they pause. Its audio comes in
+ * through steno_stream_push() too, at the pace of time. NULL options: the defaults. */
+STENO_CHECK steno_err steno_live_open(steno_engine *engine, const steno_live_options *options, void *user,
+                                      steno_stream_id *out);
+/* Other options from the audio pushed next on. */
+STENO_CHECK steno_err steno_live_configure(steno_engine *engine, steno_stream_id id, const steno_live_options *options);
+/* Ends the open utterance at the audio pushed so far (whole frames of 32 ms; the rest stays for later), as if the
+ * speaker had paused; its final, if any, comes first, then STENO_EVENT_FINALIZED, always. STENO_E_AGAIN while one is
+ * under way. */
+STENO_CHECK steno_err steno_live_finalize(steno_engine *engine, steno_stream_id id);
+
 /* Hands over up to n samples of 16 kHz mono audio in -1..1; NaN and infinities are refused (STENO_E_FORMAT). Never
  * blocks: *taken < n means the stream's share of the audio pool is full; try again after steno_engine_wait_space(). */
 STENO_CHECK steno_err steno_stream_push(steno_engine *engine, steno_stream_id id, const float *pcm, size_t n,
@@ -141,18 +186,54 @@ STENO_CHECK steno_err steno_stream_push(steno_engine *engine, steno_stream_id id
 /* No more audio: the rest is recognised, then comes STENO_EVENT_DONE, and the id is dead. */
 STENO_CHECK steno_err steno_stream_finish(steno_engine *engine, steno_stream_id id);
 
-typedef enum steno_event_kind { STENO_EVENT_SEGMENT, STENO_EVENT_DONE, STENO_EVENT_ERROR } steno_event_kind;
+typedef enum steno_event_kind {
+    STENO_EVENT_SEGMENT, /* final words: never changed afterwards */
+    STENO_EVENT_DONE,
+    STENO_EVENT_ERROR,
+    /* live streams only */
+    STENO_EVENT_SPEECH,    /* somebody began to speak: segment.id and start_s. Left out for a reader that lags. */
+    STENO_EVENT_PARTIAL,   /* words so far of an open utterance; a later PARTIAL or SEGMENT with its id replaces it */
+    STENO_EVENT_FINALIZED, /* answers steno_live_finalize() */
+    STENO_EVENT_OVERLOAD   /* partial_ms changed, because the shard has too much or again little enough to do */
+} steno_event_kind;
 
 typedef struct steno_event {
     steno_event_kind kind;
     steno_stream_id stream;
     void *user;
-    steno_segment segment; /* SEGMENT */
+    steno_segment segment; /* SEGMENT, PARTIAL; SPEECH: id and start_s only */
     steno_stats stats;     /* DONE */
+    int partial_ms;        /* OVERLOAD: the time between partials from now on */
+    bool overloaded;       /* OVERLOAD: longer than asked for */
+    double due_s, done_s;  /* SEGMENT, PARTIAL of a live stream: when the audio that decided it had come in, and when it
+                              was recognised; seconds of CLOCK_MONOTONIC */
     steno_err error;       /* ERROR: the stream is dead */
     char detail[160];
     void *owned; /* freed by steno_event_release() */
 } steno_event;
+
+/* What the engine is doing: counters since it opened and gauges of now. Any thread. */
+typedef struct steno_engine_stats {
+    int shards, streams, live;
+    bool overloaded;              /* new live streams are refused for it */
+    double load;                  /* 0..1: the busiest shard's share of time at work, over the last seconds */
+    double stretch;               /* 1: partials come as often as asked for; 2: half as often … (the worst shard) */
+    uint64_t opened, refused;     /* streams */
+    uint64_t ticks;
+    double busy_s, audio_s;       /* time at work and audio heard, all shards and streams */
+    uint64_t vad_frames, speech_frames; /* heard, and of them inside utterances */
+    uint64_t encode_batches, encode_utterances, encode_rows; /* an encoder row is a frame of 24 ms */
+    uint64_t decode_steps, decode_rows;
+    uint64_t partials, partials_skipped; /* skipped: overtaken before they began */
+    uint64_t finals, finals_early; /* early: recognised during the pause, before it was long enough */
+    uint64_t draft_tokens, draft_kept;
+    int kv_pages, kv_pages_free, kv_pages_low;
+    int audio_frames, audio_frames_free; /* 32 ms each */
+    int segments, segments_free;
+    int waiting, active;          /* passes that wait for the encoder, that are being decoded */
+} steno_engine_stats;
+
+void steno_engine_get_stats(steno_engine *engine, steno_engine_stats *out);
 
 /* The next event, waiting up to timeout_ms (-1: for ever, 0: not at all); STENO_E_AGAIN when none came. Events of one
  * stream come in the order of time. One thread polls at a time. */
