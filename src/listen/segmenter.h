@@ -94,6 +94,10 @@ bool segmenter_end(segmenter *s, int64_t total_samples, segmenter_span *span);
 bool segmenter_speaks(const segmenter *s);
 /* Frames of silence at the end of the open span; -1 when none is open. */
 int segmenter_pause(const segmenter *s);
+/* Frames of silence that belong to a span: from then on in a pause the span does not grow. */
+static inline int segmenter_tail_frames(const segmenter *s) {
+    return s->tail_frames;
+}
 /* True when stepping a frame of this probability would end the pause's first part: whether the text looks unfinished must
  * be known by then, and said with segmenter_decide(). */
 bool segmenter_decides(const segmenter *s, float prob);
