@@ -216,12 +216,16 @@ size_t moonshine_chunk_bytes(const moonshine *m, const moonshine_chunk_shape *sh
 
 /* One job's window as an utterance. */
 static steno_err place_job(moonshine_chunk_job *j, moonshine_utterance *u) {
-    int first = moonshine_chunk_first_sample(j->state), end = j->first_sample + j->samples;
+    int first = moonshine_chunk_first_sample(j->state);
     int seen = j->state->stem_rows ? (j->state->stem_rows - 1) * STEM_CONV1_STRIDE + STEM_CONV1_TAPS : 0;
-    if (end < MOONSHINE_MIN_SAMPLES || end > MAX_UTTERANCE || j->first_sample < 0 || j->first_sample > first ||
-        end < seen)
-        return err_fail(STENO_E_INVALID, "a chunk of samples %d to %d cannot follow an update that needs %d to %d",
-                        j->first_sample, end, first, seen);
+    if (j->first_sample < 0 || j->first_sample > first || j->samples < 0 ||
+        j->samples > MAX_UTTERANCE - j->first_sample)
+        return err_fail(STENO_E_INVALID, "a chunk of %d samples from %d on where %d are needed (most: %d in all)",
+                        j->samples, j->first_sample, first, MAX_UTTERANCE);
+    int end = j->first_sample + j->samples;
+    if (end < MOONSHINE_MIN_SAMPLES || end < seen)
+        return err_fail(STENO_E_INVALID, "a chunk that ends at sample %d, behind %d", end,
+                        seen > MOONSHINE_MIN_SAMPLES ? seen : MOONSHINE_MIN_SAMPLES);
     j->first_frame = j->state->settled;
     j->frames = moonshine_frames(end);
     *u = (moonshine_utterance){.pcm = j->pcm + (first - j->first_sample),
