@@ -60,8 +60,9 @@ typedef struct moonshine_utterance {
     const float *pcm; /* [samples], MOONSHINE_MIN_SAMPLES .. MOONSHINE_MAX_SECONDS */
     int samples;
     uint16_t *const *pages;
-    int frames;    /* out */
-    int first_row; /* out: its first row in moonshine_encoding.states */
+    int frames;      /* out */
+    int first_row;   /* out: its first row in moonshine_encoding.states */
+    int first_frame; /* out: the frame that row is; 0 but for the window of a chunk (moonshine_chunk.h) */
 } moonshine_utterance;
 
 typedef struct moonshine_encoding {
