@@ -13,7 +13,8 @@
 #define STEM_ROWS_FRAME (STEM_CONV2_STRIDE * STEM_CONV3_STRIDE)
 #define MAX_UTTERANCE   (MOONSHINE_MAX_SECONDS * STENO_SAMPLE_RATE_HZ)
 
-const moonshine_chunk_shape moonshine_chunk_default = {.recompute_frames = 21, .cache_frames = 167, .sink_frames = 0, .warm_frames = 83};
+const moonshine_chunk_shape moonshine_chunk_default = {
+    .recompute_frames = 21, .cache_frames = 167, .sink_frames = 0, .warm_frames = 83};
 
 /* ---- state ------------------------------------------------------------------------------------------------------- */
 
@@ -135,14 +136,18 @@ static steno_err run_stem(moonshine_chunking *c, int which) {
     const moonshine *m = c->e.m;
     const moonshine_utterance *u = &c->e.utt[which];
     moonshine_chunk_state *state = c->jobs[which].state;
+    moonshine_stem *st = &c->e.stem;
     if (u->frames == 0) return STENO_OK;
-    stem_sizes s = moonshine_stem_sizes(u->samples);
     size_t mark = arena_mark(c->e.a);
-    float *first, *out = c->e.states + (size_t)u->first_row * (size_t)m->info.width;
-    ERR_TRY(moonshine_stem_first(m, c->e.a, u->pcm, u->samples, &first));
-    add_rows(state, first, u->first_frame * STEM_ROWS_FRAME, s.t1, m->info.width);
-    normalise(m, state, first, s.t1);
-    ERR_TRY(moonshine_stem_rest(m, c->e.a, &s, first, out));
+    float *out = c->e.states + (size_t)u->first_row * (size_t)m->info.width;
+    ERR_TRY(moonshine_stem_begin(st, m, c->e.a, u->pcm, u->samples, out));
+    while (!moonshine_stem_first(st)) {
+    }
+    add_rows(state, st->first, u->first_frame * STEM_ROWS_FRAME, st->size.t1, m->info.width);
+    normalise(m, state, st->first, st->size.t1);
+    ERR_TRY(moonshine_stem_begin_rest(st));
+    while (!moonshine_stem_rest(st)) {
+    }
     arena_release(c->e.a, mark);
     return STENO_OK;
 }
@@ -196,11 +201,11 @@ static steno_err attend(moonshine_chunking *c, int layer) {
 static steno_err run_layer(moonshine_chunking *c, int layer) {
     const encoder_layer *l = &c->e.m->enc[layer];
     size_t mark = arena_mark(c->e.a);
-    ERR_TRY(moonshine_encode_qkv(&c->e, l));
+    ERR_TRY(moonshine_encode_qkv(&c->e, l, 0, c->e.rows));
     arena_release(c->e.a, mark);
     ERR_TRY(attend(c, layer));
     arena_release(c->e.a, mark);
-    ERR_TRY(moonshine_encode_mlp(&c->e, l));
+    ERR_TRY(moonshine_encode_mlp(&c->e, l, 0, c->e.rows));
     arena_release(c->e.a, mark);
     return STENO_OK;
 }

@@ -47,25 +47,33 @@ struct moonshine {
     float align_weight[MOONSHINE_MAX_LAYERS][MOONSHINE_MAX_HEADS]; /* heads that follow the audio, for word times */
 };
 
-typedef struct stem_sizes {
-    int t1, t2, t3; /* frames after each convolution */
-} stem_sizes;
-
 /* ---- parts of the encoder (moonshine_encoder.c), for the chunk-wise one ------------------------------------------ */
+
+#define MOONSHINE_ROW_BLOCK                                                                                            \
+    128 /* rows whose activations (hidden 1152 floats) fit the second cache beside a layer's weights */
+
+static inline size_t moonshine_pad64(size_t bytes) {
+    return (bytes + 63) / 64 * 64;
+}
 
 stem_sizes moonshine_stem_sizes(int samples);
 size_t moonshine_stem_bytes(const moonshine *m, int samples);
 
-/* The first convolution of so many samples, before normalisation: *first [t1, width] stays in the arena. */
-STENO_CHECK steno_err moonshine_stem_first(const moonshine *m, arena *a, const float *pcm, int samples, float **first);
-/* The other two, of normalised frames, which are overwritten: out [t3, width]. */
-STENO_CHECK steno_err moonshine_stem_rest(const moonshine *m, arena *a, const stem_sizes *s, float *first, float *out);
+/* One stem: audio [samples] -> out [t3, width], which the caller holds. Everything else is taken from the arena. */
+STENO_CHECK steno_err moonshine_stem_begin(moonshine_stem *st, const moonshine *m, arena *a, const float *pcm,
+                                           int samples, float *out);
+/* A slice of the first convolution; true when st->first [t1, width] is whole: the caller normalises it. */
+bool moonshine_stem_first(moonshine_stem *st);
+/* Then memory for the other two, and slices of them; true when `out` is whole. st->first is overwritten. */
+STENO_CHECK steno_err moonshine_stem_begin_rest(moonshine_stem *st);
+bool moonshine_stem_rest(moonshine_stem *st);
 
 /* Memory of the layers, taken where the stems' was. */
 STENO_CHECK steno_err moonshine_encode_begin_layers(moonshine_encoding *e);
-/* What comes before attention (states -> qkv), after it (context -> states), and one decoder layer's cross keys. */
-STENO_CHECK steno_err moonshine_encode_qkv(moonshine_encoding *e, const encoder_layer *l);
-STENO_CHECK steno_err moonshine_encode_mlp(moonshine_encoding *e, const encoder_layer *l);
+/* What comes before attention (states -> qkv) and after it (context -> states), for rows [from, end); and one decoder layer's
+ * cross keys. */
+STENO_CHECK steno_err moonshine_encode_qkv(moonshine_encoding *e, const encoder_layer *l, int from, int end);
+STENO_CHECK steno_err moonshine_encode_mlp(moonshine_encoding *e, const encoder_layer *l, int from, int end);
 STENO_CHECK steno_err moonshine_encode_cross(moonshine_encoding *e, int layer);
 
 typedef void (*moonshine_attention)(const float *q, int ldq, int tq, const float *k, const float *v, int ld, int t,
