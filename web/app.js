@@ -181,9 +181,11 @@ async function openMicrophone() {
       input.connect(node);
     },
     async stop() {
+      if (context.state === 'closed') return;
       node.port.start();
       node.port.postMessage('flush');
       await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 500))]); // a dead device posts nothing
+      if (context.state === 'closed') return; // a second stop, meanwhile
       for (const track of media.getTracks()) track.stop();
       await context.close();
     },
