@@ -63,23 +63,28 @@ class Transcript {
     return row;
   }
 
-  // What never became final is taken away again: nothing more comes for it.
+  // Utterances that were announced but never got words are taken away: nothing more comes for them. True when words are left.
   close(session) {
     for (const row of session.rows.values()) if (!row.final && !row.event.text) row.item.remove();
-    if (session.list.childElementCount === 0 && !$('sessions').contains(document.activeElement)) {
+    const any = session.list.childElementCount > 0;
+    if (!any) {
       session.section.remove();
       this.sessions = this.sessions.filter((s) => s !== session);
     }
     this.refresh();
+    return any;
   }
 
   clear(running) {
     for (const session of this.sessions) {
-      for (const row of session.rows.values()) row.item.remove();
       if (session !== running) session.section.remove();
     }
-    // The rows of a running session stay known, so that what was cleared does not come back.
-    if (running) for (const row of running.rows.values()) if (row.final) row.event = { ...row.event, text: '' };
+    // A running session keeps what is being said, and knows what is gone, so that it does not come back.
+    for (const row of running?.rows.values() ?? []) {
+      if (!row.final) continue;
+      row.item.remove();
+      row.event = { ...row.event, text: '' };
+    }
     this.sessions = this.sessions.filter((s) => s === running);
     $('announce').replaceChildren();
     this.refresh();
@@ -163,7 +168,7 @@ function audioGraph(media) {
   throw new Trouble('The browser cannot connect this microphone.');
 }
 
-// Opens the microphone; packets come once started: { rate, start(onPacket, onLost), stop() }.
+// Opens the microphone; packets come once started: { rate, start(onPacket, onEnd(why)), stop() }.
 async function openMicrophone() {
   const media = await microphoneStream();
   const { context, input } = audioGraph(media);
@@ -174,10 +179,10 @@ async function openMicrophone() {
   const ended = new Promise((resolve) => node.port.addEventListener('message', ({ data }) => data.ended && resolve()));
   return {
     rate: context.sampleRate / factor,
-    start(onPacket, onLost) {
+    start(onPacket, onEnd) {
       node.port.addEventListener('message', ({ data }) => data.samples && onPacket(data.samples, data.peak));
       node.port.start();
-      media.getAudioTracks()[0].addEventListener('ended', onLost);
+      media.getAudioTracks()[0].addEventListener('ended', () => onEnd('The microphone was disconnected.'));
       input.connect(node);
     },
     async stop() {
@@ -275,10 +280,14 @@ function showTrouble(text) {
   $('error').hidden = false;
 }
 
+function showNotice(text) {
+  $('notice').textContent = text;
+  $('notice').hidden = !text;
+}
+
 function showOverload(event) {
   const often = (event.partial_ms / 1000).toFixed(1).replace(/\.0$/, '');
-  $('overload').textContent = `The server is busy: words now appear every ${often} s. Nothing is lost.`;
-  $('overload').hidden = !event.overloaded;
+  showNotice(event.overloaded ? `The server is busy: words now appear every ${often} s. Nothing is lost.` : '');
 }
 
 const showAge = (id, ms) => {
@@ -335,11 +344,12 @@ function finish(current, cause, message) {
   if (run !== current) return;
   run = null;
   current.source.stop();
-  transcript.close(current.session);
-  $('overload').hidden = true;
+  current.awake?.release();
+  const any = transcript.close(current.session);
   $('progress').hidden = true;
   $('speak').style.setProperty('--level', 0);
   const calm = cause === 'done' || cause === 'aborted';
+  showNotice(cause === 'done' && !any ? 'No words were heard.' : '');
   if (!calm) showTrouble(plain[cause](message));
   showState(calm ? 'idle' : 'failed');
 }
@@ -350,6 +360,7 @@ async function begin(open) {
   const current = { stopping: false, first: new Set() };
   run = current;
   $('error').hidden = true;
+  showNotice('');
   for (const id of ['heard', 'first-text', 'partial-lag', 'final-lag']) $(id).textContent = '–';
   showState('opening');
   try {
@@ -374,7 +385,18 @@ async function begin(open) {
     current.client.send(samples);
     current.marks.add(current.client.samplesGiven);
     if (peak) $('speak').style.setProperty('--level', Math.min(1, Math.sqrt(peak)).toFixed(2));
-  }, () => stop(current));
+  }, (why) => {
+    if (why) showTrouble(why);
+    if (!current.stopping) stop(current);
+  });
+  stayAwake(current);
+}
+
+// A phone that falls asleep would stop listening.
+async function stayAwake(current) {
+  const awake = await navigator.wakeLock?.request('screen').catch(() => null);
+  if (run === current) current.awake = awake;
+  else awake?.release();
 }
 
 // The first press lets the server finish what it heard; a second one leaves at once.

@@ -8,6 +8,7 @@
 //   client.send(samples);  // Int16Array; at any time, also while the connection is away
 //   client.close();        // flush: what is left, then 'closed', then state 'ended' with cause 'done'
 //
+// `stats` events acknowledge audio, so stats_ms must not be 0.
 // States: connecting -> open -> ended, and open <-> resuming when the connection breaks. Once `ended`, a client is of no
 // more use; `cause` says why (CAUSES).
 // Invariants: audio is kept until an event's audio_samples acknowledges it, and is sent again from there on a resumed
@@ -126,7 +127,7 @@ export class StenoClient extends EventTarget {
 
   // Tries to resume now, for instance when the network is back.
   retry() {
-    if (this.#state !== 'resuming' || this.#socket) return;
+    if (this.#state !== 'resuming') return;
     clearTimeout(this.#retryTimer);
     this.#connect();
   }
@@ -144,6 +145,7 @@ export class StenoClient extends EventTarget {
   }
 
   #connect() {
+    if (this.#socket || this.#state === 'ended') return;
     const socket = new WebSocket(this.#address());
     socket.binaryType = 'arraybuffer';
     this.#socket = socket;
@@ -185,6 +187,8 @@ export class StenoClient extends EventTarget {
   }
 
   #begin(event) {
+    // A server that forgot the session, or audio it had acknowledged: going on would hide a gap.
+    if (this.#session && (!event.resumed || event.audio_samples < this.#acked)) return this.#end('lost');
     // The `ready` of a resumed session stands outside the order of the events that come again.
     if (!event.resumed) this.#lastSeq = event.seq ?? 0;
     this.#session = event.session;
@@ -231,7 +235,7 @@ export class StenoClient extends EventTarget {
   }
 
   #retryLater() {
-    if (this.#state !== 'resuming') return;
+    if (this.#state !== 'resuming' || this.#socket) return;
     if (performance.now() > this.#giveUpAt) return this.#end('lost');
     this.#retryTimer = setTimeout(() => this.#connect(), this.#retryMs * (0.5 + Math.random() / 2));
     this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MAX_MS);

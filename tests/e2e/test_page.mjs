@@ -84,14 +84,14 @@ test('page: a microphone is heard; partials are rewritten in place and finals st
     assert.equal(await page.evaluate(() => document.activeElement.id), 'speak');
     await page.keyboard.press('Enter');
     await page.waitForSelector('li.final');
-    await page.waitForSelector('#overload:not([hidden])');
+    await page.waitForSelector('#notice:not([hidden])');
     await page.waitForFunction(() => document.querySelectorAll('li.final').length === 2 && document.querySelector('li.partial .stable')?.textContent);
     await shot(page, 'light-speaking');
     const seen = await page.evaluate(() => window.seen);
     assert.ok(seen.includes('partial: so what| do you'), seen.join('\n'));
     assert.ok(seen.includes('partial: So what do you 👋 |sink'), 'stable characters are counted as Unicode does');
     assert.ok(seen.includes('final: So what do you 👋 think?|'));
-    assert.match(await page.textContent('#overload'), /every 1\.5 s/);
+    assert.match(await page.textContent('#notice'), /every 1\.5 s/);
     for (const id of ['first-text', 'partial-lag', 'final-lag']) assert.match(await page.textContent(`#${id}`), /^[\d.]+ m?s$/, id);
     await page.keyboard.press('Enter'); // the button is Stop now
     await state(page, 'idle');
@@ -158,6 +158,11 @@ test('page: as fast as the server takes it, with copy, download, clear', async (
     assert.equal(await page.locator('#sessions b').count(), 0, 'text is text, not markup');
     await page.click('#clear');
     assert.equal(await page.locator('#sessions li').count(), 0);
+    assert.ok(await page.isVisible('#empty'));
+    // Too short for a word: nothing is left, and it is said.
+    await page.setInputFiles('#file', writeWav('short.wav', pcm.subarray(0, 1600)));
+    await page.waitForSelector('#notice:not([hidden])');
+    assert.equal(await page.textContent('#notice'), 'No words were heard.');
     assert.ok(await page.isVisible('#empty'));
   });
 });
