@@ -271,6 +271,9 @@ function showState(state) {
   $('speak').classList.toggle('running', running);
   $('speak').classList.toggle('finishing', state === 'finishing');
   $('speak-label').textContent = state === 'finishing' ? 'Finishing' : running ? 'Stop' : 'Speak';
+  $('stop').hidden = !running; // stays in sight when the words have filled the page
+  $('stop').textContent = $('speak-label').textContent;
+  document.body.classList.toggle('listening', running);
   $('choose').disabled = running;
   $('fast').disabled = running;
 }
@@ -454,6 +457,7 @@ function offer(files) {
 }
 
 $('speak').addEventListener('click', () => (run ? stop(run) : speak()));
+$('stop').addEventListener('click', () => run && stop(run));
 $('choose').addEventListener('click', () => $('file').click());
 $('file').addEventListener('change', () => {
   offer([...$('file').files]);

@@ -93,6 +93,7 @@ export class FakeStream {
   controls = [];
   said = [];
   connections = 0;
+  forgets = false; // a resumed session has no audio any more: what must not be
 
   constructor(WebSocketServer) {
     this.http = createServer((request, response) => this.serve(request, response));
@@ -151,7 +152,7 @@ export class FakeStream {
     if (!token) this.sessions.push(session);
     session.socket = { send: (text) => (this.said.push(JSON.parse(text)), ws.send(text)) };
     const ready = { type: 'ready', session: session.token, protocol: 1, model: 'tiny', language: 'en', config: { ...CONFIG, sample_rate: rate }, resumed: Boolean(token),
-      audio_samples: session.count, resume_window_ms: 30000 };
+      audio_samples: token && this.forgets ? 0 : session.count, resume_window_ms: 30000 };
     if (token) {
       session.socket.send(JSON.stringify({ ...ready, seq: ++session.seq }));
       // One more than is missing: a client must take no event twice.
@@ -163,10 +164,12 @@ export class FakeStream {
   }
 
   message(ws, session, data, binary) {
-    if (!binary) return this.control(ws, session, JSON.parse(data));
     if (ws.broken) return undefined;
-    const { drops, overloadAt, failAt } = this.options;
-    session.take(new Int16Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength)));
+    if (!binary) return this.control(ws, session, JSON.parse(data));
+    const { overloadAt, failAt } = this.options;
+    const samples = new Int16Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength));
+    const drops = this.options.drops?.[0] <= (session.count + samples.length) / session.rate;
+    session.take(drops ? samples.subarray(0, samples.length >> 1) : samples); // a connection breaks inside a message
     const heard = session.count / session.rate;
     if (overloadAt && heard >= overloadAt) {
       this.options.overloadAt = 0;
@@ -176,8 +179,8 @@ export class FakeStream {
       session.say({ type: 'error', code: 'internal', message: 'the recogniser gave up', fatal: true });
       ws.close(1011);
     }
-    if (drops?.length && heard >= drops[0]) {
-      drops.shift();
+    if (drops) {
+      this.options.drops.shift();
       this.lose(session, ws);
     }
     return undefined;

@@ -75,7 +75,11 @@ test('asyncapi: docs/protocol.md names the same events, controls, parameters and
   for (const [kind, table] of [['event', events], ['control', controls]]) {
     for (const [name, members] of table) {
       const known = Object.keys(schemas[`${kind}_${name}`].properties);
-      for (const member of members.filter((m) => !notMembers[name]?.includes(m))) assert.ok(known.includes(member), `${name} lacks ${member}`);
+      for (const member of members.filter((m) => !notMembers[name]?.includes(m))) {
+        assert.ok(known.includes(member), `${name} lacks ${member}`);
+        const optional = kind === 'control' || ['finalized', 'configured'].includes(member) || (member === 'words' && name !== 'closed');
+        assert.equal(schemas[`${kind}_${name}`].required.includes(member), !optional, `${member} of ${name}: required?`);
+      }
     }
   }
   assert.deepEqual(Object.keys(doc.channels.stream.bindings.ws.query.properties).sort(), [...rows('Opening').keys()].sort());

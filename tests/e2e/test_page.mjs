@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { recording, samples, skip, test, write, writeWav } from './harness.mjs';
 import { FakeStream } from './fake_stream.mjs';
-import { validateEvent } from './protocol_schema.mjs';
+import { validateControl, validateEvent } from './protocol_schema.mjs';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const SHOTS = process.env.PAGE_SHOTS;
@@ -126,6 +126,52 @@ test('page: a file arrives whole and in order though the connection breaks twice
     assert.ok(said.length >= 3);
     assert.deepEqual((await finals(page)).map((t) => t.replace(/^[\d:.]+ /, '')), said);
     assert.deepEqual(await page.locator('#announce p').allTextContents(), said, 'each final is announced once');
+  });
+});
+
+test('client.js: controls and audio survive a break, and no event is handed on twice', async () => {
+  await packages();
+  await withPage({ options: { drops: [1, 2] } }, async (page, fake) => {
+    const got = await page.evaluate(async () => {
+      const { StenoClient } = await import('/client.js');
+      const client = new StenoClient(location.href.replace('http', 'ws') + 'v1/stream', { sample_rate: 8000, stats_ms: 1000 });
+      const events = [];
+      for (const type of ['ready', 'speech_started', 'partial', 'final', 'stats', 'closed']) client.addEventListener(type, (e) => events.push(e.detail));
+      const ended = new Promise((resolve) => client.addEventListener('state', (e) => e.detail.state === 'ended' && resolve(e.detail)));
+      client.start();
+      // All before the connection is there; packets of odd lengths.
+      for (let at = 0, n = 1; at < 24000; at += n, n = (n * 7 + 3) % 1013) client.send(Int16Array.from({ length: Math.min(n, 24000 - at) }, (_, i) => at + i));
+      client.configure({ endpoint_ms: 300 });
+      client.finalize();
+      client.close();
+      client.send(new Int16Array(10)); // after the end: not taken
+      return { ended: await ended, events, given: client.samplesGiven, waiting: client.samplesWaiting };
+    });
+    assert.deepEqual(got.ended, { state: 'ended', cause: 'done', message: '' });
+    assert.equal(got.given, 24000);
+    assert.equal(got.waiting, 0, 'everything was acknowledged');
+    assert.deepEqual([...fake.sessions[0].samples()], Array.from({ length: 24000 }, (_, i) => i));
+    const session = fake.sessions[0].events.filter((e) => e.type !== 'ready').map((e) => e.seq);
+    assert.deepEqual(got.events.filter((e) => e.type !== 'ready').map((e) => e.seq), session, 'every event once, in order');
+    assert.deepEqual(got.events.filter((e) => e.type === 'ready').map((e) => e.resumed), [false, true, true]);
+    assert.deepEqual(fake.controls, [{ type: 'configure', endpoint_ms: 300 }, { type: 'finalize' }, { type: 'close' }]);
+    for (const control of fake.controls) validateControl(control);
+  });
+});
+
+test('client.js: a server that lost audio it had acknowledged is not trusted', async () => {
+  await packages();
+  await withPage({ options: { drops: [2] } }, async (page, fake) => {
+    fake.forgets = true;
+    const ended = await page.evaluate(async () => {
+      const { StenoClient } = await import('/client.js');
+      const client = new StenoClient(location.href.replace('http', 'ws') + 'v1/stream');
+      const end = new Promise((resolve) => client.addEventListener('state', (e) => e.detail.state === 'ended' && resolve(e.detail)));
+      client.start();
+      for (let at = 0; at < 48000; at += 800) client.send(new Int16Array(800));
+      return end;
+    });
+    assert.equal(ended.cause, 'lost');
   });
 });
 
