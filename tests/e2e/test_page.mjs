@@ -269,12 +269,17 @@ test('page: fits a phone and the dark, and holds still for those who ask', async
   for (const [name, context] of [['phone-light', { viewport: { width: 360, height: 740 }, reducedMotion: 'reduce' }], ['dark', { colorScheme: 'dark' }],
     ['phone-dark', { viewport: { width: 320, height: 640 }, colorScheme: 'dark', deviceScaleFactor: 2 }]]) {
     await withPage({ context, options: { overloadAt: 0.5 } }, async (page) => {
-      await page.check('#fast');
+      const fits = () => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
       await page.setInputFiles('#file', wav);
       await page.waitForSelector('li.final');
+      await page.waitForSelector('li.partial');
+      assert.ok(await page.isVisible('#stop'));
+      await shot(page, `${name}-running`);
+      assert.ok(await fits(), `${name} scrolls sideways`);
+      await page.click('#stop');
       await state(page, 'idle');
       await shot(page, name);
-      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name} scrolls sideways`);
+      assert.ok(await fits(), `${name} scrolls sideways`);
       const small = await page.evaluate(() => [...document.querySelectorAll('button')].filter((b) => b.offsetParent && (b.offsetHeight < 24 || b.offsetWidth < 24)).map((b) => b.id));
       assert.deepEqual(small, []);
     });
