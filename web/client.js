@@ -217,7 +217,7 @@ export class StenoClient extends EventTarget {
 
   async #broken(code, reason) {
     this.#socket = null;
-    if (this.#closedSeen) return this.#end('done');
+    if (this.#closedSeen) return this.#end(CAUSE_OF_CODE[code] ?? 'done');
     const resuming = this.#state === 'resuming';
     // A server that is full now may have room for a session it already knows a moment later.
     if (CAUSE_OF_CODE[code] && !(resuming && code === 1013)) return this.#end(CAUSE_OF_CODE[code], this.#lastError || reason);
@@ -228,7 +228,7 @@ export class StenoClient extends EventTarget {
     if (!resuming) {
       this.#giveUpAt = performance.now() + this.#resumeWindowMs;
       this.#setState('resuming');
-    } else if ((await this.#explain()).status === 404) {
+    } else if ([404, 410].includes((await this.#explain()).status)) {
       return this.#end('lost');
     }
     this.#retryLater();
@@ -251,7 +251,9 @@ export class StenoClient extends EventTarget {
       const body = await answer.json().catch(() => null);
       const message = body?.error?.message ?? body?.message ?? (typeof body?.error === 'string' ? body.error : '');
       if (status === 503) return { status, cause: 'full', message: answer.headers.get('Retry-After') ?? '' };
-      return { status, cause: status >= 400 && status < 500 && status !== 426 ? 'refused' : 'unreachable', message };
+      if (status >= 500) return { status, cause: 'unreachable', message };
+      // 426: it is there and says no more; the usual reason is that it is full.
+      return { status, cause: status === 426 ? 'full' : 'refused', message: status === 426 ? '' : message };
     } catch {
       return { status: 0, cause: 'unreachable', message: '' };
     }
@@ -284,7 +286,7 @@ export class StenoClient extends EventTarget {
     const socket = this.#socket;
     this.#socket = null;
     this.#kept = [];
-    socket?.close();
+    socket?.close(1000); // for good: the server need not wait for us
     this.#setState('ended', { cause, message });
   }
 

@@ -7,7 +7,7 @@ import { extname } from 'node:path';
 
 const WEB = new URL('../../web/', import.meta.url);
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
-export const POLICY = "default-src 'self'; connect-src 'self' ws: wss:";
+const POLICY = "default-src 'self'; connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 // What is said, one array an utterance: the growing and changing texts of its partials; the last is the final.
 export const SCRIPT = [
@@ -84,8 +84,8 @@ class Session {
   }
 }
 
-// Options, changeable while it runs: refuse (HTTP status of upgrades), closeWith (a close code instead of an answer),
-// drops, overloadAt, failAt: seconds of audio at which the connection breaks (a list), it is overloaded, it fails.
+// Options, changeable while it runs: refuse (HTTP status of upgrades), shy (a plain request is not told it), closeWith (a close code instead of an answer),
+// drops, overloadAt, failAt: seconds of audio at which the connection breaks (a list), it is overloaded, it fails; drainAt: it goes down.
 // `said`: every event, for checking against the schema.
 export class FakeStream {
   options = {};
@@ -122,9 +122,9 @@ export class FakeStream {
   serve(request, response) {
     const url = new URL(request.url, 'http://x');
     if (url.pathname === '/v1/stream') {
-      const status = this.refusal(url) || 426;
+      const status = (!this.options.shy && this.refusal(url)) || 426;
       response.writeHead(status, { 'Content-Type': 'application/json', ...(status === 503 ? { 'Retry-After': '5' } : {}) });
-      return response.end(JSON.stringify({ error: { code: 'x', message: status === 400 ? 'sample_rate: 1 is below 8000' : 'no' } }));
+      return response.end(JSON.stringify({ code: 'x', message: status === 400 ? 'sample_rate: 1 is below 8000' : 'no' }));
     }
     const name = url.pathname === '/' ? 'index.html' : url.pathname.slice(1);
     try {
@@ -166,7 +166,7 @@ export class FakeStream {
   message(ws, session, data, binary) {
     if (ws.broken) return undefined;
     if (!binary) return this.control(ws, session, JSON.parse(data));
-    const { overloadAt, failAt } = this.options;
+    const { overloadAt, failAt, drainAt } = this.options;
     const samples = new Int16Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength));
     const drops = this.options.drops?.[0] <= (session.count + samples.length) / session.rate;
     session.take(drops ? samples.subarray(0, samples.length >> 1) : samples); // a connection breaks inside a message
@@ -174,6 +174,11 @@ export class FakeStream {
     if (overloadAt && heard >= overloadAt) {
       this.options.overloadAt = 0;
       session.say({ type: 'overload', overloaded: true, partial_ms: 1500 });
+    }
+    if (drainAt && heard >= drainAt) {
+      session.finish('close');
+      session.say({ type: 'closed', reason: 'draining', ...session.counts(), words: 0 });
+      ws.close(1001);
     }
     if (failAt && heard >= failAt) {
       session.say({ type: 'error', code: 'internal', message: 'the recogniser gave up', fatal: true });

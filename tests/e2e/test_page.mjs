@@ -227,7 +227,7 @@ test('page: what goes wrong is said in plain words', async () => {
     await page.setInputFiles('#file', write('notes.wav', 'these are no sounds'));
     await trouble('notes\\.wav is not a recording this browser can read');
     for (const [options, pattern] of [[{ refuse: 503 }, 'full.*5 seconds'], [{ refuse: 400 }, 'refused.*below 8000'], [{ closeWith: 1013 }, 'The server is full'],
-      [{ failAt: 0.5 }, 'Recognition failed.*gave up'], [{ closeWith: 1001 }, 'shut down']]) {
+      [{ failAt: 0.5 }, 'Recognition failed.*gave up'], [{ refuse: 503, shy: true }, 'The server is full'], [{ drainAt: 0.5 }, 'shut down']]) {
       fake.options = options;
       await page.setInputFiles('#file', good);
       await trouble(pattern);
@@ -253,13 +253,15 @@ test('page: what goes wrong is said in plain words', async () => {
 test('page: a second press leaves a server that does not finish', async () => {
   await packages();
   const wav = writeWav('mic2.wav', speech());
-  await withPage({ flags: microphone(wav), options: { neverClose: true } }, async (page) => {
+  await withPage({ flags: microphone(wav), options: { neverClose: true } }, async (page, fake) => {
     await page.click('#speak');
     await page.waitForSelector('li.partial');
     await page.click('#speak');
     await state(page, 'finishing');
+    const gone = new Promise((resolve) => [...fake.sockets.clients][0].on('close', resolve));
     await page.click('#speak');
     await state(page, 'idle');
+    assert.equal(await gone, 1000, 'the server is told not to wait for it');
   });
 });
 
