@@ -253,7 +253,7 @@ const STATE_TEXT = { idle: 'Ready', opening: 'Opening…', connecting: 'Connecti
 
 const plain = {
   unreachable: () => 'The server cannot be reached. Is steno running, and is this page still the right address?',
-  full: (message) => `The server is full: it takes no new streams now. ${Number(message) > 0 ? `Try again in ${Number(message)} seconds.` : 'Try again in a moment.'}`,
+  full: (message) => (Number(message) > 0 ? `The server is full. Try again in ${Number(message)} seconds.` : 'The server takes no new streams now; it is probably full. Try again in a moment.'),
   refused: (message) => `The server refused the stream${message ? `: ${message}` : ''}.`,
   failed: (message) => `Recognition failed on the server${message ? `: ${message}` : ''}. What was said until then is kept.`,
   draining: () => 'The server is being shut down or restarted. What was said until then is kept.',
