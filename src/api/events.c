@@ -1,6 +1,8 @@
 /* events.c: see events.h. */
 #include "api/events.h"
 
+#include "base/mem.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,16 @@ static event_text finish(json_t *object) {
 void events_free(event_text *t) {
     free(t->json);
     *t = (event_text){0};
+}
+
+json_t *events_string(const char *text, size_t n) {
+    json_t *o = json_stringn(text, n);
+    if (o) return o;
+    char *copy = mem_alloc(1, n + 1);
+    for (size_t i = 0; copy && i < n; i++) copy[i] = (char)((unsigned char)text[i] < 0x80 ? text[i] : '?');
+    if (copy) o = json_stringn(copy, n);
+    mem_free(copy);
+    return o;
 }
 
 static json_t *milliseconds(double s) {
@@ -53,7 +65,7 @@ static json_t *words_of(const steno_segment *s) {
     json_t *list = json_array();
     for (uint32_t i = 0; list && i < s->n_words; i++) {
         const steno_word *w = &s->words[i];
-        json_t *word = json_pack("{s:s%, s:o, s:o, s:o}", "word", s->text + w->text_offset, (size_t)w->text_bytes,
+        json_t *word = json_pack("{s:o, s:o, s:o, s:o}", "word", events_string(s->text + w->text_offset, w->text_bytes),
                                  "start", milliseconds(w->start_s), "end", milliseconds(w->end_s), "confidence",
                                  milliseconds((double)w->confidence));
         if (!word || json_array_append_new(list, word) != 0) {
@@ -81,7 +93,7 @@ event_text events_words(const steno_event *e, bool with_words) {
     const steno_segment *s = &e->segment;
     bool final = e->kind == STENO_EVENT_SEGMENT;
     size_t stable = final ? events_count_chars(s->text, strlen(s->text)) : events_count_chars(s->text, s->stable_bytes);
-    json_t *o = json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:s, s:I, s:o}", "type", final ? "final" : "partial",
+    json_t *o = json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:o}", "type", final ? "final" : "partial",
                           "message_id", (json_int_t)s->id, "rev", (json_int_t)s->rev, "start", milliseconds(s->start_s),
                           "end", milliseconds(s->end_s), "audio_end", milliseconds(e->heard_s), "text", s->text,
                           "stable_chars", whole(stable), "confidence", milliseconds((double)s->confidence));
@@ -108,7 +120,8 @@ event_text events_stats(const session_totals *t, const char *answer) {
 }
 
 event_text events_error(const char *code, const char *message, bool fatal) {
-    return finish(json_pack("{s:s, s:s, s:s, s:b}", "type", "error", "code", code, "message", message, "fatal", fatal));
+    return finish(json_pack("{s:s, s:s, s:o, s:b}", "type", "error", "code", code, "message",
+                            events_string(message, strlen(message)), "fatal", fatal));
 }
 
 event_text events_closed(const session_totals *t, const char *reason) {

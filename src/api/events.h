@@ -38,6 +38,9 @@ event_text events_error(const char *code, const char *message, bool fatal);
 event_text events_closed(const session_totals *t, const char *reason);
 void events_free(event_text *t);
 
+/* A string even if the text is not UTF-8: then what is not ASCII becomes '?'. */
+json_t *events_string(const char *text, size_t n);
+
 /* Unicode characters of the first n bytes of UTF-8. */
 size_t events_count_chars(const char *text, size_t n);
 

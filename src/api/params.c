@@ -210,7 +210,7 @@ steno_err control_parse(const char *text, size_t n, const stream_params *now, co
     json_error_t why;
     *out = (control){.live = now->live, .words = now->words};
     json_t *object = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
-    if (!object) return err_fail(STENO_E_FORMAT, "not JSON: %s at byte %d", why.text, why.position);
+    if (!object) return err_fail(STENO_E_FORMAT, "not a JSON object: it goes wrong at byte %d", why.position);
     steno_err e = read_control(out, object, language);
     json_decref(object);
     return e;

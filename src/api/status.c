@@ -33,7 +33,8 @@ static void answer_json(net_reply *reply, int status, json_t *object) {
 }
 
 void status_error(net_reply *reply, int status, const char *code, const char *message) {
-    answer_json(reply, status, json_pack("{s:s, s:s}", "code", code, "message", message));
+    answer_json(reply, status,
+                json_pack("{s:s, s:o}", "code", code, "message", events_string(message, strlen(message))));
 }
 
 /* ---- /v1/status ------------------------------------------------------------------------------------------------- */
