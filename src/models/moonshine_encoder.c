@@ -10,11 +10,7 @@
 
 #define ROW_BLOCK 128 /* rows whose activations (hidden 1152 floats) fit the second cache beside a layer's weights */
 
-typedef struct stem_sizes {
-    int t1, t2, t3; /* frames after each convolution */
-} stem_sizes;
-
-static stem_sizes stem_frames(int samples) {
+stem_sizes moonshine_stem_sizes(int samples) {
     stem_sizes s;
     s.t1 = (samples - STEM_CONV1_TAPS) / STEM_CONV1_STRIDE + 1;
     s.t2 = (s.t1 - STEM_CONV2_TAPS) / STEM_CONV2_STRIDE + 1;
@@ -27,8 +23,8 @@ static size_t pad64(size_t bytes) {
 }
 
 /* What one utterance's stem takes from the arena and gives back. */
-static size_t stem_bytes(const moonshine *m, int samples) {
-    stem_sizes s = stem_frames(samples);
+size_t moonshine_stem_bytes(const moonshine *m, int samples) {
+    stem_sizes s = moonshine_stem_sizes(samples);
     size_t d = (size_t)m->info.width, t1 = (size_t)s.t1, t2 = (size_t)s.t2;
     size_t both = pad64(((size_t)samples + 64) * 4) + pad64(t1 * d * 4) + 8 * 64;
     if (!m->conv2.use_bf16) return both + pad64(t2 * 2 * d * 4);
@@ -42,7 +38,7 @@ size_t moonshine_encode_bytes(const moonshine *m, int total_samples, int longest
     size_t block = pad64(ROW_BLOCK * wide * 4) + nn_rows_bytes(ROW_BLOCK, (int)wide) + nn_rows_bytes(ROW_BLOCK, (int)d);
     size_t attention = kern_attention_scratch(MOONSHINE_MAX_FRAMES, m->info.head_dim);
     size_t layers = pad64(qkv_rows * 3 * d * 4) + pad64(rows * d * 4) + block + attention;
-    size_t stem = stem_bytes(m, longest);
+    size_t stem = moonshine_stem_bytes(m, longest);
     return pad64(rows * d * 4) + (layers > stem ? layers : stem) + 64 * 64;
 }
 
@@ -90,13 +86,12 @@ static void round_frames(const float *x, int n, bf16_frames *to, int at) {
 
 /* The second and third convolutions in bf16. first [t1, width] is overwritten; the middle frames exist as floats only a
  * block at a time. */
-static steno_err finish_stem_bf16(moonshine_encoding *e, const stem_sizes *s, float *first, float *out) {
-    const moonshine *m = e->m;
+static steno_err finish_stem_bf16(const moonshine *m, arena *mem, const stem_sizes *s, float *first, float *out) {
     int d = m->info.width;
-    bf16_frames a = {(uint16_t *)(void *)first, arena_take(e->a, (size_t)s->t1, 4), d};
-    bf16_frames b = {arena_take(e->a, (size_t)s->t2 * 2 * (size_t)d, 2), arena_take(e->a, (size_t)s->t2, 4), 2 * d};
-    float *window = arena_take(e->a, (size_t)s->t2, sizeof *window);
-    float *block = arena_take(e->a, ROW_BLOCK * 2 * (size_t)d, sizeof *block);
+    bf16_frames a = {(uint16_t *)(void *)first, arena_take(mem, (size_t)s->t1, 4), d};
+    bf16_frames b = {arena_take(mem, (size_t)s->t2 * 2 * (size_t)d, 2), arena_take(mem, (size_t)s->t2, 4), 2 * d};
+    float *window = arena_take(mem, (size_t)s->t2, sizeof *window);
+    float *block = arena_take(mem, ROW_BLOCK * 2 * (size_t)d, sizeof *block);
     if (!a.sum || !b.x || !b.sum || !window || !block)
         return err_fail(STENO_E_NOMEM, "the batch arena cannot hold a stem");
     round_frames(first, s->t1, &a, 0);
@@ -112,33 +107,39 @@ static steno_err finish_stem_bf16(moonshine_encoding *e, const stem_sizes *s, fl
     return STENO_OK;
 }
 
-static steno_err finish_stem_f32(moonshine_encoding *e, const stem_sizes *s, const float *first, float *out) {
-    const moonshine *m = e->m;
+static steno_err finish_stem_f32(const moonshine *m, arena *mem, const stem_sizes *s, const float *first, float *out) {
     int d = m->info.width;
-    float *second = arena_take(e->a, (size_t)s->t2 * 2 * (size_t)d, sizeof *second);
+    float *second = arena_take(mem, (size_t)s->t2 * 2 * (size_t)d, sizeof *second);
     if (!second) return err_fail(STENO_E_NOMEM, "the batch arena cannot hold a stem");
     kern()->gemm_f32(first, STEM_CONV2_STRIDE * d, s->t2, &m->conv2.f32, KERN_GELU, second, 2 * d);
     kern()->gemm_f32(second, STEM_CONV3_STRIDE * 2 * d, s->t3, &m->conv3.f32, KERN_GELU, out, d);
     return STENO_OK;
 }
 
+steno_err moonshine_stem_first(const moonshine *m, arena *a, const float *pcm, int samples, float **first) {
+    stem_sizes s = moonshine_stem_sizes(samples);
+    int d = m->info.width;
+    float *x = arena_take(a, (size_t)samples + 64, sizeof *x);
+    *first = arena_take(a, (size_t)s.t1 * (size_t)d, sizeof **first);
+    if (!x || !*first) return err_fail(STENO_E_NOMEM, "the batch arena cannot hold a stem");
+    memcpy(x, pcm, (size_t)samples * sizeof *x);
+    memset(x + samples, 0, 64 * sizeof *x); /* the even-length window reads one sample past the end */
+    kern()->gemm_f32(x, STEM_CONV1_STRIDE, s.t1, &m->conv1.f32, KERN_TANH, *first, d);
+    return STENO_OK;
+}
+
+steno_err moonshine_stem_rest(const moonshine *m, arena *a, const stem_sizes *s, float *first, float *out) {
+    return m->conv2.use_bf16 ? finish_stem_bf16(m, a, s, first, out) : finish_stem_f32(m, a, s, first, out);
+}
+
 static steno_err run_stem(moonshine_encoding *e, moonshine_utterance *u) {
     const moonshine *m = e->m;
-    stem_sizes s = stem_frames(u->samples);
-    int d = m->info.width;
+    stem_sizes s = moonshine_stem_sizes(u->samples);
     size_t mark = arena_mark(e->a);
-    float *pcm = arena_take(e->a, (size_t)u->samples + 64, sizeof *pcm);
-    float *first = arena_take(e->a, (size_t)s.t1 * (size_t)d, sizeof *first);
-    float *out = e->states + (size_t)u->first_row * (size_t)d;
-    if (!pcm || !first) return err_fail(STENO_E_NOMEM, "the batch arena cannot hold a stem");
-    memcpy(pcm, u->pcm, (size_t)u->samples * sizeof *pcm);
-    memset(pcm + u->samples, 0, 64 * sizeof *pcm); /* the even-length window reads one sample past the end */
-    kern()->gemm_f32(pcm, STEM_CONV1_STRIDE, s.t1, &m->conv1.f32, KERN_TANH, first, d);
-    kern()->groupnorm(first, s.t1, d, m->gn_gamma, m->gn_beta, first);
-    if (m->conv2.use_bf16)
-        ERR_TRY(finish_stem_bf16(e, &s, first, out));
-    else
-        ERR_TRY(finish_stem_f32(e, &s, first, out));
+    float *first, *out = e->states + (size_t)u->first_row * (size_t)m->info.width;
+    ERR_TRY(moonshine_stem_first(m, e->a, u->pcm, u->samples, &first));
+    kern()->groupnorm(first, s.t1, m->info.width, m->gn_gamma, m->gn_beta, first);
+    ERR_TRY(moonshine_stem_rest(m, e->a, &s, first, out));
     arena_release(e->a, mark);
     return STENO_OK;
 }
@@ -149,7 +150,7 @@ static int block_rows(const moonshine_encoding *e, int from) {
     return e->rows - from < ROW_BLOCK ? e->rows - from : ROW_BLOCK;
 }
 
-static steno_err project_qkv(moonshine_encoding *e, const encoder_layer *l) {
+steno_err moonshine_encode_qkv(moonshine_encoding *e, const encoder_layer *l) {
     const moonshine *m = e->m;
     int d = m->info.width;
     nn_rows rows;
@@ -162,28 +163,30 @@ static steno_err project_qkv(moonshine_encoding *e, const encoder_layer *l) {
     return STENO_OK;
 }
 
+moonshine_attention moonshine_attention_of(const moonshine *m) {
+    return m->info.fp32 || !kern()->attention_bf16 ? kern()->attention : kern()->attention_bf16;
+}
+
 static steno_err attend(moonshine_encoding *e) {
     const moonshine_info *i = &e->m->info;
     int d = i->width;
     void *scratch = arena_take(e->a, kern_attention_scratch(MOONSHINE_MAX_FRAMES, i->head_dim), 1);
     if (!scratch) return err_fail(STENO_E_NOMEM, "the batch arena cannot hold attention scratch");
     float scale = 1.0f / sqrtf((float)i->head_dim);
-    bool exact = i->fp32 || !kern()->attention_bf16;
-    void (*attention)(const float *, const float *, const float *, int, int, int, int, float, void *, float *, int) =
-        exact ? kern()->attention : kern()->attention_bf16;
+    moonshine_attention attention = moonshine_attention_of(e->m);
     for (int u = 0; u < e->n; u++) {
         float *qkv = e->qkv + (size_t)e->utt[u].first_row * 3 * (size_t)d;
         for (int t = 0; t < e->utt[u].frames; t++) {
             moonshine_rope(e->m, qkv + (size_t)t * 3 * (size_t)d, t);
             moonshine_rope(e->m, qkv + (size_t)t * 3 * (size_t)d + d, t);
         }
-        attention(qkv, qkv + d, qkv + 2 * d, 3 * d, e->utt[u].frames, i->heads, i->head_dim, scale, scratch,
-                  e->context + (size_t)e->utt[u].first_row * (size_t)d, d);
+        attention(qkv, 3 * d, e->utt[u].frames, qkv + d, qkv + 2 * d, 3 * d, e->utt[u].frames, i->heads, i->head_dim,
+                  scale, scratch, e->context + (size_t)e->utt[u].first_row * (size_t)d, d);
     }
     return STENO_OK;
 }
 
-static steno_err project_out_and_mlp(moonshine_encoding *e, const encoder_layer *l) {
+steno_err moonshine_encode_mlp(moonshine_encoding *e, const encoder_layer *l) {
     const moonshine *m = e->m;
     int d = m->info.width, wide = m->info.encoder_hidden;
     nn_rows rows, hidden_rows;
@@ -206,11 +209,11 @@ static steno_err project_out_and_mlp(moonshine_encoding *e, const encoder_layer 
 
 static steno_err run_layer(moonshine_encoding *e, const encoder_layer *l) {
     size_t mark = arena_mark(e->a);
-    ERR_TRY(project_qkv(e, l));
+    ERR_TRY(moonshine_encode_qkv(e, l));
     arena_release(e->a, mark);
     ERR_TRY(attend(e));
     arena_release(e->a, mark);
-    ERR_TRY(project_out_and_mlp(e, l));
+    ERR_TRY(moonshine_encode_mlp(e, l));
     arena_release(e->a, mark);
     return STENO_OK;
 }
@@ -225,14 +228,14 @@ static void store_cross(moonshine_encoding *e, int layer, const float *kv, int f
         int lo = from > ut->first_row ? from : ut->first_row;
         int hi = from + n < ut->first_row + ut->frames ? from + n : ut->first_row + ut->frames;
         for (int r = lo; r < hi; r++) {
-            int t = r - ut->first_row;
+            int t = r - ut->first_row + ut->first_frame;
             const float *row = kv + (size_t)(r - from) * 2 * (size_t)i->width;
             moonshine_store_page(e->m, ut->pages[t / 16] + offset, t % 16, row, row + i->width);
         }
     }
 }
 
-static steno_err run_cross(moonshine_encoding *e, int layer) {
+steno_err moonshine_encode_cross(moonshine_encoding *e, int layer) {
     const moonshine *m = e->m;
     int d = m->info.width;
     size_t mark = arena_mark(e->a);
@@ -262,6 +265,7 @@ steno_err moonshine_encode_begin(moonshine_encoding *e, const moonshine *m, aren
                             MOONSHINE_MIN_SAMPLES, MOONSHINE_MAX_SECONDS * STENO_SAMPLE_RATE_HZ);
         utt[i].frames = moonshine_frames(utt[i].samples);
         utt[i].first_row = e->rows;
+        utt[i].first_frame = 0;
         e->rows += utt[i].frames;
     }
     size_t d = (size_t)m->info.width, rows = (size_t)e->rows;
@@ -269,8 +273,7 @@ steno_err moonshine_encode_begin(moonshine_encoding *e, const moonshine *m, aren
     return e->states ? STENO_OK : err_fail(STENO_E_NOMEM, "the batch arena cannot hold %d encoder rows", e->rows);
 }
 
-/* Memory of the layers, taken where the stems' was. */
-static steno_err begin_layers(moonshine_encoding *e) {
+steno_err moonshine_encode_begin_layers(moonshine_encoding *e) {
     size_t d = (size_t)e->m->info.width, rows = (size_t)e->rows;
     e->qkv = arena_take(e->a, (rows > ROW_BLOCK ? rows : ROW_BLOCK) * 3 * d, sizeof(float));
     e->context = arena_take(e->a, rows * d, sizeof(float));
@@ -284,13 +287,13 @@ steno_err moonshine_encode_step(moonshine_encoding *e, bool *done) {
     *done = false;
     if (e->step < e->n) {
         ERR_TRY(run_stem(e, &e->utt[e->step]));
-        if (e->step == e->n - 1) ERR_TRY(begin_layers(e));
+        if (e->step == e->n - 1) ERR_TRY(moonshine_encode_begin_layers(e));
     } else if (layer < i->encoder_layers) {
         ERR_TRY(run_layer(e, &e->m->enc[layer]));
     } else if (layer == i->encoder_layers) {
         kern()->layernorm_rows(e->states, i->width, e->rows, i->width, e->m->enc_norm, e->states, i->width);
     } else {
-        ERR_TRY(run_cross(e, cross));
+        ERR_TRY(moonshine_encode_cross(e, cross));
     }
     e->step++;
     *done = e->step == e->n + i->encoder_layers + 1 + i->decoder_layers;

@@ -47,6 +47,31 @@ struct moonshine {
     float align_weight[MOONSHINE_MAX_LAYERS][MOONSHINE_MAX_HEADS]; /* heads that follow the audio, for word times */
 };
 
+typedef struct stem_sizes {
+    int t1, t2, t3; /* frames after each convolution */
+} stem_sizes;
+
+/* ---- parts of the encoder (moonshine_encoder.c), for the chunk-wise one ------------------------------------------ */
+
+stem_sizes moonshine_stem_sizes(int samples);
+size_t moonshine_stem_bytes(const moonshine *m, int samples);
+
+/* The first convolution of so many samples, before normalisation: *first [t1, width] stays in the arena. */
+STENO_CHECK steno_err moonshine_stem_first(const moonshine *m, arena *a, const float *pcm, int samples, float **first);
+/* The other two, of normalised frames, which are overwritten: out [t3, width]. */
+STENO_CHECK steno_err moonshine_stem_rest(const moonshine *m, arena *a, const stem_sizes *s, float *first, float *out);
+
+/* Memory of the layers, taken where the stems' was. */
+STENO_CHECK steno_err moonshine_encode_begin_layers(moonshine_encoding *e);
+/* What comes before attention (states -> qkv), after it (context -> states), and one decoder layer's cross keys. */
+STENO_CHECK steno_err moonshine_encode_qkv(moonshine_encoding *e, const encoder_layer *l);
+STENO_CHECK steno_err moonshine_encode_mlp(moonshine_encoding *e, const encoder_layer *l);
+STENO_CHECK steno_err moonshine_encode_cross(moonshine_encoding *e, int layer);
+
+typedef void (*moonshine_attention)(const float *q, int ldq, int tq, const float *k, const float *v, int ld, int t,
+                                    int heads, int head_dim, float scale, void *scratch, float *out, int ldo);
+moonshine_attention moonshine_attention_of(const moonshine *m);
+
 /* Where layer `layer` lies in a page of all layers, in halfs. */
 size_t moonshine_layer_offset(const moonshine *m, int layer);
 
