@@ -95,8 +95,9 @@ event_text events_words(const steno_event *e, bool with_words) {
     size_t stable = final ? events_count_chars(s->text, strlen(s->text)) : events_count_chars(s->text, s->stable_bytes);
     json_t *o = json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:o}", "type", final ? "final" : "partial",
                           "message_id", (json_int_t)s->id, "rev", (json_int_t)s->rev, "start", milliseconds(s->start_s),
-                          "end", milliseconds(s->end_s), "audio_end", milliseconds(e->heard_s), "text", s->text,
-                          "stable_chars", whole(stable), "confidence", milliseconds((double)s->confidence));
+                          "end", milliseconds(s->end_s), "audio_end", milliseconds(e->heard_s), "text",
+                          events_string(s->text, strlen(s->text)), "stable_chars", whole(stable), "confidence",
+                          milliseconds((double)s->confidence));
     bool complete = o && (!final || json_object_set_new(o, "reason", json_string(reason_of(s->end))) == 0) &&
                     (!with_words || json_object_set_new(o, "words", words_of(s)) == 0);
     if (complete) return finish(o);

@@ -8,10 +8,10 @@ static void give_up(session *s) {
     log_line(LOG_LEVEL_WARN, "a session ends: %s", steno_error_detail());
     s->abandoned = true;
     if (s->link) net_cut(s->link->conn);
-    live_finish(s, "error", 1011, "events could not be kept");
+    live_session_finish(s, "error", 1011, "events could not be kept");
 }
 
-void live_put(session *s, outbox_kind kind, uint32_t message, event_text text) {
+void live_session_put(session *s, outbox_kind kind, uint32_t message, event_text text) {
     steno_err e = text.json ? outbox_put(&s->out, kind, message, text.body, text.n)
                             : err_fail(STENO_E_NOMEM, "no memory for an event");
     events_free(&text);
@@ -28,12 +28,12 @@ void live_put(session *s, outbox_kind kind, uint32_t message, event_text text) {
     net_want_write(s->link->conn);
 }
 
-void live_put_stats(session *s, const char *answer) {
-    live_put(s, answer ? OUTBOX_KEEP : OUTBOX_STATS, 0, events_stats(&s->totals, answer));
+void live_session_put_stats(session *s, const char *answer) {
+    live_session_put(s, answer ? OUTBOX_KEEP : OUTBOX_STATS, 0, events_stats(&s->totals, answer));
 }
 
-void live_put_error(session *s, const char *code, const char *message) {
-    live_put(s, OUTBOX_KEEP, 0, events_error(code, message, false));
+void live_session_put_error(session *s, const char *code, const char *message) {
+    live_session_put(s, OUTBOX_KEEP, 0, events_error(code, message, false));
 }
 
 static void on_final(session *s, const steno_event *e) {
@@ -41,13 +41,13 @@ static void on_final(session *s, const steno_event *e) {
     s->totals.words += e->segment.n_words;
     s->totals.speech_s += e->segment.end_s - e->segment.start_s;
     s->owner->finals++;
-    live_put(s, OUTBOX_FINAL, e->segment.id, events_words(e, s->params.words));
+    live_session_put(s, OUTBOX_FINAL, e->segment.id, events_words(e, s->params.words));
 }
 
 static void on_partial(session *s, const steno_event *e) {
     s->totals.partials++;
     s->owner->partials++;
-    live_put(s, OUTBOX_PARTIAL, e->segment.id, events_words(e, s->params.words));
+    live_session_put(s, OUTBOX_PARTIAL, e->segment.id, events_words(e, s->params.words));
 }
 
 /* The stream is dead: what follows is for the connection only. */
@@ -66,7 +66,8 @@ static void on_end(session *s) {
 
 static void on_done(session *s, const steno_event *e) {
     s->totals.speech_s = e->stats.speech_s;
-    if (!s->abandoned) live_put(s, OUTBOX_KEEP, 0, events_closed(&s->totals, s->end_reason ? s->end_reason : "close"));
+    if (!s->abandoned)
+        live_session_put(s, OUTBOX_KEEP, 0, events_closed(&s->totals, s->end_reason ? s->end_reason : "close"));
     on_end(s);
 }
 
@@ -74,11 +75,11 @@ static void on_error(session *s, const steno_event *e) {
     log_line(LOG_LEVEL_ERROR, "a stream failed: %s: %s", steno_err_name(e->error), e->detail);
     s->end_code = 1011;
     s->end_text = "recognition failed";
-    if (!s->abandoned) live_put(s, OUTBOX_KEEP, 0, events_error("recognition", e->detail, true));
+    if (!s->abandoned) live_session_put(s, OUTBOX_KEEP, 0, events_error("recognition", e->detail, true));
     on_end(s);
 }
 
-void live_event(session *s, const steno_event *e) {
+void live_session_event(session *s, const steno_event *e) {
     switch (e->kind) {
     case STENO_EVENT_DONE:
         on_done(s, e);
@@ -92,7 +93,7 @@ void live_event(session *s, const steno_event *e) {
     if (s->abandoned) return;
     switch (e->kind) {
     case STENO_EVENT_SPEECH:
-        live_put(s, OUTBOX_SPEECH, e->segment.id, events_speech(e));
+        live_session_put(s, OUTBOX_SPEECH, e->segment.id, events_speech(e));
         return;
     case STENO_EVENT_PARTIAL:
         on_partial(s, e);
@@ -101,11 +102,11 @@ void live_event(session *s, const steno_event *e) {
         on_final(s, e);
         return;
     case STENO_EVENT_FINALIZED:
-        live_put_stats(s, "finalized");
+        live_session_put_stats(s, "finalized");
         return;
     case STENO_EVENT_OVERLOAD:
         s->totals.partial_ms = e->partial_ms;
-        live_put(s, OUTBOX_LOAD, 0, events_overload(e));
+        live_session_put(s, OUTBOX_LOAD, 0, events_overload(e));
         return;
     default:
         return;

@@ -13,7 +13,7 @@
 /* ---- audio ------------------------------------------------------------------------------------------------------ */
 
 static void refuse_data(session *s, int code, const char *text) {
-    live_put_error(s, "bad_audio", text);
+    live_session_put_error(s, "bad_audio", text);
     if (s->link) net_end(s->link->conn, code, text);
 }
 
@@ -21,7 +21,7 @@ static void hold(session *s, const float *samples, size_t n) {
     if (!s->held) s->held = mem_alloc(SESSION_HELD_MAX, sizeof *s->held);
     if (!s->held) {
         log_line(LOG_LEVEL_ERROR, "no memory for audio: a session ends");
-        live_finish(s, "error", 1011, "out of memory");
+        live_session_finish(s, "error", 1011, "out of memory");
         return;
     }
     memcpy(s->held, samples, n * sizeof *samples);
@@ -54,7 +54,7 @@ static void take_audio(session *s, const unsigned char *bytes, size_t n, int64_t
     uint64_t since = s->totals.audio_samples - s->stats_at_samples;
     if (s->params.stats_ms && since * 1000 >= (uint64_t)s->params.stats_ms * (uint64_t)rate_hz) {
         s->stats_at_samples = s->totals.audio_samples;
-        live_put_stats(s, NULL);
+        live_session_put_stats(s, NULL);
     }
 }
 
@@ -65,14 +65,14 @@ static void on_configure(session *s, const control *c) {
     s->wanted.live = c->live;
     s->wanted.words = c->words;
     s->configure_due = true;
-    if (c->hotwords) live_put_error(s, "not_supported", "hotwords are not used yet");
+    if (c->hotwords) live_session_put_error(s, "not_supported", "hotwords are not used yet");
 }
 
 static void on_control(session *s, const char *text, size_t n) {
     control c;
     if (control_parse(text, n, &s->params, steno_model_language(s->slot->model), &c) != STENO_OK) {
         s->owner->bad_messages++;
-        live_put_error(s, "bad_message", steno_error_detail());
+        live_session_put_error(s, "bad_message", steno_error_detail());
         return;
     }
     switch (c.kind) {
@@ -86,7 +86,7 @@ static void on_control(session *s, const char *text, size_t n) {
         if (c.acknowledges && c.last_seq <= s->out.sent_seq) outbox_acknowledge(&s->out, c.last_seq);
         break;
     case CONTROL_CLOSE:
-        live_finish(s, "close", 1000, "");
+        live_session_finish(s, "close", 1000, "");
         break;
     }
 }
@@ -115,7 +115,7 @@ static void take_text(session *s, const net_data *d) {
     s->control = NULL;
 }
 
-void live_data(session *s, const net_data *d) {
+void live_session_data(session *s, const net_data *d) {
     int64_t now_ms = net_now_ms();
     s->heard_ms = now_ms;
     if (!s->stream || s->finish_due || s->finishing) return; /* after `close` nothing counts */
@@ -123,7 +123,7 @@ void live_data(session *s, const net_data *d) {
         take_text(s, d);
     else
         take_audio(s, d->bytes, d->n, now_ms);
-    live_work(s, now_ms);
+    live_session_work(s, now_ms);
 }
 
 /* ---- what had to wait ------------------------------------------------------------------------------------------- */
@@ -147,12 +147,12 @@ static bool configure(session *s) {
     if (e == STENO_E_AGAIN) return false;
     s->configure_due = false;
     if (e != STENO_OK) {
-        live_put_error(s, "bad_message", steno_error_detail());
+        live_session_put_error(s, "bad_message", steno_error_detail());
         return true;
     }
     s->params = s->wanted;
     s->totals.partial_ms = s->params.live.partial_ms;
-    live_put_stats(s, "configured");
+    live_session_put_stats(s, "configured");
     return true;
 }
 
@@ -161,7 +161,7 @@ static bool finalize(session *s) {
     steno_err e = steno_live_finalize(s->slot->engine, s->stream);
     if (e == STENO_E_AGAIN) return false;
     s->finalize_due = false;
-    if (e != STENO_OK) live_put_error(s, "finalize", steno_error_detail());
+    if (e != STENO_OK) live_session_put_error(s, "finalize", steno_error_detail());
     return true;
 }
 
@@ -174,7 +174,7 @@ static bool finish(session *s) {
     return true;
 }
 
-void live_work(session *s, int64_t now_ms) {
+void live_session_work(session *s, int64_t now_ms) {
     bool done = !s->stream || (push_held(s) && configure(s) && finalize(s) && finish(s));
     bool ahead = s->stream && s->link && !s->finishing && pace_wait_ms(&s->pace, now_ms) > 0;
     if (done && !ahead) {
@@ -186,7 +186,7 @@ void live_work(session *s, int64_t now_ms) {
     if (s->link && s->link->conn) net_pause(s->link->conn, true);
 }
 
-int live_wait_ms(const session *s, int64_t now_ms) {
+int live_session_wait_ms(const session *s, int64_t now_ms) {
     if (s->held_n || s->configure_due || s->finalize_due || s->finish_due) return SESSION_RETRY_MS;
     return pace_wait_ms(&s->pace, now_ms);
 }

@@ -27,7 +27,7 @@ static steno_err make_token(char out[PARAMS_TOKEN_BYTES + 1]) {
     return STENO_OK;
 }
 
-steno_err live_open(service *v, const stream_params *params, session **out) {
+steno_err live_session_open(service *v, const stream_params *params, session **out) {
     session *s = mem_alloc(1, sizeof *s);
     if (!s) return err_fail(STENO_E_NOMEM, "no memory for a session");
     *s = (session){.owner = v, .slot = v->slots, .params = *params, .audio = {.format = params->audio}};
@@ -50,14 +50,14 @@ steno_err live_open(service *v, const stream_params *params, session **out) {
     return STENO_OK;
 }
 
-session *live_find(service *v, const char *token) {
+session *live_session_find(service *v, const char *token) {
     for (session *s = v->first; s; s = s->next) {
         if (!s->abandoned && strcmp(s->token, token) == 0) return s;
     }
     return NULL;
 }
 
-void live_free(session *s) {
+void live_session_free(session *s) {
     service *v = s->owner;
     service_unstall(s);
     if (s->prev)
@@ -77,7 +77,7 @@ void live_free(session *s) {
 
 /* ---- connections ------------------------------------------------------------------------------------------------ */
 
-void live_attach(session *s, session_link *link) {
+void live_session_attach(session *s, session_link *link) {
     if (s->link) {
         s->link->session = NULL;
         net_end(s->link->conn, 1012, "resumed by another connection");
@@ -91,21 +91,21 @@ void live_attach(session *s, session_link *link) {
     s->ready_due = true;
     s->heard_ms = net_now_ms();
     net_want_write(link->conn);
-    live_work(s, s->heard_ms);
+    live_session_work(s, s->heard_ms);
 }
 
-void live_detach(session *s, int64_t now_ms, bool for_good) {
+void live_session_detach(session *s, int64_t now_ms, bool for_good) {
     s->link = NULL;
     s->owner->connected--;
     s->lost_ms = now_ms;
     if (for_good && s->stream) {
         s->abandoned = true;
-        live_finish(s, "close", 1000, "");
+        live_session_finish(s, "close", 1000, "");
     }
-    if (s->stream) live_work(s, now_ms);
+    if (s->stream) live_session_work(s, now_ms);
 }
 
-void live_finish(session *s, const char *reason, int code, const char *text) {
+void live_session_finish(session *s, const char *reason, int code, const char *text) {
     size_t got = 0;
     if (s->finish_due || s->finishing || !s->stream) return;
     s->end_reason = reason;
@@ -147,7 +147,7 @@ static bool send_ready(session *s) {
     return more;
 }
 
-void live_send(session *s) {
+void live_session_send(session *s) {
     bool more = !s->ready_due || send_ready(s);
     while (more && s->out.unsent) {
         const outbox_event *e = outbox_next(&s->out);
@@ -172,17 +172,17 @@ static void sweep_connected(session *s, int64_t now_ms) {
 static void sweep_lost(session *s, int64_t now_ms) {
     bool late = now_ms - s->lost_ms >= (int64_t)s->owner->config.resume_window_s * 1000;
     if (!s->stream) {
-        if (late || s->abandoned || s->owner->ended > SERVICE_ENDED_MAX) live_free(s);
+        if (late || s->abandoned || s->owner->ended > SERVICE_ENDED_MAX) live_session_free(s);
         return;
     }
     if (!late || s->abandoned) return;
     s->owner->expired++;
     s->abandoned = true;
-    live_finish(s, "close", 1000, "");
-    live_work(s, now_ms);
+    live_session_finish(s, "close", 1000, "");
+    live_session_work(s, now_ms);
 }
 
-void live_sweep(session *s, int64_t now_ms) {
+void live_session_sweep(session *s, int64_t now_ms) {
     if (s->link)
         sweep_connected(s, now_ms);
     else

@@ -17,7 +17,7 @@ static void arm_retry(service *v) {
     int64_t now_ms = net_now_ms();
     int least = -1;
     for (session *s = v->stalled; s; s = s->stalled_next) {
-        int wait = live_wait_ms(s, now_ms);
+        int wait = live_session_wait_ms(s, now_ms);
         if (least < 0 || wait < least) least = wait;
     }
     net_timer_set(v->retry, least < 0 ? -1 : least < 1 ? 1 : least);
@@ -51,7 +51,7 @@ static void retry_stalled(void *ctx) {
     int64_t now_ms = net_now_ms();
     for (session *s = v->stalled, *next; s; s = next) {
         next = s->stalled_next;
-        live_work(s, now_ms);
+        live_session_work(s, now_ms);
     }
     arm_retry(v);
 }
@@ -62,7 +62,7 @@ static void engine_ready(void *ctx) {
     engine_slot *slot = ctx;
     steno_event e;
     for (int i = 0; i < EVENTS_A_TURN && steno_engine_poll(slot->engine, 0, &e) == STENO_OK; i++) {
-        live_event(e.user, &e);
+        live_session_event(e.user, &e);
         steno_event_release(&e);
     }
     if (slot->owner->stalled) retry_stalled(slot->owner); /* perhaps there is room now */
@@ -130,7 +130,7 @@ static session_link *refuse_engine(service *v, net_reply *reply, steno_err e) {
 }
 
 static session_link *admit_resumed(service *v, const stream_params *p, session_link *link, net_reply *reply) {
-    session *s = live_find(v, p->resume);
+    session *s = live_session_find(v, p->resume);
     if (!s)
         return refuse(v, reply, REFUSED_UNKNOWN_SESSION, 404, "unknown_session",
                       "resume: no such session, or too late");
@@ -151,7 +151,7 @@ static session_link *admit(service *v, const net_request *r, session_link *link,
     if (e != STENO_OK) return refuse(v, reply, REFUSED_PARAMETERS, 400, "bad_parameter", steno_error_detail());
     if (p.resume[0]) return admit_resumed(v, &p, link, reply);
     if (v->draining) return refuse(v, reply, REFUSED_DRAINING, 503, "draining", "this server takes no new streams");
-    e = live_open(v, &p, &link->session);
+    e = live_session_open(v, &p, &link->session);
     return e == STENO_OK ? link : refuse_engine(v, reply, e);
 }
 
@@ -174,7 +174,7 @@ static void on_opened(void *user, net_conn *conn) {
     session *s = link->session;
     link->conn = conn;
     if (link->resumes) {
-        s = live_find(link->owner, link->token);
+        s = live_session_find(link->owner, link->token);
         if (!s || outbox_resume(&s->out, link->last_seq) != STENO_OK) {
             net_end(conn, 1011, "the session ended meanwhile");
             return;
@@ -182,17 +182,17 @@ static void on_opened(void *user, net_conn *conn) {
         s->resumed = true;
         link->owner->resumed++;
     }
-    live_attach(s, link);
+    live_session_attach(s, link);
 }
 
 static void on_data(void *user, const net_data *d) {
     session_link *link = user;
-    if (link->session) live_data(link->session, d);
+    if (link->session) live_session_data(link->session, d);
 }
 
 static void on_writable(void *user) {
     session_link *link = user;
-    if (link->session) live_send(link->session);
+    if (link->session) live_session_send(link->session);
 }
 
 static void on_closed(void *user, int code) {
@@ -201,10 +201,10 @@ static void on_closed(void *user, int code) {
     service *v = link->owner;
     if (s && !link->conn) { /* it never opened: nobody knows its token */
         s->abandoned = true;
-        live_finish(s, "close", 1000, "");
-        live_work(s, net_now_ms());
+        live_session_finish(s, "close", 1000, "");
+        live_session_work(s, net_now_ms());
     } else if (s) {
-        live_detach(s, net_now_ms(), code == 1000);
+        live_session_detach(s, net_now_ms(), code == 1000);
     }
     mem_free(link);
     service_check_drained(v);
@@ -240,8 +240,8 @@ static void sweep_drain(service *v, int64_t now_ms) {
     log_line(LOG_LEVEL_INFO, "draining: the limit has passed, %d streams are ended", v->connected);
     for (session *s = v->first, *next; s; s = next) {
         next = s->next;
-        live_finish(s, "draining", 1001, "the server is going away");
-        live_work(s, now_ms);
+        live_session_finish(s, "draining", 1001, "the server is going away");
+        live_session_work(s, now_ms);
     }
 }
 
@@ -250,7 +250,7 @@ static void sweep(void *ctx) {
     int64_t now_ms = net_now_ms();
     for (session *s = v->first, *next; s; s = next) {
         next = s->next;
-        live_sweep(s, now_ms);
+        live_session_sweep(s, now_ms);
     }
     reap_engines(v);
     sweep_drain(v, now_ms);
@@ -316,6 +316,6 @@ void service_close(service *v) {
     net_timer_close(v->retry);
     v->draining = false; /* nothing is left to stop */
     net_close(v->net);   /* detaches every session */
-    while (v->first) live_free(v->first);
+    while (v->first) live_session_free(v->first);
     mem_free(v);
 }

@@ -90,32 +90,32 @@ struct service {
 /* ---- live_session.c: life and death ---------------------------------------------------------------------------------- */
 
 /* A session with a stream on the current engine. STENO_E_LIMIT and STENO_E_AGAIN are the engine's. */
-STENO_CHECK steno_err live_open(service *v, const stream_params *params, session **out);
-session *live_find(service *v, const char *token);
-void live_attach(session *s, session_link *link);
-void live_detach(session *s, int64_t now_ms, bool for_good);
+STENO_CHECK steno_err live_session_open(service *v, const stream_params *params, session **out);
+session *live_session_find(service *v, const char *token);
+void live_session_attach(session *s, session_link *link);
+void live_session_detach(session *s, int64_t now_ms, bool for_good);
 /* The engine is to say what is left and end the stream; `code` then closes the connection. Texts are static. */
-void live_finish(session *s, const char *reason, int code, const char *text);
+void live_session_finish(session *s, const char *reason, int code, const char *text);
 /* Once a second. May free the session. */
-void live_sweep(session *s, int64_t now_ms);
-void live_free(session *s);
+void live_session_sweep(session *s, int64_t now_ms);
+void live_session_free(session *s);
 /* Events that wait go out; the user of net's writable(). */
-void live_send(session *s);
+void live_session_send(session *s);
 
 /* ---- live_input.c: audio and controls in --------------------------------------------------------------------- */
 
-void live_data(session *s, const net_data *d);
+void live_session_data(session *s, const net_data *d);
 /* Tries again what had to wait, and reads on when there is room. */
-void live_work(session *s, int64_t now_ms);
+void live_session_work(session *s, int64_t now_ms);
 /* In how many ms a stalled session is worth another try. */
-int live_wait_ms(const session *s, int64_t now_ms);
+int live_session_wait_ms(const session *s, int64_t now_ms);
 
 /* ---- live_events.c: events out ------------------------------------------------------------------------------- */
 
-void live_event(session *s, const steno_event *e);
-void live_put(session *s, outbox_kind kind, uint32_t message, event_text text); /* frees the text */
-void live_put_stats(session *s, const char *answer);
-void live_put_error(session *s, const char *code, const char *message);
+void live_session_event(session *s, const steno_event *e);
+void live_session_put(session *s, outbox_kind kind, uint32_t message, event_text text); /* frees the text */
+void live_session_put_stats(session *s, const char *answer);
+void live_session_put_error(session *s, const char *code, const char *message);
 
 /* ---- service.c -------------------------------------------------------------------------------------------------- */
 
