@@ -205,8 +205,9 @@ typedef struct steno_event {
     steno_stats stats;     /* DONE */
     int partial_ms;        /* OVERLOAD: the time between partials from now on */
     bool overloaded;       /* OVERLOAD: longer than asked for */
-    double due_s, done_s;  /* SEGMENT, PARTIAL of a live stream: when the audio that decided it had come in, and when it
-                              was recognised; seconds of CLOCK_MONOTONIC */
+    double heard_s;        /* SEGMENT, PARTIAL, SPEECH of a live stream: seconds of its audio heard when this was decided */
+    double due_s, done_s;  /* SEGMENT, PARTIAL of a live stream: when that audio had come in, and when it was recognised;
+                              seconds of CLOCK_MONOTONIC */
     steno_err error;       /* ERROR: the stream is dead */
     char detail[160];
     void *owned; /* freed by steno_event_release() */
