@@ -79,7 +79,7 @@ static void help(void) {
            "      --gap-ms N         between recordings of a stream (default 0: people who talk all the time)\n"
            "      --talk-share P     pauses so long that people talk this share of the time, instead of --gap-ms\n"
            "      --trim on|off      cut silence off both ends of recordings (default on)\n"
-           "      --packet-ms N      audio a packet, 10 to 200 (default 20)\n"
+           "      --packet-ms N      audio a packet, 10 to 200 (default 32)\n"
            "      --seed N           decides each stream's order of recordings (default 1)\n"
            "      --duration S       measured seconds (default 20; with --straggler of each of its three parts)\n"
            "      --ramp S           streams start spread over so many seconds (default 4)\n"
@@ -269,7 +269,7 @@ static void defaults(bench *b) {
     steno_live_options_init(&b->load.live);
     bench_objective_init(&b->objective);
     const bench_objective *o = &b->objective;
-    b->load.packet_ms = 20;
+    b->load.packet_ms = 32;
     b->load.stop_fd = -1;
     b->duration_s = 20;
     b->ramp_s = 4;
