@@ -141,9 +141,10 @@ typedef struct steno_engine_config {
     int shards;       /* compute threads; 0: one a core */
     int max_batch;    /* sequences decoded together on a shard; default 24 */
     int max_streams;  /* streams open at once; default 64 */
-    int max_live;     /* of them, live ones; default max_streams. More are refused (STENO_E_LIMIT), and so are new ones
+    int max_live;     /* of them, live ones; default -1: max_streams. More are refused (STENO_E_LIMIT), and so are new ones
                          while the shards are overloaded (STENO_E_AGAIN). */
     int max_wait_ms;  /* a partial may wait this long for others to be encoded with; default 0 */
+    bool no_slices;   /* encodes run from beginning to end, whoever waits: only to measure what slicing is worth */
     int audio_pool_s; /* seconds of audio held in all streams and waiting segments; 0 (default): what max_streams may
                          hold at most. With less, steno_stream_open() refuses streams it could not always feed. */
     int kv_pool_mb;   /* KV pages a shard; default 14 */

@@ -14,9 +14,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
-#define MAX_SHARDS 256
+#define MAX_SHARDS    256
+#define ADMIT_BUSY    0.95 /* new live streams are refused from here on … */
+#define ADMIT_STRETCH 1.5  /* … when partials already come this much less often */
 #define LIMIT_SLACK_FRAMES                                                                                             \
     64 /* 2 s of audio beyond the longest span, so that the VAD has work while a segment waits  \
                                */
@@ -24,8 +27,7 @@
 /* ---- configuration ---------------------------------------------------------------------------------------------- */
 
 void steno_engine_config_init(steno_engine_config *config) {
-    *config =
-        (steno_engine_config){.shards = 0, .max_batch = 24, .max_streams = 64, .audio_pool_s = 0, .kv_pool_mb = 14};
+    *config = (steno_engine_config){.shards = 0, .max_batch = 24, .max_streams = 64, .max_live = -1, .kv_pool_mb = 14};
 }
 
 void steno_vad_options_init(steno_vad_options *vad) {
@@ -37,6 +39,24 @@ void steno_vad_options_init(steno_vad_options *vad) {
                                .join_ms = 2000,
                                .pad_ms = 300,
                                .max_segment_s = 20.0f};
+}
+
+void steno_live_options_init(steno_live_options *live) {
+    *live = (steno_live_options){.threshold = 0.5f,
+                                 .neg_threshold = 0.35f,
+                                 .min_speech_ms = 96,
+                                 .lead_ms = 300,
+                                 .endpoint_ms = 500,
+                                 .unfinished_ms = 500,
+                                 .max_utterance_s = 15.0f,
+                                 .partial_ms = 500};
+}
+
+steno_err steno_live_options_check(const steno_live_options *live) {
+    segmenter trial;
+    if (live->partial_ms != 0 && (live->partial_ms < 100 || live->partial_ms > 5000))
+        return err_fail(STENO_E_INVALID, "partial_ms %d is not 0 or in 100..5000", live->partial_ms);
+    return segmenter_init_live(&trial, live);
 }
 
 /* What so many streams with the longest segments may hold at once, within what the configuration may say. Memory for
@@ -57,6 +77,11 @@ static steno_err check_config(steno_engine_config *c) {
         return err_fail(STENO_E_INVALID, "max_batch %d: want 1 to %d", c->max_batch, MOONSHINE_MAX_BATCH);
     if (c->max_streams < 1 || c->max_streams > 1 << 16)
         return err_fail(STENO_E_INVALID, "max_streams %d: want 1 to %d", c->max_streams, 1 << 16);
+    if (c->max_live < 0) c->max_live = c->max_streams;
+    if (c->max_live > c->max_streams)
+        return err_fail(STENO_E_INVALID, "max_live %d is more than max_streams %d", c->max_live, c->max_streams);
+    if (c->max_wait_ms < 0 || c->max_wait_ms > 1000)
+        return err_fail(STENO_E_INVALID, "max_wait_ms %d: want 0 to 1000", c->max_wait_ms);
     if (c->audio_pool_s == 0) c->audio_pool_s = enough_audio_s(c->max_streams);
     if (c->audio_pool_s < 40 || c->audio_pool_s > 1 << 17)
         return err_fail(STENO_E_INVALID, "audio_pool_s %d: want 40 to %d", c->audio_pool_s, 1 << 17);
@@ -74,11 +99,11 @@ static steno_err open_parts(steno_engine *e) {
     e->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (e->event_fd < 0) return err_fail(STENO_E_IO, "cannot make an event descriptor: %s", strerror(errno));
     int frames = (int)((int64_t)c->audio_pool_s * STENO_SAMPLE_RATE_HZ / FRAME_SAMPLES);
-    int segments = 3 * c->max_batch * c->shards + 8;
+    int segments = 3 * c->max_batch * c->shards + 3 * c->max_live + 16;
     ERR_TRY(frame_pool_init(&e->frames, frames, e->event_fd));
     ERR_TRY(segment_pool_init(&e->segments, segments));
     e->segments.engine = e;
-    ERR_TRY(ring_init(&e->events, (size_t)(segments + 2 * c->max_streams), sizeof(event_message)));
+    ERR_TRY(ring_init(&e->events, (size_t)(segments + (STREAM_NOTES + 2) * c->max_streams), sizeof(event_message)));
     e->streams = mem_alloc((size_t)c->max_streams, sizeof *e->streams);
     e->shards = mem_alloc((size_t)c->shards, sizeof(shard *));
     if (!e->streams || !e->shards) return err_fail(STENO_E_NOMEM, "cannot reserve %d streams", c->max_streams);
@@ -86,16 +111,37 @@ static steno_err open_parts(steno_engine *e) {
         ERR_TRY(shard_open(e, i, &e->shards[i]));
         e->shard_count++;
     }
-    for (int i = 0; i < e->shard_count; i++) ERR_TRY(shard_start(e->shards[i]));
     return STENO_OK;
 }
 
-steno_err steno_engine_open(const steno_model *model, const steno_engine_config *config, steno_engine **out) {
+static double real_clock(void *ctx) {
+    struct timespec t;
+    (void)ctx;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double engine_now_s(const steno_engine *e) {
+    return e->clock(e->clock_ctx);
+}
+
+/* Closing must not lose the sentence. */
+static steno_err close_failed(steno_engine *e, steno_err err) {
+    char detail[ERR_DETAIL_BYTES];
+    snprintf(detail, sizeof detail, "%s", steno_error_detail());
+    steno_engine_close(e);
+    return err_fail(err, "%s", detail);
+}
+
+steno_err engine_open_unstarted(const steno_model *model, const steno_engine_config *config, double (*clock)(void *ctx),
+                                void *clock_ctx, steno_engine **out) {
     *out = NULL;
     steno_engine *e = mem_alloc(1, sizeof *e);
     if (!e) return err_fail(STENO_E_NOMEM, "no memory for an engine");
     e->model = model;
     e->event_fd = -1;
+    e->clock = clock ? clock : real_clock;
+    e->clock_ctx = clock_ctx;
     pthread_mutex_init(&e->table_lock, NULL);
     if (config)
         e->config = *config;
@@ -103,11 +149,18 @@ steno_err steno_engine_open(const steno_model *model, const steno_engine_config 
         steno_engine_config_init(&e->config);
     kern(); /* the kernel body is chosen before any thread needs it */
     steno_err err = open_parts(e);
-    if (err != STENO_OK) {
-        char detail[ERR_DETAIL_BYTES]; /* closing must not lose the sentence */
-        snprintf(detail, sizeof detail, "%s", steno_error_detail());
-        steno_engine_close(e);
-        return err_fail(err, "%s", detail);
+    if (err != STENO_OK) return close_failed(e, err);
+    *out = e;
+    return STENO_OK;
+}
+
+steno_err steno_engine_open(const steno_model *model, const steno_engine_config *config, steno_engine **out) {
+    steno_engine *e;
+    *out = NULL;
+    ERR_TRY(engine_open_unstarted(model, config, NULL, NULL, &e));
+    for (int i = 0; i < e->shard_count; i++) {
+        steno_err err = shard_start(e->shards[i]);
+        if (err != STENO_OK) return close_failed(e, err);
     }
     *out = e;
     return STENO_OK;
@@ -152,60 +205,171 @@ static int least_loaded(const steno_engine *e) {
     return best;
 }
 
+/* Live streams stay where they are opened: what counts is who is there, and how busy they keep the shard. */
+static double live_score(const shard *s) {
+    return shard_live(s) * (1.0 + shard_busy(s)) + shard_busy(s);
+}
+
+static int least_live(const steno_engine *e) {
+    int best = 0;
+    for (int i = 1; i < e->shard_count; i++) {
+        if (live_score(e->shards[i]) < live_score(e->shards[best])) best = i;
+    }
+    return best;
+}
+
 /* Frames a stream may hold: its longest span and what comes in while that waits. Within them its segmenter always gets
  * to the end of a span, so a stream at its limit needs no more audio to move on. */
-static int held_limit(const steno_vad_options *vad) {
-    double longest_s = (double)vad->max_segment_s + 2.0 * vad->pad_ms / 1000.0;
+static int held_limit(double longest_s) {
     int frames = (int)(longest_s * STENO_SAMPLE_RATE_HZ / FRAME_SAMPLES) + LIMIT_SLACK_FRAMES;
     return frames < STREAM_WINDOW_FRAMES ? frames : STREAM_WINDOW_FRAMES;
 }
 
-/* A free slot, and `claim` frames of the pool promised to it: every open stream can fill its window whatever the others
- * do, so streams that wait for audio of each other (channels of one recording) or for nobody cannot lock up. */
-static steno_err take_slot(steno_engine *e, void *user, int claim, int *out) {
-    int slot = -1;
-    pthread_mutex_lock(&e->table_lock);
-    bool promised = claim > e->frames.count - e->claimed;
-    for (int i = 0; i < e->config.max_streams && slot < 0 && !promised; i++) {
-        if ((atomic_load(&e->streams[i].generation) & 1) == 0) slot = i;
-    }
-    if (slot >= 0) {
-        stream *s = &e->streams[slot];
-        s->held_limit = claim;
-        e->claimed += claim;
-        s->user = user;
-        s->finished = false;
-        s->filling = NULL;
-        s->filled = 0;
-        s->total_samples = 0;
-        atomic_store(&s->held, 0);
-        atomic_store(&s->starved, false);
-        atomic_fetch_add(&s->generation, 1);
-    }
-    pthread_mutex_unlock(&e->table_lock);
-    *out = slot;
-    if (slot >= 0) return STENO_OK;
-    if (promised)
+static int vad_held_limit(const steno_vad_options *vad) {
+    return held_limit((double)vad->max_segment_s + 2.0 * vad->pad_ms / 1000.0);
+}
+
+static int live_held_limit(const steno_live_options *o) {
+    return held_limit((double)o->max_utterance_s + (o->lead_ms + o->endpoint_ms + o->unfinished_ms) / 1000.0);
+}
+
+static steno_err refuse(steno_engine *e, int claim) {
+    if (claim > e->frames.count - e->claimed)
         return err_fail(STENO_E_LIMIT, "all %d s of the audio pool are promised to open streams",
                         e->config.audio_pool_s);
     return err_fail(STENO_E_LIMIT, "all %d streams are in use", e->config.max_streams);
 }
 
-steno_err steno_stream_open(steno_engine *e, const steno_vad_options *vad, void *user, steno_stream_id *out) {
-    steno_vad_options options;
-    segmenter trial;
-    if (vad)
-        options = *vad;
-    else
-        steno_vad_options_init(&options);
-    ERR_TRY(segmenter_init(&trial, &options));
-    int slot;
-    ERR_TRY(take_slot(e, user, held_limit(&options), &slot));
+static int free_slot(const steno_engine *e) {
+    for (int i = 0; i < e->config.max_streams; i++) {
+        if ((atomic_load(&e->streams[i].generation) & 1) == 0) return i;
+    }
+    return -1;
+}
+
+static void reset_slot(stream *s, void *user, int claim, bool live) {
+    s->held_limit = claim;
+    s->user = user;
+    s->finished = false;
+    s->filling = NULL;
+    s->filled = 0;
+    s->total_samples = 0;
+    s->configuring = false;
+    s->is_live = live;
+    atomic_store(&s->held, 0);
+    atomic_store(&s->starved, false);
+    atomic_store(&s->finalizing, false);
+    atomic_store(&s->notes, 0);
+    atomic_fetch_add(&s->generation, 1);
+}
+
+/* A free slot, and `claim` frames of the pool promised to it: every open stream can fill its window whatever the others
+ * do, so streams that wait for audio of each other (channels of one recording) or for nobody cannot lock up. */
+static steno_err take_slot(steno_engine *e, void *user, int claim, bool live, int *out) {
+    steno_err err = STENO_OK;
+    pthread_mutex_lock(&e->table_lock);
+    int slot = claim > e->frames.count - e->claimed ? -1 : free_slot(e);
+    if (live && e->live_count >= e->config.max_live)
+        err = err_fail(STENO_E_LIMIT, "all %d live streams are in use", e->config.max_live);
+    else if (slot < 0)
+        err = refuse(e, claim);
+    if (err == STENO_OK) {
+        reset_slot(&e->streams[slot], user, claim, live);
+        e->claimed += claim;
+        e->open_count++;
+        e->live_count += live;
+        e->opened++;
+    } else {
+        e->refused++;
+    }
+    pthread_mutex_unlock(&e->table_lock);
+    *out = slot;
+    return err;
+}
+
+/* Sends the slot's stream to its home. */
+static steno_stream_id open_at(steno_engine *e, int slot, int home, message *m) {
     stream *s = &e->streams[slot];
-    s->home = least_loaded(e);
-    message m = {.kind = MSG_OPEN, .stream = slot, .generation = atomic_load(&s->generation), .u.vad = options};
+    s->home = home;
+    m->stream = slot;
+    m->generation = atomic_load(&s->generation);
+    shard_post(e->shards[home], m, 1);
+    return make_id(slot, m->generation);
+}
+
+steno_err steno_stream_open(steno_engine *e, const steno_vad_options *vad, void *user, steno_stream_id *out) {
+    message m = {.kind = MSG_OPEN};
+    segmenter trial;
+    int slot;
+    if (vad)
+        m.u.vad = *vad;
+    else
+        steno_vad_options_init(&m.u.vad);
+    ERR_TRY(segmenter_init(&trial, &m.u.vad));
+    ERR_TRY(take_slot(e, user, vad_held_limit(&m.u.vad), false, &slot));
+    *out = open_at(e, slot, least_loaded(e), &m);
+    return STENO_OK;
+}
+
+/* True when a shard does all it can and partials already come late: one more would make it worse for everybody. */
+static bool is_overloaded(const shard *s) {
+    return shard_busy(s) > ADMIT_BUSY && shard_stretch(s) > ADMIT_STRETCH;
+}
+
+steno_err steno_live_open(steno_engine *e, const steno_live_options *options, void *user, steno_stream_id *out) {
+    message m = {.kind = MSG_OPEN_LIVE};
+    int slot, home = least_live(e);
+    if (options)
+        m.u.live = *options;
+    else
+        steno_live_options_init(&m.u.live);
+    ERR_TRY(steno_live_options_check(&m.u.live));
+    if (is_overloaded(e->shards[home])) {
+        pthread_mutex_lock(&e->table_lock);
+        e->refused++;
+        pthread_mutex_unlock(&e->table_lock);
+        return err_fail(STENO_E_AGAIN, "overloaded: every compute thread is busy and partials come late");
+    }
+    ERR_TRY(take_slot(e, user, live_held_limit(&m.u.live), true, &slot));
+    shard_live_add(e->shards[home], 1);
+    *out = open_at(e, slot, home, &m);
+    return STENO_OK;
+}
+
+static steno_err find_live(steno_engine *e, steno_stream_id id, stream **out) {
+    ERR_TRY(find_stream(e, id, out));
+    if (!(*out)->is_live || (*out)->finished)
+        return err_fail(STENO_E_INVALID, "stream %llu is not live%s", (unsigned long long)id,
+                        (*out)->finished ? " any more" : "");
+    return STENO_OK;
+}
+
+static void post_plain(steno_engine *e, stream *s, message_kind kind) {
+    message m = {.kind = kind, .stream = (int)(s - e->streams), .generation = atomic_load(&s->generation)};
     shard_post(e->shards[s->home], &m, 1);
-    *out = make_id(slot, m.generation);
+}
+
+steno_err steno_live_configure(steno_engine *e, steno_stream_id id, const steno_live_options *options) {
+    stream *s;
+    ERR_TRY(find_live(e, id, &s));
+    ERR_TRY(steno_live_options_check(options));
+    if (live_held_limit(options) > s->held_limit)
+        return err_fail(STENO_E_INVALID, "max_utterance_s %g and its pauses are more than the stream was opened for",
+                        (double)options->max_utterance_s);
+    pthread_mutex_lock(&e->table_lock);
+    bool on_its_way = s->configuring;
+    s->wanted = *options;
+    s->configuring = true;
+    pthread_mutex_unlock(&e->table_lock);
+    if (!on_its_way) post_plain(e, s, MSG_CONFIGURE);
+    return STENO_OK;
+}
+
+steno_err steno_live_finalize(steno_engine *e, steno_stream_id id) {
+    stream *s;
+    ERR_TRY(find_live(e, id, &s));
+    if (atomic_exchange(&s->finalizing, true)) return err_fail(STENO_E_AGAIN, "the stream is being finalized");
+    post_plain(e, s, MSG_FINALIZE);
     return STENO_OK;
 }
 
@@ -314,6 +478,8 @@ void engine_give_segment(steno_engine *e, segment *g) {
 void engine_close_slot(steno_engine *e, int slot) {
     pthread_mutex_lock(&e->table_lock);
     e->claimed -= e->streams[slot].held_limit;
+    e->open_count--;
+    e->live_count -= e->streams[slot].is_live;
     atomic_fetch_add(&e->streams[slot].generation, 1);
     pthread_mutex_unlock(&e->table_lock);
 }
@@ -325,12 +491,30 @@ static void fill_event(steno_engine *e, const event_message *m, steno_event *eve
     event->user = e->streams[m->stream].user;
     event->stats = m->stats;
     event->error = m->error;
-    if (m->kind == STENO_EVENT_SEGMENT) {
+    event->partial_ms = m->partial_ms;
+    event->overloaded = m->overloaded;
+    event->heard_s = m->heard_s;
+    if (m->kind == STENO_EVENT_SPEECH) event->segment = (steno_segment){.id = m->id, .start_s = m->start_s, .text = ""};
+    if (m->segment) {
         event->segment = transcript_view(&m->segment->text, m->id);
+        event->segment.rev = m->segment->rev;
+        event->segment.stable_bytes = m->segment->stable_bytes;
+        event->segment.end = m->segment->end;
+        event->heard_s = m->segment->heard_s;
+        event->due_s = m->segment->due_s;
+        event->done_s = m->segment->done_s;
         event->owned = m->segment;
     }
     if (m->kind == STENO_EVENT_ERROR)
         snprintf(event->detail, sizeof event->detail, "recognition failed (%s)", steno_err_name(m->error));
+}
+
+static bool is_note(steno_event_kind kind) {
+    return kind == STENO_EVENT_SPEECH || kind == STENO_EVENT_OVERLOAD;
+}
+
+static bool is_end(steno_event_kind kind) {
+    return kind == STENO_EVENT_DONE || kind == STENO_EVENT_ERROR;
 }
 
 steno_err steno_engine_poll(steno_engine *e, int timeout_ms, steno_event *event) {
@@ -341,7 +525,8 @@ steno_err steno_engine_poll(steno_engine *e, int timeout_ms, steno_event *event)
     if (ring_pop(&e->events, &m, 1, timeout_ms) == 0) return STENO_E_AGAIN;
     engine_signal(e); /* there may be more; a caller that waits on the descriptor looks again */
     fill_event(e, &m, event);
-    if (m.kind != STENO_EVENT_SEGMENT) engine_close_slot(e, m.stream);
+    if (is_note(m.kind)) atomic_fetch_sub(&e->streams[m.stream].notes, 1);
+    if (is_end(m.kind)) engine_close_slot(e, m.stream);
     return STENO_OK;
 }
 
@@ -353,4 +538,27 @@ void steno_event_release(steno_event *event) {
 
 int steno_engine_fd(const steno_engine *engine) {
     return engine->event_fd;
+}
+
+void steno_engine_get_stats(steno_engine *e, steno_engine_stats *out) {
+    memset(out, 0, sizeof *out);
+    out->shards = e->shard_count;
+    out->stretch = 1.0;
+    for (int i = 0; i < e->shard_count; i++) shard_add_stats(e->shards[i], out);
+    out->overloaded = is_overloaded(e->shards[least_live(e)]);
+    out->audio_s = (double)out->vad_frames * FRAME_SAMPLES / STENO_SAMPLE_RATE_HZ;
+    pthread_mutex_lock(&e->table_lock);
+    out->streams = e->open_count;
+    out->live = e->live_count;
+    out->opened = e->opened;
+    out->refused = e->refused;
+    pthread_mutex_unlock(&e->table_lock);
+    pthread_mutex_lock(&e->frames.lock);
+    out->audio_frames = e->frames.count;
+    out->audio_frames_free = e->frames.free_count;
+    pthread_mutex_unlock(&e->frames.lock);
+    pthread_mutex_lock(&e->segments.lock);
+    out->segments = e->segments.count;
+    out->segments_free = e->segments.free_count;
+    pthread_mutex_unlock(&e->segments.lock);
 }

@@ -59,21 +59,44 @@ void frame_release(frame_pool *p, frame *f);
 
 typedef struct segment_pool segment_pool;
 
+/* What a segment is recognised for. The order is that of urgency. */
+typedef enum pass_kind {
+    PASS_FINAL,    /* a live utterance that has ended */
+    PASS_CLOSING,  /* one that pauses: its final, if the pause goes on, and else a partial */
+    PASS_PARTIAL,  /* one that goes on */
+    PASS_RECORDING /* a span of a recording */
+} pass_kind;
+
+/* Tokens. Going in, a draft: what is expected, verified in one parallel pass, the first `forced` of them taken as they
+ * are. Coming out, what was recognised. */
+typedef struct hypothesis {
+    int n, forced;
+    int32_t ids[SEGMENT_IDS];
+} hypothesis;
+
 typedef struct segment {
     segment_pool *pool; /* where it goes back to */
     int home;           /* shard index */
     int stream;         /* slot */
     uint32_t generation;
-    uint32_t order; /* 0, 1, 2 … within the stream */
+    uint32_t order; /* 0, 1, 2 … within the stream; not of partials */
+    pass_kind pass;
     segmenter_span span;
     int64_t first_frame; /* the stream's frame number of frames[0] */
     int frames_n;
     frame *frames[SEGMENT_MAX_FRAMES];
+    _Atomic bool dropped; /* by its home: nobody waits for it any more */
+    bool in_line;         /* its home's: it has a place in the stream's order */
     bool done;
     steno_err error;
     double encode_cpu_s, decode_cpu_s;
-    int tokens;
+    int tokens, draft_tokens, draft_kept;
+    hypothesis text_ids;
     transcript text;
+    /* live */
+    uint32_t id, rev, stable_bytes;
+    steno_end_reason end;
+    double heard_s, due_s, done_s;
 } segment;
 
 /* A fixed stack of segments. Any thread. */
@@ -88,7 +111,8 @@ struct segment_pool {
 
 STENO_CHECK steno_err segment_pool_init(segment_pool *p, int count);
 void segment_pool_free(segment_pool *p);
-segment *segment_pool_take(segment_pool *p); /* NULL when exhausted */
+/* NULL when no more than `keep` are left. */
+segment *segment_pool_take(segment_pool *p, int keep);
 /* True when a shard waits for a segment: see engine_give_segment(). */
 STENO_CHECK bool segment_pool_give(segment_pool *p, segment *s);
 
@@ -102,11 +126,39 @@ void segment_gather(const segment *s, float *out);
 #define STREAM_ROWS    64          /* frames of one stream in one VAD batch: 2 s */
 #define STREAM_STALLED STREAM_ROWS /* a frame closes at most one span */
 #define STREAM_PENDING 64          /* segments of one stream on their way at once */
+#define STREAM_NOTES   4           /* SPEECH and OVERLOAD events of one stream that wait for the reader */
+
+/* A closed span on its way to become a segment. */
+typedef struct due_span {
+    segmenter_span span;
+    uint32_t id, rev;
+    steno_end_reason end;
+    double heard_s, due_s;
+} due_span;
+
+/* What a live stream has besides; see live.c. The home shard's. */
+typedef struct live_state {
+    steno_live_options opt;
+    bool open;                      /* an utterance is under way and announced */
+    uint32_t next_id, id, rev;      /* of utterances; rev of the newest event of this one */
+    bool shown;                     /* words of it are out */
+    int64_t pass_frame;             /* frames stepped when the newest pass was asked for */
+    int64_t covered_sample;         /* the end of the speech that pass hears */
+    segment *partial;               /* on its way, or NULL */
+    segment *closing;               /* the text of the utterance as it stands in this pause, or NULL */
+    bool closing_done;              /* and it is there */
+    hypothesis last;                /* the newest text; `forced`: tokens that have settled */
+    bool finalizing, finalize_done; /* FINALIZE arrived at frame finalize_frame; and was carried out … */
+    int64_t finalize_frame;
+    uint32_t finalize_order; /* … and is answered when all segments before this one are out */
+    int told_partial_ms;     /* of the last OVERLOAD event, or as asked for */
+} live_state;
 
 typedef struct stream {
     /* api: the pushing thread's */
     _Atomic uint32_t generation; /* odd: open */
     int home;
+    bool is_live;
     bool finished;
     void *user;
     frame *filling; /* a frame not yet full */
@@ -114,16 +166,23 @@ typedef struct stream {
     _Atomic int held;     /* frames on their way to, or in, the window */
     int held_limit;       /* the most of them, promised by the pool */
     _Atomic bool starved; /* a push was refused for the limit: tell when it has room */
+    _Atomic bool finalizing;
+    bool configuring;          /* CONFIGURE is on its way; table_lock */
+    steno_live_options wanted; /* by the newest steno_live_configure(); table_lock */
+    _Atomic int notes;         /* SPEECH and OVERLOAD events that nobody has taken yet */
     /* shard: the home shard's */
+    bool hearing; /* in the shard's queue of streams with something to hear */
+    int open_index;
     steno_vad_options vad;
     silero_state vad_state;
     segmenter seg;
-    frame *window[STREAM_WINDOW_FRAMES];     /* by frame number modulo its size */
-    int64_t window_first, arrived, listened; /* frame numbers: oldest kept, next to arrive, next for the VAD */
+    frame *window[STREAM_WINDOW_FRAMES]; /* by frame number modulo its size */
+    int64_t window_first, arrived;       /* frame numbers: oldest kept, next to arrive, … */
+    int64_t listened, stepped;           /* … next for the VAD, next for the segmenter */
     int64_t total_samples;
-    bool ending;                            /* FINISH has arrived */
-    bool flushed;                           /* the segmenter has no more spans */
-    segmenter_span stalled[STREAM_STALLED]; /* closed spans that wait for a free segment */
+    bool ending;                      /* FINISH has arrived */
+    bool flushed;                     /* the segmenter has no more spans */
+    due_span stalled[STREAM_STALLED]; /* closed spans that wait for a free segment */
     int stalled_count;
     steno_err error;     /* the first failure of a segment */
     uint32_t next_order; /* of the next segment cut */
@@ -132,22 +191,35 @@ typedef struct stream {
     segment *pending[STREAM_PENDING]; /* done or not, by order modulo its size */
     int64_t cut_samples;
     steno_stats stats;
+    live_state live;
 } stream;
 
 /* ---- messages --------------------------------------------------------------------------------------------------- */
 
 /* WAKE: a segment was given back while spans waited for one. */
-typedef enum message_kind { MSG_OPEN, MSG_FRAME, MSG_FINISH, MSG_SEGMENT, MSG_RESULT, MSG_WAKE, MSG_STOP } message_kind;
+typedef enum message_kind {
+    MSG_OPEN,
+    MSG_OPEN_LIVE,
+    MSG_CONFIGURE,
+    MSG_FRAME,
+    MSG_FINALIZE,
+    MSG_FINISH,
+    MSG_SEGMENT,
+    MSG_RESULT,
+    MSG_WAKE,
+    MSG_STOP
+} message_kind;
 
 typedef struct message {
     message_kind kind;
     int stream;
     uint32_t generation;
     union {
-        steno_vad_options vad; /* OPEN */
-        frame *frame;          /* FRAME */
-        int64_t total_samples; /* FINISH */
-        segment *segment;      /* SEGMENT: recognise it; RESULT: it is done */
+        steno_vad_options vad;   /* OPEN */
+        steno_live_options live; /* OPEN_LIVE */
+        frame *frame;            /* FRAME */
+        int64_t total_samples;   /* FINISH */
+        segment *segment;        /* SEGMENT: recognise it; RESULT: it is done */
     } u;
 } message;
 
@@ -159,6 +231,9 @@ typedef struct event_message {
     segment *segment;
     steno_stats stats;
     steno_err error;
+    double start_s, heard_s; /* SPEECH */
+    int partial_ms;          /* OVERLOAD */
+    bool overloaded;
 } event_message;
 
 /* ---- the engine
@@ -174,9 +249,18 @@ struct steno_engine {
     pthread_mutex_t table_lock; /* opening and closing of slots */
     stream *streams;            /* [config.max_streams] */
     int claimed;                /* frames promised to open streams; table_lock */
+    int open_count, live_count; /* table_lock */
+    uint64_t opened, refused;   /* table_lock */
     int shard_count;
     shard **shards;
+    double (*clock)(void *ctx); /* seconds; CLOCK_MONOTONIC, or a simulator's */
+    void *clock_ctx;
 };
+
+/* Everything but the threads: a simulator calls shard_tick() itself, with a clock of its own. NULL clock: the real one. */
+STENO_CHECK steno_err engine_open_unstarted(const steno_model *model, const steno_engine_config *config,
+                                            double (*clock)(void *ctx), void *clock_ctx, steno_engine **out);
+double engine_now_s(const steno_engine *e);
 
 /* Called by a home shard when a stream's last event is out. */
 void engine_close_slot(steno_engine *e, int slot);
@@ -196,7 +280,18 @@ void shard_free(shard *s);
 /* Any thread. */
 void shard_post(shard *s, const message *m, size_t n);
 void shard_wake(shard *s);
-/* Samples of audio waiting or in work here: the measure of load. Any thread. */
+/* Takes what is in the inbox, waiting for it up to wait_ms (-1: for ever), and does one tick. Returns how long the next one
+ * may wait: 0 when there is work, -1 when only a message brings any. The thread's own loop, or a simulator's. */
+int shard_tick(shard *s, int wait_ms);
+/* Samples of audio waiting or in work here: the measure of a shard's queue. Any thread. */
 int64_t shard_load(const shard *s);
+/* How busy it is, 0..1, and how far partials are stretched, 1 and more. Any thread. */
+double shard_busy(const shard *s);
+double shard_stretch(const shard *s);
+/* Live streams at home here. Any thread. */
+int shard_live(const shard *s);
+void shard_live_add(shard *s, int n);
+/* Adds this shard's counters and gauges. Any thread; gauges of other threads' work may be a tick old. */
+void shard_add_stats(const shard *s, steno_engine_stats *out);
 
 #endif

@@ -1,12 +1,15 @@
 /* listen.c: the part of a tick that hears: frames -> speech probabilities -> segments, and segments back into order.
  *
  * Runs on a stream's home shard. A closed span takes a segment from the pool, references the frames it covers, and goes
- * to the least-loaded shard; when it comes back it is handed out in the order of time.
+ * to the least-loaded shard; when it comes back it is handed out in the order of time. What a live stream does besides is
+ * in live.c. A tick costs nothing for streams that have nothing to hear.
  */
 #include "engine/shard_int.h"
 
 #include <assert.h>
 #include <string.h>
+
+#define AHEAD_SAMPLES ((int64_t)90 * STENO_SAMPLE_RATE_HZ) /* of audio waiting or in work on every shard */
 
 static stream *stream_of(shard *s, int slot) {
     return &s->engine->streams[slot];
@@ -16,23 +19,53 @@ static int window_index(int64_t frame_number) {
     return (int)(frame_number % STREAM_WINDOW_FRAMES);
 }
 
-/* ---- messages
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- streams with something to hear ------------------------------------------------------------------------------- */
+
+static void queue_push(slot_queue *q, int slot) {
+    assert(q->count < q->cap);
+    q->slots[(q->head + q->count++) % q->cap] = slot;
+}
+
+static int queue_pop(slot_queue *q) {
+    int slot = q->slots[q->head];
+    q->head = (q->head + 1) % q->cap;
+    q->count--;
+    return slot;
+}
+
+/* Queued at most once, however much there is to hear. Nothing is heard while a span waits for a segment. */
+static void something_to_hear(shard *s, int slot) {
+    stream *t = stream_of(s, slot);
+    if (t->hearing || t->stalled_count) return;
+    t->hearing = true;
+    queue_push(t->is_live ? &s->hear_live : &s->hear_recordings, slot);
+}
+
+bool listen_has_recordings(const shard *s) {
+    return s->hear_recordings.count > 0;
+}
+
+/* ---- messages ----------------------------------------------------------------------------------------------------- */
 
 void listen_open(shard *s, const message *m) {
     stream *t = stream_of(s, m->stream);
-    t->vad = m->u.vad;
     silero_reset(&t->vad_state);
-    steno_err err = segmenter_init(&t->seg, &t->vad);
-    assert(err == STENO_OK); /* steno_stream_open() tried the same options */
-    (void)err;
-    t->window_first = t->arrived = t->listened = 0;
-    t->ending = t->flushed = false;
+    t->window_first = t->arrived = t->listened = t->stepped = 0;
+    t->hearing = t->ending = t->flushed = false;
     t->stalled_count = 0;
     t->error = STENO_OK;
     t->next_order = t->emit_order = t->emit_id = 0;
     t->cut_samples = 0;
     memset(&t->stats, 0, sizeof t->stats);
+    if (t->is_live) {
+        live_open(s, m->stream, &m->u.live);
+    } else {
+        t->vad = m->u.vad;
+        steno_err err = segmenter_init(&t->seg, &t->vad);
+        assert(err == STENO_OK); /* steno_stream_open() tried the same options */
+        (void)err;
+    }
+    t->open_index = s->open_count;
     s->open_streams[s->open_count++] = m->stream;
 }
 
@@ -40,23 +73,22 @@ void listen_frame(shard *s, const message *m) {
     stream *t = stream_of(s, m->stream);
     assert(t->arrived - t->window_first < STREAM_WINDOW_FRAMES); /* held_limit sees to it */
     t->window[window_index(t->arrived++)] = m->u.frame;
-    s->unheard++;
+    something_to_hear(s, m->stream);
 }
 
 void listen_finish(shard *s, const message *m) {
     stream *t = stream_of(s, m->stream);
     t->ending = true;
     t->total_samples = m->u.total_samples;
-    s->unheard++; /* the end itself is something to hear: it flushes the segmenter */
+    something_to_hear(s, m->stream); /* the end itself: it flushes the segmenter */
 }
 
-/* ---- windows
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- windows ------------------------------------------------------------------------------------------------------ */
 
-/* Lets go of frames before `sample`, and of all when the stream is flushed. */
+/* Lets go of frames before `sample`. */
 static void trim_window(shard *s, stream *t, int64_t sample) {
     int64_t keep = sample / FRAME_SAMPLES;
-    if (keep > t->listened) keep = t->listened;
+    if (keep > t->stepped) keep = t->stepped;
     int freed = 0;
     for (; t->window_first < keep; t->window_first++, freed++)
         frame_release(&s->engine->frames, t->window[window_index(t->window_first)]);
@@ -65,10 +97,14 @@ static void trim_window(shard *s, stream *t, int64_t sample) {
     if (atomic_exchange(&t->starved, false)) engine_signal(s->engine);
 }
 
-/* ---- segments
- * --------------------------------------------------------------------------------------------------------- */
+void listen_trim(shard *s, stream *t) {
+    if (t->stalled_count) return;
+    trim_window(s, t, t->flushed ? t->stepped * FRAME_SAMPLES : segmenter_keep_from(&t->seg));
+}
 
-static shard *choose_shard(shard *home) {
+/* ---- segments ----------------------------------------------------------------------------------------------------- */
+
+shard *listen_choose_shard(shard *home) {
     shard *best = home;
     steno_engine *e = home->engine;
     for (int i = 0; i < e->shard_count; i++) {
@@ -90,42 +126,76 @@ static void reference_frames(stream *t, segment *g) {
     }
 }
 
-/* Sends one span on its way; false when it must wait for a free segment. */
-static bool cut_segment(shard *s, int slot, const segmenter_span *span) {
+segment *listen_take_segment(shard *s, int slot, const segmenter_span *span, pass_kind pass, int keep) {
     stream *t = stream_of(s, slot);
-    if (t->next_order - t->emit_order >= STREAM_PENDING) return false;
-    segment *g = segment_pool_take(&s->engine->segments);
-    if (!g) return false;
+    segment *g = segment_pool_take(&s->engine->segments, keep);
+    if (!g) return NULL;
     g->home = s->index;
     g->stream = slot;
     g->generation = atomic_load(&t->generation);
-    g->order = t->next_order++;
+    g->pass = pass;
     g->span = *span;
-    g->done = false;
+    g->done = g->in_line = false;
+    atomic_store_explicit(&g->dropped, false, memory_order_relaxed);
     g->error = STENO_OK;
     g->encode_cpu_s = g->decode_cpu_s = 0.0;
-    g->tokens = 0;
+    g->tokens = g->draft_tokens = g->draft_kept = 0;
+    g->text_ids.n = g->text_ids.forced = 0;
+    g->id = g->rev = g->stable_bytes = 0;
+    g->end = STENO_END_NONE;
+    g->heard_s = g->due_s = g->done_s = 0.0;
     reference_frames(t, g);
+    return g;
+}
+
+bool listen_line_up(stream *t, segment *g) {
+    if (t->next_order - t->emit_order >= STREAM_PENDING) return false;
+    g->order = t->next_order++;
+    g->in_line = true;
     t->pending[g->order % STREAM_PENDING] = g;
-    t->cut_samples += span->speech_end_sample - span->speech_start_sample;
-    shard *to = choose_shard(s);
-    atomic_fetch_add(&to->load, segment_samples(g));
-    if (to == s) {
-        recognise_enqueue(s, g);
-    } else {
-        message m = {.kind = MSG_SEGMENT, .stream = slot, .generation = g->generation, .u.segment = g};
-        shard_post(to, &m, 1);
-    }
+    t->cut_samples += g->span.speech_end_sample - g->span.speech_start_sample;
     return true;
 }
 
-/* Cuts, or remembers the span until it can be cut. Spans keep their order. */
-static void offer_span(shard *s, int slot, const segmenter_span *span) {
+void listen_send(shard *s, segment *g, shard *to) {
+    atomic_fetch_add(&to->load, segment_samples(g));
+    if (to == s) {
+        recognise_enqueue(s, g);
+        return;
+    }
+    message m = {.kind = MSG_SEGMENT, .stream = g->stream, .generation = g->generation, .u.segment = g};
+    shard_post(to, &m, 1);
+}
+
+/* Sends one span on its way; false when it must wait for a free segment. */
+static bool cut_segment(shard *s, int slot, const due_span *due) {
     stream *t = stream_of(s, slot);
-    if (t->stalled_count == 0 && cut_segment(s, slot, span)) return;
+    if (t->next_order - t->emit_order >= STREAM_PENDING) return false;
+    segment *g = listen_take_segment(s, slot, &due->span, t->is_live ? PASS_FINAL : PASS_RECORDING, 0);
+    if (!g) return false;
+    g->id = due->id;
+    g->rev = due->rev;
+    g->end = due->end;
+    g->heard_s = due->heard_s;
+    g->due_s = due->due_s;
+    if (t->is_live && due->id == t->live.id) {
+        g->text_ids = t->live.last;
+        g->text_ids.forced = 0; /* a final is as if nothing had been heard before */
+    }
+    bool lined_up = listen_line_up(t, g);
+    assert(lined_up);
+    (void)lined_up;
+    listen_send(s, g, listen_choose_shard(s));
+    return true;
+}
+
+/* Spans keep their order. */
+void listen_offer(shard *s, int slot, const due_span *due) {
+    stream *t = stream_of(s, slot);
+    if (t->stalled_count == 0 && cut_segment(s, slot, due)) return;
     assert(t->stalled_count < STREAM_STALLED); /* nothing is heard while a span waits */
     if (t->stalled_count == 0) s->stalled++;
-    t->stalled[t->stalled_count++] = *span;
+    t->stalled[t->stalled_count++] = *due;
 }
 
 /* Tries again to cut the spans that wait for a free segment; returns how many went. */
@@ -138,7 +208,8 @@ static int retry_stalled(shard *s, int slot) {
     memmove(t->stalled, t->stalled + sent, (size_t)t->stalled_count * sizeof t->stalled[0]);
     if (t->stalled_count) return sent;
     s->stalled--;
-    trim_window(s, t, segmenter_keep_from(&t->seg)); /* or a stream at its limit would never be fed again */
+    listen_trim(s, t); /* or a stream at its limit would never be fed again */
+    something_to_hear(s, slot);
     return sent;
 }
 
@@ -148,15 +219,12 @@ static int retry_all_stalled(shard *s) {
     return sent;
 }
 
-/* ---- handing out
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- handing out -------------------------------------------------------------------------------------------------- */
 
 static void forget_stream(shard *s, int slot) {
-    for (int i = 0; i < s->open_count; i++) {
-        if (s->open_streams[i] != slot) continue;
-        s->open_streams[i] = s->open_streams[--s->open_count];
-        return;
-    }
+    int i = stream_of(s, slot)->open_index, last = s->open_streams[--s->open_count];
+    s->open_streams[i] = last;
+    stream_of(s, last)->open_index = i;
 }
 
 static void emit_end(shard *s, int slot) {
@@ -169,43 +237,53 @@ static void emit_end(shard *s, int slot) {
                        .stats = t->stats,
                        .error = t->error};
     forget_stream(s, slot);
+    if (t->is_live) shard_live_add(s, -1);
     engine_emit(s->engine, &m);
+}
+
+void listen_add_costs(stream *t, const segment *g) {
+    t->stats.encode_cpu_s += g->encode_cpu_s;
+    t->stats.decode_cpu_s += g->decode_cpu_s;
+    t->stats.draft_tokens += (uint64_t)g->draft_tokens;
+    t->stats.draft_kept += (uint64_t)g->draft_kept;
 }
 
 static void emit_segment(shard *s, stream *t, segment *g) {
-    t->stats.encode_cpu_s += g->encode_cpu_s;
-    t->stats.decode_cpu_s += g->decode_cpu_s;
+    listen_add_costs(t, g);
     t->stats.tokens += (uint64_t)g->tokens;
     if (t->error == STENO_OK) t->error = g->error;
-    if (g->error != STENO_OK || g->text.text_bytes == 0) { /* nothing was said, or nothing understood */
+    bool empty = g->error != STENO_OK || g->text.text_bytes == 0; /* nothing was said, or nothing understood */
+    if (empty && !t->is_live) {
         engine_give_segment(s->engine, g);
         return;
     }
-    t->stats.segments++;
-    event_message m = {.kind = STENO_EVENT_SEGMENT,
-                       .stream = g->stream,
-                       .generation = g->generation,
-                       .id = t->emit_id++,
-                       .segment = g};
+    if (!empty) t->stats.segments++;
+    if (!t->is_live) g->id = t->emit_id++;
+    event_message m = {.kind = STENO_EVENT_SEGMENT, .stream = g->stream, .generation = g->generation, .id = g->id};
+    m.segment = g;
+    if (t->is_live) counter_add(&s->count.finals, 1);
     engine_emit(s->engine, &m);
 }
 
-/* Everything at the head of the line that is done; and the end, when nothing is left. */
-static void hand_out(shard *s, int slot) {
+void listen_hand_out(shard *s, int slot) {
     stream *t = stream_of(s, slot);
     while (t->emit_order < t->next_order && t->pending[t->emit_order % STREAM_PENDING]->done)
         emit_segment(s, t, t->pending[t->emit_order++ % STREAM_PENDING]);
+    if (t->is_live) live_handed_out(s, slot);
     if (!t->flushed || t->emit_order < t->next_order) return;
     emit_end(s, slot);
 }
 
 void listen_result(shard *s, segment *g) {
+    if (!g->in_line) { /* a partial, or a closing pass whose pause still lasts */
+        live_result(s, g);
+        return;
+    }
     g->done = true;
-    hand_out(s, g->stream);
+    listen_hand_out(s, g->stream);
 }
 
-/* ---- hearing
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- hearing ------------------------------------------------------------------------------------------------------ */
 
 typedef struct listen_batch {
     silero_job jobs[LISTEN_ROWS];
@@ -213,34 +291,34 @@ typedef struct listen_batch {
     int n, rows;
 } listen_batch;
 
-/* Frames of one stream that go into this batch: none while a span of it waits for a free segment. */
-static int frames_due(const stream *t, int room) {
-    if (t->stalled_count) return 0;
-    int64_t n = t->arrived - t->listened;
-    if (n > STREAM_ROWS) n = STREAM_ROWS;
-    return n < room ? (int)n : room;
+static steno_err add_job(shard *s, listen_batch *b, int slot, int n) {
+    stream *t = stream_of(s, slot);
+    float *pcm = arena_take(&s->scratch, (size_t)n * FRAME_SAMPLES, sizeof *pcm);
+    float *prob = arena_take(&s->scratch, (size_t)n, sizeof *prob);
+    if (!pcm || !prob) return err_fail(STENO_E_NOMEM, "the shard's arena cannot hold a VAD batch");
+    for (int f = 0; f < n; f++) {
+        const frame *fr = t->window[window_index(t->listened + f)];
+        memcpy(pcm + (size_t)f * FRAME_SAMPLES, fr->pcm, sizeof fr->pcm);
+        prob[f] = 1.0f;
+    }
+    b->jobs[b->n] = (silero_job){.state = &t->vad_state, .pcm = pcm, .frames = n, .prob = prob};
+    b->slots[b->n++] = slot;
+    b->rows += n;
+    return STENO_OK;
 }
 
-/* Streams take turns at being first, so that a few with much audio do not keep the others waiting. */
-static steno_err collect(shard *s, listen_batch *b) {
-    int first = s->listen_from;
-    for (int i = 0; i < s->open_count && b->rows < LISTEN_ROWS; i++) {
-        int at = (first + i) % s->open_count, slot = s->open_streams[at];
+/* Streams take turns, so that a few with much audio do not keep the others waiting. One whose frames have all been heard
+ * comes in for its end. */
+static steno_err collect(shard *s, listen_batch *b, slot_queue *q) {
+    for (int turns = q->count; turns > 0 && b->n < LISTEN_ROWS && b->rows < LISTEN_ROWS; turns--) {
+        int slot = queue_pop(q), room = LISTEN_ROWS - b->rows;
         stream *t = stream_of(s, slot);
-        int n = frames_due(t, LISTEN_ROWS - b->rows);
-        s->listen_from = at + 1;
-        if (n == 0) continue;
-        float *pcm = arena_take(&s->scratch, (size_t)n * FRAME_SAMPLES, sizeof *pcm);
-        float *prob = arena_take(&s->scratch, (size_t)n, sizeof *prob);
-        if (!pcm || !prob) return err_fail(STENO_E_NOMEM, "the shard's arena cannot hold a VAD batch");
-        for (int f = 0; f < n; f++) {
-            const frame *fr = t->window[window_index(t->listened + f)];
-            memcpy(pcm + (size_t)f * FRAME_SAMPLES, fr->pcm, sizeof fr->pcm);
-            prob[f] = 1.0f;
-        }
-        b->jobs[b->n] = (silero_job){.state = &t->vad_state, .pcm = pcm, .frames = n, .prob = prob};
-        b->slots[b->n++] = slot;
-        b->rows += n;
+        t->hearing = false;
+        if (t->stalled_count) continue; /* retry_stalled() queues it again */
+        int64_t n = t->arrived - t->listened;
+        if (n > STREAM_ROWS) n = STREAM_ROWS;
+        if (n > room) n = room;
+        ERR_TRY(add_job(s, b, slot, (int)n));
     }
     return STENO_OK;
 }
@@ -250,62 +328,88 @@ static steno_err run_vad(shard *s, const listen_batch *b) {
     silero_job jobs[LISTEN_ROWS];
     int n = 0;
     for (int i = 0; i < b->n; i++) {
-        if (stream_of(s, b->slots[i])->vad.enabled) jobs[n++] = b->jobs[i];
+        const stream *t = stream_of(s, b->slots[i]);
+        if (b->jobs[i].frames && (t->is_live || t->vad.enabled)) jobs[n++] = b->jobs[i];
     }
     return n ? silero_step(s->engine->model->vad, &s->scratch, jobs, n) : STENO_OK;
 }
 
-static void advance(shard *s, int slot, const silero_job *job, double cpu_share_s) {
-    stream *t = stream_of(s, slot);
+static void note_heard(shard *s, stream *t, const silero_job *job, double cpu_share_s) {
+    bool vad = t->is_live || t->vad.enabled;
     t->stats.vad_cpu_s += cpu_share_s;
-    for (int f = 0; f < job->frames; f++) {
-        segmenter_span span;
-        t->window[window_index(t->listened)]->speech = t->vad.enabled ? job->prob[f] : -1.0f;
-        t->listened++;
-        s->unheard--;
-        if (segmenter_step(&t->seg, job->prob[f], &span)) offer_span(s, slot, &span);
-    }
-    if (t->stalled_count == 0) trim_window(s, t, segmenter_keep_from(&t->seg));
+    for (int f = 0; f < job->frames; f++) t->window[window_index(t->listened++)]->speech = vad ? job->prob[f] : -1.0f;
+    counter_add(&s->count.vad_frames, (uint64_t)job->frames);
 }
 
-/* The end of a stream whose frames have all been heard. */
-static void flush_stream(shard *s, int slot) {
+/* Recordings are stepped over all that was heard: the segmenter never waits for anything. */
+static void advance_recording(shard *s, int slot) {
+    stream *t = stream_of(s, slot);
+    for (; t->stepped < t->listened; t->stepped++) {
+        due_span due = {0};
+        float speech = t->window[window_index(t->stepped)]->speech;
+        if (segmenter_step(&t->seg, speech < 0.0f ? 1.0f : speech, &due.span)) listen_offer(s, slot, &due);
+    }
+    listen_trim(s, t);
+}
+
+/* The end of a recording whose frames have all been heard. */
+static void flush_recording(shard *s, int slot) {
     stream *t = stream_of(s, slot);
     if (!t->ending || t->flushed || t->listened < t->arrived || t->stalled_count) return;
-    segmenter_span span;
-    while (t->stalled_count == 0 && segmenter_end(&t->seg, t->total_samples, &span)) offer_span(s, slot, &span);
+    due_span due = {0};
+    while (t->stalled_count == 0 && segmenter_end(&t->seg, t->total_samples, &due.span)) listen_offer(s, slot, &due);
     if (t->stalled_count) return;
     t->flushed = true;
-    s->unheard--;
-    trim_window(s, t, t->listened * FRAME_SAMPLES);
-    hand_out(s, slot);
+    listen_trim(s, t);
+    listen_hand_out(s, slot);
 }
 
-static void flush_ended(shard *s) {
-    for (int i = s->open_count - 1; i >= 0; i--) flush_stream(s, s->open_streams[i]);
+static void advance(shard *s, int slot) {
+    stream *t = stream_of(s, slot);
+    if (t->listened < t->arrived) something_to_hear(s, slot);
+    if (t->is_live) {
+        live_advance(s, slot);
+    } else {
+        advance_recording(s, slot);
+        flush_recording(s, slot);
+    }
+}
+
+/* True when even the least-loaded shard has enough audio before it: hearing more would only hold more memory. Recordings
+ * come as fast as they are read, so this is what keeps the voice activity of a long one from running far ahead. Live audio
+ * comes at the pace of time and is always heard. */
+static bool far_ahead(const shard *s) {
+    if (s->waiting_count + s->active == 0) return false; /* then nothing here would bring the next tick */
+    for (int i = 0; i < s->engine->shard_count; i++) {
+        if (shard_load(s->engine->shards[i]) < AHEAD_SAMPLES) return false;
+    }
+    return true;
 }
 
 bool listen_step(shard *s) {
     int sent = retry_all_stalled(s);
-    if (s->unheard == 0) return sent > 0;
+    bool recordings = s->hear_recordings.count && !far_ahead(s);
+    if (s->hear_live.count == 0 && !recordings) return sent > 0;
     listen_batch b;
     b.n = b.rows = 0;
     size_t mark = arena_mark(&s->scratch);
     double start_s = thread_cpu_s();
-    steno_err err = collect(s, &b);
+    steno_err err = collect(s, &b, &s->hear_live);
+    if (err == STENO_OK && recordings) err = collect(s, &b, &s->hear_recordings);
     if (err == STENO_OK) err = run_vad(s, &b);
     assert(err == STENO_OK); /* the arena is sized for LISTEN_ROWS */
+    (void)err;
     double share_s = b.rows ? (thread_cpu_s() - start_s) / b.rows : 0.0;
-    for (int i = 0; i < b.n; i++) advance(s, b.slots[i], &b.jobs[i], share_s * b.jobs[i].frames);
+    for (int i = 0; i < b.n; i++) note_heard(s, stream_of(s, b.slots[i]), &b.jobs[i], share_s * b.jobs[i].frames);
     arena_release(&s->scratch, mark);
-    flush_ended(s);
-    return sent > 0 || b.rows > 0;
+    for (int i = 0; i < b.n; i++) advance(s, b.slots[i]);
+    return true;
 }
 
 void listen_release_all(shard *s) {
     for (int i = 0; i < s->open_count; i++) {
         stream *t = stream_of(s, s->open_streams[i]);
-        trim_window(s, t, t->listened * FRAME_SAMPLES);
+        trim_window(s, t, t->stepped * FRAME_SAMPLES);
     }
     s->open_count = 0;
 }

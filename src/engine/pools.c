@@ -87,10 +87,10 @@ void segment_pool_free(segment_pool *p) {
     memset(p, 0, sizeof *p);
 }
 
-segment *segment_pool_take(segment_pool *p) {
+segment *segment_pool_take(segment_pool *p, int keep) {
     pthread_mutex_lock(&p->lock);
-    segment *s = p->free_count ? p->free[--p->free_count] : NULL;
-    if (!s) p->wanted = true;
+    segment *s = p->free_count > keep ? p->free[--p->free_count] : NULL;
+    if (!s && keep == 0) p->wanted = true; /* who leaves some for others does without */
     pthread_mutex_unlock(&p->lock);
     return s;
 }

@@ -1,7 +1,9 @@
-/* recognise.c: the part of a tick that understands: segments -> encoder -> decoder -> words.
+/* recognise.c: the part of a tick that understands: encoded segments -> decoder -> words.
  *
- * A segment starts only when everything it may need is there (a sequence slot, KV pages for its audio, its longest
- * possible text and its alignment rows), so a sequence in flight never waits for memory.
+ * All sequences in flight take a step together. One with a draft feeds it in one go: each row of it says what comes next, and
+ * as long as that is what the draft says too, the step of every row counts; the first that differs replaces the rest. The
+ * text is therefore the one that decoding token by token gives, in fewer steps (speculative decoding, Leviathan et al.
+ * 2023, with the last text as the draft). Owner: the shard.
  */
 #include "engine/shard_int.h"
 
@@ -12,24 +14,19 @@
 #include <math.h>
 #include <string.h>
 
-#define MAX_SAMPLES     (MOONSHINE_MAX_SECONDS * STENO_SAMPLE_RATE_HZ)
-#define SAMPLES_PER_ROW 384
-#define EDGE_SAMPLES    (STENO_SAMPLE_RATE_HZ / 10) /* words may lie this far outside of what the VAD calls speech */
+#define MAX_SAMPLES  (MOONSHINE_MAX_SECONDS * STENO_SAMPLE_RATE_HZ)
+#define EDGE_SAMPLES (STENO_SAMPLE_RATE_HZ / 10) /* words may lie this far outside of what the VAD calls speech */
+#define FINAL_SLOTS  4                           /* sequence slots that less urgent work leaves to live finals */
 
-/* ---- memory
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------------------------------- */
 
 size_t recognise_scratch_bytes(const steno_engine *e) {
     const moonshine *m = e->model->asr;
-    int batch = ENCODE_ROWS * SAMPLES_PER_ROW;
-    size_t gathered = (size_t)MAX_SAMPLES * sizeof(float) + ENCODE_UTTERANCES * 64;
-    size_t encode = moonshine_encode_bytes(m, MAX_SAMPLES > batch ? MAX_SAMPLES : batch, MAX_SAMPLES) + gathered;
-    size_t decode = moonshine_decode_bytes(m, e->config.max_batch);
+    size_t decode = moonshine_decode_bytes(m, MOONSHINE_MAX_ROWS);
     size_t align = times_scratch_bytes(MOONSHINE_MAX_TOKENS, MOONSHINE_MAX_FRAMES) +
                    (size_t)(MOONSHINE_MAX_TOKENS + 2) * MOONSHINE_MAX_FRAMES * sizeof(float) +
                    (size_t)MAX_SAMPLES * sizeof(float) + 4096;
-    size_t most = encode > decode ? encode : decode;
-    return most > align ? most : align;
+    return decode > align ? decode : align;
 }
 
 /* How many pages a sequence needs, by what they are for. */
@@ -57,52 +54,34 @@ steno_err recognise_open(shard *s) {
     size_t pages = (size_t)e->config.kv_pool_mb * 1024 * 1024 / (halfs * 2);
     if (pages < SEQUENCE_PAGES) pages = SEQUENCE_PAGES; /* invariant 2: the longest segment always fits */
     ERR_TRY(kv_pool_init(&s->pages, halfs, (int)pages));
-    s->waiting.cap = e->segments.count;
-    s->waiting.items = mem_alloc((size_t)s->waiting.cap, sizeof(segment *));
     s->sequences = mem_alloc((size_t)e->config.max_batch, sizeof *s->sequences);
-    if (!s->waiting.items || !s->sequences) return err_fail(STENO_E_NOMEM, "cannot reserve a shard's sequences");
+    if (!s->sequences) return err_fail(STENO_E_NOMEM, "cannot reserve a shard's sequences");
     return STENO_OK;
 }
 
 void recognise_close(shard *s) {
     kv_pool_free(&s->pages);
-    mem_free(s->waiting.items);
     mem_free(s->sequences);
 }
 
-/* ---- waiting
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- sequences ---------------------------------------------------------------------------------------------------- */
 
-void recognise_enqueue(shard *s, segment *seg) {
-    wait_queue *q = &s->waiting;
-    assert(q->count < q->cap);
-    q->items[(q->head + q->count++) % q->cap] = seg;
-}
-
-static segment *first_waiting(const shard *s) {
-    return s->waiting.count ? s->waiting.items[s->waiting.head] : NULL;
-}
-
-static void drop_first(shard *s) {
-    s->waiting.head = (s->waiting.head + 1) % s->waiting.cap;
-    s->waiting.count--;
-}
-
-/* ---- sequences
- * -------------------------------------------------------------------------------------------------------- */
-
-static sequence *free_sequence(shard *s) {
-    for (int i = 0; i < s->engine->config.max_batch; i++) {
+/* A free slot for work of this urgency, or NULL. */
+sequence *recognise_free_sequence(shard *s, urgency u) {
+    int most = s->engine->config.max_batch;
+    if (u != URGENT_FINAL && shard_live(s) && most > 2 * FINAL_SLOTS) most -= FINAL_SLOTS;
+    for (int i = 0; i < most; i++) {
         if (!s->sequences[i].seg) return &s->sequences[i];
     }
     return NULL;
 }
 
-/* Pages for `samples` of audio into q: cross-attention, self-attention and alignment rows. */
-static bool take_pages(shard *s, sequence *q, int samples) {
+/* Pages for `samples` of audio into q: cross-attention, self-attention and alignment rows. `leave` stay free. */
+bool recognise_take_pages(shard *s, sequence *q, int samples, int leave) {
     page_plan p = plan_pages(s->pages.page_halfs, samples);
     int total = p.cross + p.self + p.align;
     assert(total <= SEQUENCE_PAGES); /* recognise_open() tried the longest */
+    if (s->pages.free_count - total < leave) return false;
     if (!kv_pool_take(&s->pages, total, q->pages)) return false;
     q->page_count = total;
     memcpy(q->kv.cross, q->pages, (size_t)p.cross * sizeof q->pages[0]);
@@ -120,15 +99,19 @@ static float *align_row(const sequence *q, int i) {
     return (float *)(void *)page + (size_t)(i % q->align_rows) * (size_t)q->kv.frames;
 }
 
-static void start_sequence(shard *s, sequence *q, segment *seg) {
+void recognise_start_sequence(shard *s, sequence *q, segment *seg) {
+    const hypothesis *draft = &seg->text_ids;
     q->seg = seg;
     q->n = q->steps = 0;
-    q->looped = q->ended = false;
+    q->encoded = q->looped = q->ended = false;
+    q->known = draft->n < q->limit ? draft->n : q->limit;
+    q->forced = draft->forced < q->known ? draft->forced : q->known;
+    memcpy(q->ids, draft->ids, (size_t)q->known * sizeof q->ids[0]);
     s->active++;
 }
 
 /* The segment goes home: a message to another shard, or straight in. */
-static void send_home(shard *s, segment *seg) {
+void recognise_send_home(shard *s, segment *seg) {
     for (int i = 0; i < seg->frames_n; i++) frame_release(&s->engine->frames, seg->frames[i]);
     seg->frames_n = 0;
     atomic_fetch_sub(&s->load, segment_samples(seg));
@@ -140,76 +123,16 @@ static void send_home(shard *s, segment *seg) {
     shard_post(shard_at(s->engine, seg->home), &m, 1);
 }
 
-static void end_sequence(shard *s, sequence *q) {
+void recognise_end_sequence(shard *s, sequence *q) {
     segment *seg = q->seg;
     kv_pool_give(&s->pages, q->page_count, q->pages);
     q->seg = NULL;
     s->active--;
-    send_home(s, seg);
+    seg->done_s = engine_now_s(s->engine);
+    recognise_send_home(s, seg);
 }
 
-/* ---- encoding
- * --------------------------------------------------------------------------------------------------------- */
-
-typedef struct encode_batch {
-    moonshine_utterance utt[ENCODE_UTTERANCES];
-    sequence *seq[ENCODE_UTTERANCES];
-    int n, rows;
-} encode_batch;
-
-/* Moves waiting segments into the batch while slots, pages and rows last. */
-static void fill_batch(shard *s, encode_batch *b) {
-    segment *seg;
-    b->n = b->rows = 0;
-    while (b->n < ENCODE_UTTERANCES && (seg = first_waiting(s)) != NULL) {
-        int samples = segment_samples(seg), rows = moonshine_frames(samples);
-        if (b->n && b->rows + rows > ENCODE_ROWS) return;
-        sequence *q = free_sequence(s);
-        if (!q || !take_pages(s, q, samples)) return;
-        drop_first(s);
-        start_sequence(s, q, seg);
-        b->utt[b->n] = (moonshine_utterance){.samples = samples, .pages = q->kv.cross};
-        b->seq[b->n++] = q;
-        b->rows += rows;
-    }
-}
-
-static steno_err encode(shard *s, encode_batch *b) {
-    for (int i = 0; i < b->n; i++) {
-        float *pcm = arena_take(&s->scratch, (size_t)b->utt[i].samples, sizeof *pcm);
-        if (!pcm) return err_fail(STENO_E_NOMEM, "the shard's arena cannot hold a batch of audio");
-        segment_gather(b->seq[i]->seg, pcm);
-        b->utt[i].pcm = pcm;
-    }
-    moonshine_encoding e;
-    bool done = false;
-    ERR_TRY(moonshine_encode_begin(&e, s->engine->model->asr, &s->scratch, b->utt, b->n));
-    while (!done) ERR_TRY(moonshine_encode_step(&e, &done));
-    return STENO_OK;
-}
-
-bool recognise_encode(shard *s) {
-    encode_batch b;
-    fill_batch(s, &b);
-    if (b.n == 0) return false;
-    size_t mark = arena_mark(&s->scratch);
-    double start_s = thread_cpu_s();
-    steno_err err = encode(s, &b);
-    arena_release(&s->scratch, mark);
-    double spent_s = thread_cpu_s() - start_s;
-    for (int i = 0; i < b.n; i++) {
-        segment *seg = b.seq[i]->seg;
-        seg->encode_cpu_s += spent_s * moonshine_frames(b.utt[i].samples) / b.rows;
-        seg->error = err;
-        if (err == STENO_OK) continue;
-        seg->text.text_bytes = 0;
-        end_sequence(s, b.seq[i]);
-    }
-    return true;
-}
-
-/* ---- decoding
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- words -------------------------------------------------------------------------------------------------------- */
 
 /* How likely each encoder frame is speech, from the VAD frame in which its middle lies; negative where nobody knows. */
 static void gather_speech(const segment *seg, int frames, float *speech) {
@@ -271,15 +194,83 @@ static void finish_sequence(shard *s, sequence *q) {
     transcript_build(s->engine->model->tokens, tokens, q->n, start_s, end_s, &seg->text);
     seg->text.looped = q->looped;
     seg->tokens = q->n;
-    end_sequence(s, q);
+    seg->text_ids.n = q->n;
+    memcpy(seg->text_ids.ids, q->ids, (size_t)q->n * sizeof q->ids[0]);
+    recognise_end_sequence(s, q);
 }
 
-/* Takes in one decoded token. */
-static void accept_token(const moonshine_info *info, sequence *q, int32_t id, float logprob) {
+/* ---- decoding ----------------------------------------------------------------------------------------------------- */
+
+/* The rows of one step. */
+typedef struct decode_batch {
+    moonshine_row rows[MOONSHINE_MAX_ROWS];
+    int n;
+    sequence *seqs[MOONSHINE_MAX_BATCH]; /* each with rows [first[i], first[i + 1]) */
+    int first[MOONSHINE_MAX_BATCH + 1];
+    int seqs_n;
+} decode_batch;
+
+/* Row at position p is fed token p - 1 and says token p. */
+static int32_t token_before(const moonshine_info *info, const sequence *q, int position) {
+    return position ? q->ids[position - 1] : info->start_token;
+}
+
+/* The next row of q and, as far as there is room, those of its draft. */
+static void add_rows(decode_batch *b, const moonshine_info *info, sequence *q) {
+    int position = q->kv.position, last = q->known > q->n ? q->known : q->n;
+    if (last >= q->limit) last = q->limit - 1;
+    if (b->seqs_n == MOONSHINE_MAX_BATCH || b->n == MOONSHINE_MAX_ROWS) return;
+    b->seqs[b->seqs_n] = q;
+    b->first[b->seqs_n++] = b->n;
+    for (; position <= last && b->n < MOONSHINE_MAX_ROWS; position++) {
+        float *align = align_row(q, position);
+        memset(align, 0, (size_t)q->kv.frames * sizeof *align);
+        b->rows[b->n++] = (moonshine_row){.seq = &q->kv, .token = token_before(info, q, position), .align = align};
+    }
+    b->first[b->seqs_n] = b->n;
+}
+
+static bool is_bulk(const sequence *q) {
+    return q->seg->pass == PASS_RECORDING;
+}
+
+/* Which sequences step: all that are urgent, finals first, and recordings when they have time to themselves or credit. */
+static void collect_rows(shard *s, decode_batch *b, bool bulk) {
+    const moonshine_info *info = moonshine_describe(s->engine->model->asr);
+    b->n = b->seqs_n = 0;
+    for (int turn = 0; turn < 3; turn++) {
+        for (int i = 0; i < s->engine->config.max_batch; i++) {
+            sequence *q = &s->sequences[i];
+            if (!q->seg || !q->encoded) continue;
+            int mine = is_bulk(q) ? 2 : q->seg->pass == PASS_PARTIAL ? 1 : 0;
+            if (mine == turn && (turn < 2 || bulk)) add_rows(b, info, q);
+        }
+    }
+}
+
+/* How likely a token is that stands whatever the network prefers: at most what is left beside its favourite. */
+static float other_logprob(float favourite) {
+    float rest = 1.0f - expf(favourite);
+    return logf(rest > 1e-6f ? rest : 1e-6f);
+}
+
+/* Takes in what the row at q->n says. False when the rows behind it do not count. */
+static bool accept_row(const moonshine_info *info, sequence *q, const moonshine_row *row) {
+    int32_t id = row->next, drafted = q->n < q->known ? q->ids[q->n] : -1;
+    float logprob = row->logprob;
+    if (q->n < q->forced && id != drafted) {
+        id = drafted;
+        logprob = other_logprob(logprob);
+    }
     q->steps++;
+    if (drafted >= 0 && q->n >= q->forced) {
+        q->seg->draft_tokens++;
+        if (id == drafted) q->seg->draft_kept++;
+    }
+    if (id != drafted) q->known = 0;
     if (id == info->end_token) {
         q->ended = true;
-        return;
+        return false;
     }
     q->ids[q->n] = id;
     q->logprob[q->n++] = logprob;
@@ -289,37 +280,78 @@ static void accept_token(const moonshine_info *info, sequence *q, int32_t id, fl
         q->looped = q->ended = true;
     }
     if (q->n >= q->limit) q->ended = true;
+    return !q->ended && id == drafted;
 }
 
-void recognise_decode(shard *s) {
-    const moonshine *m = s->engine->model->asr;
-    const moonshine_info *info = moonshine_describe(m);
-    moonshine_row rows[MOONSHINE_MAX_BATCH];
-    sequence *seqs[MOONSHINE_MAX_BATCH];
-    int n = 0;
-    double start_s = thread_cpu_s();
-    size_t mark = arena_mark(&s->scratch);
+static void accept_rows(shard *s, const decode_batch *b, int i) {
+    const moonshine_info *info = moonshine_describe(s->engine->model->asr);
+    sequence *q = b->seqs[i];
+    int r = b->first[i], kept = q->seg->draft_kept, drafted = q->seg->draft_tokens;
+    while (r < b->first[i + 1] && accept_row(info, q, &b->rows[r])) r++;
+    q->kv.position = q->n; /* rows behind the last that counted will be fed again */
+    counter_add(&s->count.draft_kept, (uint64_t)(q->seg->draft_kept - kept));
+    counter_add(&s->count.draft_tokens, (uint64_t)(q->seg->draft_tokens - drafted));
+}
+
+/* Sequences that nobody waits for any more. */
+static void end_dropped(shard *s) {
     for (int i = 0; i < s->engine->config.max_batch; i++) {
         sequence *q = &s->sequences[i];
-        if (!q->seg) continue;
-        float *align = align_row(q, q->n);
-        memset(align, 0, (size_t)q->kv.frames * sizeof *align);
-        rows[n] = (moonshine_row){.seq = &q->kv, .token = q->n ? q->ids[q->n - 1] : info->start_token, .align = align};
-        seqs[n++] = q;
+        if (!q->seg || !q->encoded || !atomic_load_explicit(&q->seg->dropped, memory_order_relaxed)) continue;
+        q->seg->text.text_bytes = 0;
+        recognise_end_sequence(s, q);
     }
-    steno_err err = moonshine_decode_step(m, &s->scratch, rows, n, NULL);
+}
+
+static void settle_batch(shard *s, const decode_batch *b, steno_err err) {
+    for (int i = 0; i < b->seqs_n; i++) {
+        sequence *q = b->seqs[i];
+        q->seg->error = err;
+        if (err != STENO_OK) {
+            q->seg->text.text_bytes = 0;
+            recognise_end_sequence(s, q);
+            continue;
+        }
+        accept_rows(s, b, i);
+        if (q->ended) finish_sequence(s, q);
+    }
+}
+
+static void publish(shard *s) {
+    atomic_store_explicit(&s->count.waiting, s->waiting_count, memory_order_relaxed);
+    atomic_store_explicit(&s->count.active, s->active, memory_order_relaxed);
+    atomic_store_explicit(&s->count.pages_free, s->pages.free_count, memory_order_relaxed);
+    atomic_store_explicit(&s->count.pages_low, s->pages.low_water, memory_order_relaxed);
+}
+
+/* One step; true when there was one. */
+static bool decode_step(shard *s) {
+    decode_batch b;
+    encode_lane *bulk = &s->lane[LANE_BULK];
+    end_dropped(s);
+    collect_rows(s, &b, false);
+    int urgent_rows = b.n;
+    if (urgent_rows == 0 || bulk->credit_s > 0.0 || s->engine->config.no_slices) collect_rows(s, &b, true);
+    if (b.n == 0) return false;
+    double start_s = thread_cpu_s(), from_s = engine_now_s(s->engine);
+    size_t mark = arena_mark(&s->scratch);
+    steno_err err = moonshine_decode_step(s->engine->model->asr, &s->scratch, b.rows, b.n, NULL);
     arena_release(&s->scratch, mark);
-    double share_s = (thread_cpu_s() - start_s) / n;
-    for (int i = 0; i < n; i++) {
-        seqs[i]->seg->decode_cpu_s += share_s;
-        seqs[i]->seg->error = err;
-        if (err == STENO_OK)
-            accept_token(info, seqs[i], rows[i].next, rows[i].logprob);
-        else
-            seqs[i]->seg->text.text_bytes = 0;
-        if (err != STENO_OK)
-            end_sequence(s, seqs[i]);
-        else if (seqs[i]->ended)
-            finish_sequence(s, seqs[i]);
-    }
+    double row_s = (thread_cpu_s() - start_s) / b.n;
+    for (int i = 0; i < b.seqs_n; i++) b.seqs[i]->seg->decode_cpu_s += row_s * (b.first[i + 1] - b.first[i]);
+    settle_batch(s, &b, err);
+    double spent_s = engine_now_s(s->engine) - from_s, urgent_share = (double)urgent_rows / b.n;
+    s->urgent_s = spent_s * urgent_share;
+    if (urgent_rows) bulk->credit_s -= spent_s * (1.0 - urgent_share);
+    counter_add(&s->count.decode_steps, 1);
+    counter_add(&s->count.decode_rows, (uint64_t)b.n);
+    return true;
+}
+
+bool recognise_step(shard *s) {
+    bool moved = encode_step(s, s->urgent_s);
+    s->urgent_s = 0.0;
+    if (s->active) moved = decode_step(s) || moved;
+    publish(s);
+    return moved;
 }

@@ -7,8 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#define AHEAD_SAMPLES ((int64_t)90 * STENO_SAMPLE_RATE_HZ) /* of audio waiting or in work on every shard */
-
 double thread_cpu_s(void) {
     struct timespec t;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
@@ -23,6 +21,14 @@ int64_t shard_load(const shard *s) {
     return atomic_load_explicit(&s->load, memory_order_relaxed);
 }
 
+int shard_live(const shard *s) {
+    return atomic_load_explicit(&s->live_count, memory_order_relaxed);
+}
+
+void shard_live_add(shard *s, int n) {
+    atomic_fetch_add(&s->live_count, n);
+}
+
 void shard_post(shard *s, const message *m, size_t n) {
     bool fits = ring_push(&s->inbox, m, n);
     assert(fits); /* invariant 1 of engine_int.h */
@@ -34,19 +40,31 @@ void shard_wake(shard *s) {
     if (!atomic_exchange(&s->woken, true)) shard_post(s, &m, 1);
 }
 
+/* ---- opening ------------------------------------------------------------------------------------------------------ */
+
 static size_t max_size(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
+static steno_err slots_init(slot_queue *q, int cap) {
+    q->cap = cap;
+    q->slots = mem_alloc((size_t)cap, sizeof *q->slots);
+    return q->slots ? STENO_OK : err_fail(STENO_E_NOMEM, "cannot reserve a shard's streams");
+}
+
 static steno_err reserve(shard *s) {
     const steno_engine_config *c = &s->engine->config;
-    /* Every frame, every segment there and back, every stream's beginning and end, one WAKE and one STOP. */
-    size_t messages = (size_t)(s->engine->frames.count + 2 * s->engine->segments.count + 2 * c->max_streams + 4);
+    /* Every frame, every segment there and back, every stream's beginning, end, FINALIZE and some CONFIGUREs, one WAKE and
+     * one STOP. */
+    size_t messages = (size_t)(s->engine->frames.count + 2 * s->engine->segments.count + 4 * c->max_streams + 4);
     size_t vad = silero_arena_bytes(LISTEN_ROWS) + LISTEN_ROWS * (FRAME_SAMPLES * 4 + 64 + sizeof(silero_job)) + 4096;
     ERR_TRY(ring_init(&s->inbox, messages, sizeof(message)));
     ERR_TRY(arena_init(&s->scratch, max_size(vad, recognise_scratch_bytes(s->engine))));
+    ERR_TRY(slots_init(&s->hear_live, c->max_streams));
+    ERR_TRY(slots_init(&s->hear_recordings, c->max_streams));
     s->open_streams = mem_alloc((size_t)c->max_streams, sizeof(int));
     if (!s->open_streams) return err_fail(STENO_E_NOMEM, "cannot reserve a shard's streams");
+    ERR_TRY(encode_open(s));
     return recognise_open(s);
 }
 
@@ -56,6 +74,7 @@ steno_err shard_open(steno_engine *e, int index, shard **out) {
     if (!s) return err_fail(STENO_E_NOMEM, "no memory for a shard");
     s->engine = e;
     s->index = index;
+    load_init(s, engine_now_s(e));
     steno_err err = reserve(s);
     if (err != STENO_OK) {
         shard_free(s);
@@ -68,22 +87,31 @@ steno_err shard_open(steno_engine *e, int index, shard **out) {
 void shard_free(shard *s) {
     if (!s) return;
     recognise_close(s);
+    encode_close(s);
     mem_free(s->open_streams);
+    mem_free(s->hear_live.slots);
+    mem_free(s->hear_recordings.slots);
     arena_free(&s->scratch);
     ring_free(&s->inbox);
     mem_free(s);
 }
 
-/* ---- the tick
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- the tick ----------------------------------------------------------------------------------------------------- */
 
 static void handle(shard *s, const message *m) {
     switch (m->kind) {
     case MSG_OPEN:
+    case MSG_OPEN_LIVE:
         listen_open(s, m);
+        break;
+    case MSG_CONFIGURE:
+        live_configure(s, m);
         break;
     case MSG_FRAME:
         listen_frame(s, m);
+        break;
+    case MSG_FINALIZE:
+        live_finalize(s, m);
         break;
     case MSG_FINISH:
         listen_finish(s, m);
@@ -103,10 +131,12 @@ static void handle(shard *s, const message *m) {
     }
 }
 
-/* All messages that are there; waits for the first when there is nothing else to do. */
-static void drain(shard *s, bool idle) {
+/* All messages that are there; waits for the first for up to wait_ms. */
+static void drain(shard *s, int wait_ms) {
     message batch[INBOX_BATCH];
-    size_t n = ring_pop(&s->inbox, batch, INBOX_BATCH, idle ? -1 : 0);
+    size_t n = ring_pop(&s->inbox, batch, INBOX_BATCH, wait_ms);
+    s->now_s = engine_now_s(s->engine);
+    load_wake(s, s->now_s);
     while (n) {
         for (size_t i = 0; i < n; i++) handle(s, &batch[i]);
         n = ring_pop(&s->inbox, batch, INBOX_BATCH, 0);
@@ -114,43 +144,26 @@ static void drain(shard *s, bool idle) {
 }
 
 /* True when listening on would fill the encoder's next batch better than decoding now would help anyone: recorded audio
- * is waiting to be heard and too few segments have been cut yet. */
+ * is waiting to be heard and too few segments have been cut yet. Nobody who is live waits for that. */
 static bool listen_first(const shard *s) {
     int wanted = s->engine->config.max_batch;
-    return s->unheard > 0 && s->waiting.count + s->active < wanted;
+    return shard_live(s) == 0 && listen_has_recordings(s) && s->waiting_count + s->active < wanted;
 }
 
-/* True when even the least-loaded shard has enough audio before it: hearing more would only hold more memory. Recordings
- * come as fast as they are read, so this is what keeps the voice activity of a long one from running far ahead. */
-static bool far_ahead(const shard *s) {
-    if (s->waiting.count + s->active == 0) return false; /* then nothing here would bring the next tick */
-    for (int i = 0; i < s->engine->shard_count; i++) {
-        if (shard_load(s->engine->shards[i]) < AHEAD_SAMPLES) return false;
-    }
-    return true;
-}
-
-/* True when the next tick has work without a message: what cannot move now is moved by one (a RESULT, a WAKE). */
-static bool tick(shard *s) {
-    bool heard = !far_ahead(s) && listen_step(s);
-    if (heard && listen_first(s)) return true;
-    bool decoded = false;
-    while (recognise_encode(s)) {
-    }
-    if (s->active) {
-        recognise_decode(s);
-        decoded = true;
-    }
-    return heard || decoded || s->waiting.count > 0;
+int shard_tick(shard *s, int wait_ms) {
+    drain(s, wait_ms);
+    if (s->stopping) return -1;
+    counter_add(&s->count.ticks, 1);
+    bool moved = listen_step(s);
+    if (!moved || !listen_first(s)) moved = recognise_step(s) || moved;
+    load_sleep(s, engine_now_s(s->engine));
+    return moved ? 0 : recognise_patience_ms(s);
 }
 
 static void *run(void *arg) {
     shard *s = arg;
-    bool busy = false;
-    while (!s->stopping) {
-        drain(s, !busy);
-        if (!s->stopping) busy = tick(s);
-    }
+    int wait_ms = -1;
+    while (!s->stopping) wait_ms = shard_tick(s, wait_ms);
     listen_release_all(s);
     return NULL;
 }
@@ -168,4 +181,37 @@ void shard_stop(shard *s) {
     shard_post(s, &m, 1);
     pthread_join(s->thread, NULL);
     s->started = false;
+}
+
+/* ---- what it does, for others ------------------------------------------------------------------------------------- */
+
+static uint64_t count_of(const _Atomic uint64_t *c) {
+    return atomic_load_explicit(c, memory_order_relaxed);
+}
+
+void shard_add_stats(const shard *s, steno_engine_stats *out) {
+    const shard_counters *c = &s->count;
+    double busy = shard_busy(s), stretch = shard_stretch(s);
+    if (busy > out->load) out->load = busy;
+    if (stretch > out->stretch) out->stretch = stretch;
+    out->ticks += count_of(&c->ticks);
+    out->busy_s += atomic_load_explicit(&c->busy_s, memory_order_relaxed);
+    out->vad_frames += count_of(&c->vad_frames);
+    out->speech_frames += count_of(&c->speech_frames);
+    out->encode_batches += count_of(&c->encode_batches);
+    out->encode_utterances += count_of(&c->encode_utterances);
+    out->encode_rows += count_of(&c->encode_rows);
+    out->decode_steps += count_of(&c->decode_steps);
+    out->decode_rows += count_of(&c->decode_rows);
+    out->partials += count_of(&c->partials);
+    out->partials_skipped += count_of(&c->partials_skipped);
+    out->finals += count_of(&c->finals);
+    out->finals_early += count_of(&c->finals_early);
+    out->draft_tokens += count_of(&c->draft_tokens);
+    out->draft_kept += count_of(&c->draft_kept);
+    out->kv_pages += s->pages.count;
+    out->kv_pages_free += atomic_load_explicit(&c->pages_free, memory_order_relaxed);
+    out->kv_pages_low += atomic_load_explicit(&c->pages_low, memory_order_relaxed);
+    out->waiting += atomic_load_explicit(&c->waiting, memory_order_relaxed);
+    out->active += atomic_load_explicit(&c->active, memory_order_relaxed);
 }

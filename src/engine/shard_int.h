@@ -1,7 +1,13 @@
 /* shard_int.h: one compute thread and what it owns outright. Inside src/engine only.
  *
- * A tick, in order: drain the inbox -> listen (VAD and segmenter for every stream with whole frames, as one batch) ->
- * encode what is due -> one decoder step for every sequence in flight -> align and hand over what is finished.
+ * A tick, in order: drain the inbox -> listen (VAD for every stream with whole frames, as one batch) -> advance segments
+ * and live utterances -> encode what is due -> one decoder step for the sequences in flight -> align and hand over what
+ * is finished.
+ *
+ * Who waits for whom. Work is urgent (live finals, then live partials, then short recordings) or bulk (long recordings),
+ * and an encode is short (the quick lane) or long. Each lane encodes a batch of its own in slices of a few ms; in a tick the
+ * quick lane runs to its end, the others share what time is left. So a command of half a second waits for a slice of a long
+ * neighbour and never for all of it.
  */
 #ifndef STENO_ENGINE_SHARD_INT_H
 #define STENO_ENGINE_SHARD_INT_H
@@ -10,20 +16,25 @@
 
 #define LISTEN_ROWS       256 /* VAD frames in one batch */
 #define ENCODE_ROWS       768 /* encoder frames in one batch, 18 s; one longer segment goes alone */
+#define QUICK_ROWS        256 /* … in one batch of short segments while live streams are open */
+#define SHORT_ROWS        168 /* a short segment: 4 s */
 #define ENCODE_UTTERANCES 24
 #define SEQUENCE_PAGES    128 /* KV pages of one sequence: cross, self and alignment rows */
 #define INBOX_BATCH       64
 
-/* A segment being decoded. */
+/* A segment being decoded. Token i of ids is known by the row at position i; rows up to kv.position have been fed. */
 typedef struct sequence {
     segment *seg; /* NULL: the slot is free */
+    bool encoded;
     moonshine_sequence kv;
     uint16_t *pages[SEQUENCE_PAGES];
     int page_count;
     uint16_t *const *align_pages; /* alignment rows live in whole pages, align_rows to a page */
     int align_rows;
     int n, limit; /* tokens so far, at most */
-    int steps;    /* decoder steps so far: alignment rows that were written */
+    int steps;    /* rows fed that counted: alignment rows that were written */
+    int known;    /* ids[n .. known) is what is left of the draft */
+    int forced;   /* ids[0 .. forced) stand whatever the network thinks */
     int32_t ids[SEGMENT_IDS];
     float logprob[SEGMENT_IDS];
     bool looped, ended; /* ended: by the end token, a loop or the limit */
@@ -35,44 +46,146 @@ typedef struct wait_queue {
     int cap, head, count;
 } wait_queue;
 
+/* Queues by urgency; each has one for short and one for long segments. */
+typedef enum urgency { URGENT_FINAL, URGENT_PARTIAL, RECORDING, URGENCIES } urgency;
+
+/* Which batch a segment is encoded in. */
+typedef enum lane_kind { LANE_QUICK, LANE_LONG, LANE_BULK, LANES } lane_kind;
+
+typedef struct encode_lane {
+    arena scratch; /* a batch's tensors; empty between batches */
+    bool busy;
+    moonshine_encoding encoding;
+    moonshine_utterance utt[ENCODE_UTTERANCES];
+    sequence *seq[ENCODE_UTTERANCES];
+    int n, rows;
+    bool finals; /* holds a live final */
+    double cpu_s;
+    double credit_s; /* time this lane may take while more urgent work is there */
+} encode_lane;
+
+/* Slots of streams, first in first out. */
+typedef struct slot_queue {
+    int *slots; /* owned [cap] */
+    int cap, head, count;
+} slot_queue;
+
+/* What a shard knows of its own load; see load.c. */
+typedef struct shard_meter {
+    double busy_since_s, window_start_s, window_busy_s;
+    double wait_share; /* how long partials wait, in parts of their cadence, averaged */
+    double changed_s;  /* when the stretch changed last */
+    _Atomic double busy, stretch;
+} shard_meter;
+
+typedef struct shard_counters {
+    _Atomic uint64_t ticks, vad_frames, speech_frames, encode_batches, encode_utterances, encode_rows;
+    _Atomic uint64_t decode_steps, decode_rows, partials, partials_skipped, finals, finals_early;
+    _Atomic uint64_t draft_tokens, draft_kept;
+    _Atomic double busy_s;
+    _Atomic int waiting, active, pages_free, pages_low;
+} shard_counters;
+
 struct shard {
     steno_engine *engine;
     int index;
     pthread_t thread;
     bool started, stopping;
     ring inbox;
+    double now_s;         /* of this tick */
     _Atomic int64_t load; /* samples waiting or in work */
-    arena scratch;        /* emptied every stage */
+    _Atomic int live_count;
+    arena scratch; /* of listening, decoding and aligning; emptied every stage */
     kv_pool pages;
-    wait_queue waiting;
+    wait_queue waiting[URGENCIES][2]; /* [urgency][long] */
+    int waiting_count;
+    encode_lane lane[LANES];
     sequence *sequences; /* [max_batch] */
-    int active;
-    int *open_streams; /* slots at home here, dense [open_count] */
+    int active;          /* slots taken */
+    double urgent_s;     /* what urgent sequences took in the last decoder step */
+    int *open_streams;   /* slots at home here, dense [open_count] */
     int open_count;
-    int64_t unheard;    /* frames that have arrived but not been through the VAD */
-    int stalled;        /* streams with a span that waits for a free segment */
-    int listen_from;    /* the open stream whose turn it is first in the next VAD batch */
-    _Atomic bool woken; /* a WAKE is in the inbox */
+    slot_queue hear_live, hear_recordings; /* streams with something to hear */
+    int stalled;                           /* streams with a span that waits for a free segment */
+    _Atomic bool woken;                    /* a WAKE is in the inbox */
+    shard_meter meter;
+    shard_counters count;
 };
+
+static inline void counter_add(_Atomic uint64_t *c, uint64_t n) {
+    atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed); /* one writer */
+}
 
 /* listen.c */
 void listen_open(shard *s, const message *m);
 void listen_frame(shard *s, const message *m);
 void listen_finish(shard *s, const message *m);
 void listen_result(shard *s, segment *seg);
-/* One batch of VAD, and the spans that waited for a free segment; true when anything moved. */
+/* One batch of VAD, and the spans that waited for a free segment; true when anything moved. Recordings are left alone
+ * while enough of their audio is on its way. */
 bool listen_step(shard *s);
+/* True when recorded audio waits to be heard. */
+bool listen_has_recordings(const shard *s);
 void listen_release_all(shard *s); /* at the end of the engine */
+/* A closed span of `slot` goes on its way, or is remembered until it can. */
+void listen_offer(shard *s, int slot, const due_span *due);
+/* A segment of `slot` covering the span, or NULL when no more than `keep` are free. Not counted anywhere yet. */
+segment *listen_take_segment(shard *s, int slot, const segmenter_span *span, pass_kind pass, int keep);
+/* Gives the segment the next place in the stream's order; false when too many are on their way. */
+bool listen_line_up(stream *t, segment *g);
+/* To a shard that recognises it. */
+void listen_send(shard *s, segment *g, shard *to);
+shard *listen_choose_shard(shard *home);
+/* Lets go of the frames that no later span needs; all of a flushed stream's. */
+void listen_trim(shard *s, stream *t);
+void listen_add_costs(stream *t, const segment *g);
+/* Everything at the head of the line that is done; and the end, when nothing is left. */
+void listen_hand_out(shard *s, int slot);
+
+/* live.c */
+void live_open(shard *s, int slot, const steno_live_options *o);
+void live_configure(shard *s, const message *m);
+void live_finalize(shard *s, const message *m);
+/* Steps the segmenter over the frames that have been heard. */
+void live_advance(shard *s, int slot);
+/* A partial or closing pass has come back. */
+void live_result(shard *s, segment *g);
+/* After segments were handed out. */
+void live_handed_out(shard *s, int slot);
+
+/* load.c */
+void load_init(shard *s, double now_s);
+void load_wake(shard *s, double now_s);  /* a tick begins */
+void load_sleep(shard *s, double now_s); /* it has ended */
+/* A partial asked for every `cadence_s` begins after having waited. */
+void load_partial_began(shard *s, double waited_s, double cadence_s);
 
 /* recognise.c */
 size_t recognise_scratch_bytes(const steno_engine *e);
 STENO_CHECK steno_err recognise_open(shard *s);
 void recognise_close(shard *s);
+/* A part of the encoding that is due, then one decoder step. True when anything moved. */
+bool recognise_step(shard *s);
+/* A free slot for work of this urgency, or NULL. */
+sequence *recognise_free_sequence(shard *s, urgency u);
+/* Everything a sequence over so much audio may need, if `leave` pages stay free. */
+bool recognise_take_pages(shard *s, sequence *q, int samples, int leave);
+void recognise_start_sequence(shard *s, sequence *q, segment *seg);
+void recognise_end_sequence(shard *s, sequence *q);
+/* The segment goes home, recognised or not. */
+void recognise_send_home(shard *s, segment *seg);
+
+/* encode.c */
+STENO_CHECK steno_err encode_open(shard *s);
+void encode_close(shard *s);
 void recognise_enqueue(shard *s, segment *seg);
-/* Encodes the next batch of waiting segments, if any can start; true when it did. */
-bool recognise_encode(shard *s);
-/* One token for every sequence in flight. */
-void recognise_decode(shard *s);
+/* Takes a segment that has not begun out of its queue, with nothing held any more; false when it is not there. */
+bool recognise_withdraw(shard *s, segment *seg);
+/* Fills idle lanes and runs them for as long as this tick allows; urgent_s: what urgent decoding has just taken. True when
+ * anything moved. */
+bool encode_step(shard *s, double urgent_s);
+/* How long nothing need be done although segments wait, in ms; -1: until a message comes. */
+int recognise_patience_ms(const shard *s);
 
 /* shard.c */
 double thread_cpu_s(void);

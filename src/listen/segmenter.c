@@ -72,20 +72,99 @@ static steno_err check_options(const steno_vad_options *o) {
 steno_err segmenter_init(segmenter *s, const steno_vad_options *opt) {
     ERR_TRY(check_options(opt));
     s->opt = *opt;
+    s->live = false;
+    s->endpoint_frames = s->unfinished_frames = s->tail_frames = 0;
     segmenter_reset(s);
+    return STENO_OK;
+}
+
+static steno_err check_live(const steno_live_options *o) {
+    if (!(o->max_utterance_s >= 2.0f && o->max_utterance_s <= SEGMENTER_MAX_SEGMENT_S))
+        return err_fail(STENO_E_INVALID, "max_utterance_s %g is not in 2..%g", (double)o->max_utterance_s,
+                        (double)SEGMENTER_MAX_SEGMENT_S);
+    if (o->lead_ms < 0 || o->lead_ms > 1000)
+        return err_fail(STENO_E_INVALID, "lead_ms %d is not in 0..1000", o->lead_ms);
+    if (o->endpoint_ms < SEGMENTER_MIN_ENDPOINT_MS || o->endpoint_ms > SEGMENTER_MAX_ENDPOINT_MS)
+        return err_fail(STENO_E_INVALID, "endpoint_ms %d is not in %d..%d", o->endpoint_ms, SEGMENTER_MIN_ENDPOINT_MS,
+                        SEGMENTER_MAX_ENDPOINT_MS);
+    if (o->unfinished_ms < 0 || o->unfinished_ms > SEGMENTER_MAX_ENDPOINT_MS)
+        return err_fail(STENO_E_INVALID, "unfinished_ms %d is not in 0..%d", o->unfinished_ms,
+                        SEGMENTER_MAX_ENDPOINT_MS);
+    int pause_ms = o->lead_ms + o->endpoint_ms + o->unfinished_ms;
+    if (o->max_utterance_s + 0.001f * (float)pause_ms > SEGMENTER_MAX_SPAN_S)
+        return err_fail(STENO_E_INVALID,
+                        "max_utterance_s %g with lead_ms, endpoint_ms and unfinished_ms of %d ms is more than %g s",
+                        (double)o->max_utterance_s, pause_ms, (double)SEGMENTER_MAX_SPAN_S);
+    return STENO_OK;
+}
+
+/* The tail is half of the pause, which leaves the other half for recognising the span before it is closed; short pauses
+ * give nearly all to the tail, because words need some silence behind them. */
+static int tail_of(int endpoint_frames, int lead_frames) {
+    int tail = (int)max64(endpoint_frames / 2, min64(4, endpoint_frames - 1));
+    return (int)min64(tail, max64(lead_frames, 4));
+}
+
+static void set_pauses(segmenter *s, const steno_live_options *o) {
+    s->live = true;
+    s->endpoint_frames = frames_of_ms(o->endpoint_ms);
+    s->unfinished_frames = frames_of_ms(o->unfinished_ms);
+    s->tail_frames = tail_of(s->endpoint_frames, frames_of_ms(o->lead_ms));
+}
+
+/* A live stream's rules in the words of a recording's: what they share is checked and derived in one place. */
+static steno_err live_as_vad(const steno_live_options *o, steno_vad_options *vad) {
+    ERR_TRY(check_live(o));
+    *vad = (steno_vad_options){.enabled = true,
+                               .threshold = o->threshold,
+                               .neg_threshold = o->neg_threshold,
+                               .min_speech_ms = o->min_speech_ms,
+                               .min_silence_ms = 1,
+                               .join_ms = 0,
+                               .pad_ms = o->lead_ms,
+                               .max_segment_s = o->max_utterance_s};
+    return STENO_OK;
+}
+
+steno_err segmenter_init_live(segmenter *s, const steno_live_options *opt) {
+    steno_vad_options vad;
+    ERR_TRY(live_as_vad(opt, &vad));
+    ERR_TRY(segmenter_init(s, &vad));
+    set_pauses(s, opt);
+    return STENO_OK;
+}
+
+static void derive(segmenter *s) {
+    const steno_vad_options *o = &s->opt;
+    s->min_speech_frames = frames_of_ms(o->min_speech_ms);
+    s->min_silence_frames = frames_of_ms(o->min_silence_ms);
+    s->max_frames = (int)(o->max_segment_s * (float)STENO_SAMPLE_RATE_HZ / (float)SEGMENTER_FRAME_SAMPLES);
+    s->join_frames = (int)max64(s->min_silence_frames, min64(frames_of_ms(o->join_ms), s->max_frames / 2));
+    s->pad_samples = (int64_t)o->pad_ms * HZ_PER_MS;
+}
+
+steno_err segmenter_configure_live(segmenter *s, const steno_live_options *opt) {
+    steno_vad_options vad;
+    ERR_TRY(live_as_vad(opt, &vad));
+    ERR_TRY(check_options(&vad));
+    s->opt = vad;
+    derive(s);
+    set_pauses(s, opt);
     return STENO_OK;
 }
 
 void segmenter_reset(segmenter *s) {
     steno_vad_options opt = s->opt;
+    int endpoint = s->endpoint_frames, unfinished = s->unfinished_frames, tail = s->tail_frames;
+    bool live = s->live;
     memset(s, 0, sizeof *s);
     s->opt = opt;
+    s->live = live;
+    s->endpoint_frames = endpoint;
+    s->unfinished_frames = unfinished;
+    s->tail_frames = tail;
     s->open_frame = -1;
-    s->min_speech_frames = frames_of_ms(opt.min_speech_ms);
-    s->min_silence_frames = frames_of_ms(opt.min_silence_ms);
-    s->max_frames = (int)(opt.max_segment_s * (float)STENO_SAMPLE_RATE_HZ / (float)SEGMENTER_FRAME_SAMPLES);
-    s->join_frames = (int)max64(s->min_silence_frames, min64(frames_of_ms(opt.join_ms), s->max_frames / 2));
-    s->pad_samples = (int64_t)opt.pad_ms * HZ_PER_MS;
+    derive(s);
 }
 
 /* ---- spans ------------------------------------------------------------------------------------------------------ */
@@ -114,14 +193,18 @@ static bool open_span(segmenter *s, int64_t frame, segmenter_span *span) {
     s->speech_start = first;
     s->last_speech = frame;
     s->open_speech = frame - first + 1;
-    s->continued = false;
+    s->continued = s->decided = s->unfinished = false;
     s->start_sample = max64(s->floor_sample, first * SEGMENTER_FRAME_SAMPLES - s->pad_samples);
     return flushed;
 }
 
+static bool worth_keeping(const segmenter *s) {
+    return s->continued || s->open_speech >= s->min_speech_frames;
+}
+
 /* The open span ends with its last speech frame: it waits for its tail, or is dropped as a burst. */
 static void close_span(segmenter *s) {
-    if (s->continued || s->open_speech >= s->min_speech_frames) {
+    if (worth_keeping(s)) {
         s->has_pending = true;
         s->pending.start_sample = s->start_sample;
         s->pending.speech_start_sample = s->speech_start * SEGMENTER_FRAME_SAMPLES;
@@ -129,6 +212,26 @@ static void close_span(segmenter *s) {
         s->pending.forced = false;
     }
     s->open_frame = -1;
+}
+
+/* The open span up to `end_sample`, with at most the live tail. */
+static segmenter_span live_span(const segmenter *s, int64_t end_sample) {
+    int64_t speech_end = (s->last_speech + 1) * SEGMENTER_FRAME_SAMPLES;
+    return (segmenter_span){.start_sample = s->start_sample,
+                            .end_sample = min64(end_sample, speech_end + s->tail_frames * SEGMENTER_FRAME_SAMPLES),
+                            .speech_start_sample = s->speech_start * SEGMENTER_FRAME_SAMPLES,
+                            .speech_end_sample = speech_end};
+}
+
+/* The open span ends for good and is handed out, or dropped as a burst. */
+static bool close_live(segmenter *s, segmenter_span *span) {
+    bool keep = worth_keeping(s);
+    if (keep) {
+        segmenter_span made = live_span(s, s->frames * SEGMENTER_FRAME_SAMPLES);
+        hand_out(s, &made, span);
+    }
+    s->open_frame = -1;
+    return keep;
 }
 
 /* ---- cutting long speech ---------------------------------------------------------------------------------------- */
@@ -196,6 +299,7 @@ static void cut_span(segmenter *s, int64_t now, segmenter_span *span) {
 
 /* The pause that ends the open span, in frames: long while the span is short. */
 static int ending_pause(const segmenter *s) {
+    if (s->live) return s->endpoint_frames + (s->unfinished ? s->unfinished_frames : 0);
     float share = (float)(s->last_speech + 1 - s->open_frame) / (float)s->max_frames;
     if (share <= JOIN_FULL) return s->join_frames;
     if (share >= JOIN_NONE) return s->min_silence_frames;
@@ -207,11 +311,13 @@ static bool advance_open(segmenter *s, int64_t frame, segmenter_span *span) {
     if (is_speech(s, frame)) {
         s->last_speech = frame;
         s->open_speech++;
+        s->decided = s->unfinished = false;
         if (frame - s->open_frame + 1 > s->max_frames) {
             cut_span(s, frame, span);
             return true;
         }
     } else if (frame - s->last_speech >= ending_pause(s)) {
+        if (s->live) return close_live(s, span);
         close_span(s);
     }
     return false;
@@ -264,6 +370,34 @@ bool segmenter_end(segmenter *s, int64_t total_samples, segmenter_span *span) {
     /* Nothing follows: the tail shares the gap with nobody. */
     flush_pending(s, p->speech_end_sample + 2 * (total_samples - p->speech_end_sample), span);
     return true;
+}
+
+/* ---- live ---------------------------------------------------------------------------------------------------------- */
+
+bool segmenter_speaks(const segmenter *s) {
+    return s->open_frame >= 0 && worth_keeping(s);
+}
+
+int segmenter_pause(const segmenter *s) {
+    return s->open_frame >= 0 ? (int)(s->frames - 1 - s->last_speech) : -1;
+}
+
+bool segmenter_decides(const segmenter *s, float prob) {
+    return s->unfinished_frames > 0 && !s->decided && segmenter_speaks(s) && !(prob >= s->opt.neg_threshold) &&
+           s->frames - s->last_speech >= s->endpoint_frames;
+}
+
+void segmenter_decide(segmenter *s, bool unfinished) {
+    s->decided = true;
+    s->unfinished = unfinished;
+}
+
+void segmenter_peek(const segmenter *s, segmenter_span *span) {
+    *span = live_span(s, s->frames * SEGMENTER_FRAME_SAMPLES);
+}
+
+bool segmenter_finalize(segmenter *s, segmenter_span *span) {
+    return s->open_frame >= 0 && close_live(s, span);
 }
 
 int64_t segmenter_keep_from(const segmenter *s) {

@@ -13,6 +13,10 @@
  *     deepest dip below neg_threshold), or where there is none at the lowest probability in its last 40 %. The pieces
  *     touch: no audio is lost or doubled, and the rest of a cut is never dropped as a burst.
  *   - Without VAD (enabled = false) every frame is speech and cuts fall exactly at max_segment_s.
+ *   - Live (segmenter_init_live): a pause of endpoint_ms closes a span of any length and hands it out in the same frame,
+ *     with a tail of at most half of that pause, so that the whole span is known, and can be recognised, before the
+ *     pause is long enough. Where the text looks unfinished, unfinished_ms more are asked for: the caller says so when
+ *     segmenter_decides(), before the frame is stepped.
  * Invariants: spans come in the order of time, do not overlap and are never longer than max_segment_s + 2 * pad_ms.
  */
 #ifndef STENO_LISTEN_SEGMENTER_H
@@ -38,6 +42,9 @@ typedef struct segmenter_span {
     bool forced;                                    /* cut inside speech because of max_segment_s */
 } segmenter_span;
 
+#define SEGMENTER_MIN_ENDPOINT_MS 100
+#define SEGMENTER_MAX_ENDPOINT_MS 5000
+
 typedef struct segmenter {
     steno_vad_options opt;
     int64_t frames;                      /* frames seen */
@@ -57,10 +64,18 @@ typedef struct segmenter {
     int run;                /* frames at or above neg_threshold up to now, at most the reach of the hysteresis */
     int min_speech_frames, min_silence_frames, join_frames, max_frames;
     int64_t pad_samples;
+    bool live;
+    bool decided, unfinished; /* live: this pause has been judged; it has to last unfinished_frames longer */
+    int endpoint_frames, unfinished_frames, tail_frames;
 } segmenter;
 
 /* STENO_E_INVALID names the option that is out of range. */
 STENO_CHECK steno_err segmenter_init(segmenter *s, const steno_vad_options *opt);
+
+/* The same for a live stream; partial_ms is not looked at. */
+STENO_CHECK steno_err segmenter_init_live(segmenter *s, const steno_live_options *opt);
+/* Other options from the next frame on; STENO_E_INVALID changes nothing. */
+STENO_CHECK steno_err segmenter_configure_live(segmenter *s, const steno_live_options *opt);
 
 /* Back to the start of a stream, with the same options. */
 void segmenter_reset(segmenter *s);
@@ -72,6 +87,26 @@ bool segmenter_step(segmenter *s, float prob, segmenter_span *span);
 /* The end of the stream at `total_samples`, which lies within a frame of the last one stepped. Call until it returns
  * false. */
 bool segmenter_end(segmenter *s, int64_t total_samples, segmenter_span *span);
+
+/* ---- live only ---------------------------------------------------------------------------------------------------- */
+
+/* True when a span is open that will not be dropped as a burst. */
+bool segmenter_speaks(const segmenter *s);
+/* Frames of silence at the end of the open span; -1 when none is open. */
+int segmenter_pause(const segmenter *s);
+/* Frames of silence that belong to a span: from then on in a pause the span does not grow. */
+static inline int segmenter_tail_frames(const segmenter *s) {
+    return s->tail_frames;
+}
+/* True when stepping a frame of this probability would end the pause's first part: whether the text looks unfinished must
+ * be known by then, and said with segmenter_decide(). */
+bool segmenter_decides(const segmenter *s, float prob);
+void segmenter_decide(segmenter *s, bool unfinished);
+/* The open span as far as it has been heard, its pause cut to the tail: what a partial shows, and from a pause of
+ * tail_frames on exactly what closing it would hand out. Only when segmenter_speaks(). */
+void segmenter_peek(const segmenter *s, segmenter_span *span);
+/* Closes the open span where it stands; false when there was none worth handing out. */
+bool segmenter_finalize(segmenter *s, segmenter_span *span);
 
 /* The earliest sample that a later span may still need: audio before it can be let go. Never goes back. */
 int64_t segmenter_keep_from(const segmenter *s);

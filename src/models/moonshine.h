@@ -30,7 +30,8 @@ typedef struct moonshine_info {
 #define MOONSHINE_MAX_TOKENS  208  /* 6.5 a second, whole pages */
 #define MOONSHINE_MIN_SAMPLES                                                                                          \
     1600 /* less audio than this has no encoder frame worth decoding; callers pad with zeros */
-#define MOONSHINE_MAX_BATCH 64
+#define MOONSHINE_MAX_BATCH 64  /* sequences in flight worth having */
+#define MOONSHINE_MAX_ROWS  128 /* of one decoder step: a draft being verified takes several */
 
 STENO_CHECK steno_err moonshine_open(const weights *w, bool fp32, moonshine **out);
 void moonshine_free(moonshine *m);

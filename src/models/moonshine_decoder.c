@@ -9,12 +9,12 @@
 #include <math.h>
 #include <string.h>
 
-#define LOGIT_CHUNK    (KERN_PANEL * 20) /* columns at a time: [64 rows, 960] floats stay in the second cache */
+#define LOGIT_CHUNK    (KERN_PANEL * 20) /* columns at a time: [128 rows, 960] floats stay in the second cache */
 #define MAX_CANDIDATES 64                /* columns of one row that screening may leave in doubt */
 
 typedef struct decode_scratch {
     int n;
-    int position[MOONSHINE_MAX_BATCH];
+    int position[MOONSHINE_MAX_ROWS];
     float *x;       /* [n, width] */
     float *qkv;     /* [n, 3 width] */
     float *context; /* [n, width] */
@@ -203,7 +203,7 @@ static void settle(const moonshine *m, const float *x, const choice *c, float *c
 
 static void choose_tokens(const moonshine *m, decode_scratch *s, float *column, moonshine_row *rows, float *logits) {
     const kern_ops *ops = kern();
-    choice c[MOONSHINE_MAX_BATCH];
+    choice c[MOONSHINE_MAX_ROWS];
     int d = m->info.width, rows_n = s->n;
     ops->layernorm_rows(s->x, d, s->n, d, m->dec_norm, s->x, d);
     nn_rows_from(&s->rows, s->x, d, s->n);
@@ -232,7 +232,7 @@ static void choose_tokens(const moonshine *m, decode_scratch *s, float *column, 
 }
 
 steno_err moonshine_decode_step(const moonshine *m, arena *a, moonshine_row *rows, int n, float *logits) {
-    if (n < 1 || n > MOONSHINE_MAX_BATCH) return err_fail(STENO_E_INVALID, "a decoder step of %d rows", n);
+    if (n < 1 || n > MOONSHINE_MAX_ROWS) return err_fail(STENO_E_INVALID, "a decoder step of %d rows", n);
     size_t mark = arena_mark(a);
     decode_scratch s;
     ERR_TRY(take_scratch(&s, m, a, n));

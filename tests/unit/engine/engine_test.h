@@ -231,10 +231,10 @@ static inline void close_at_rest(steno_engine *e) {
         const shard *s = e->shards[i];
         shard_stop(e->shards[i]);
         assert_int_equal(s->inbox.count, 0);
-        assert_int_equal(s->unheard, 0);
+        assert_int_equal(s->hear_live.count + s->hear_recordings.count, 0);
         assert_int_equal(s->stalled, 0);
         assert_int_equal(s->open_count, 0);
-        assert_int_equal(s->waiting.count, 0);
+        assert_int_equal(s->waiting_count, 0);
         assert_int_equal(s->active, 0);
         assert_int_equal(s->pages.free_count, s->pages.count);
         assert_int_equal(s->scratch.used_bytes, 0);

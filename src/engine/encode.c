@@ -1,0 +1,252 @@
+/* encode.c: which waiting segments are encoded when: three lanes, each with a batch of its own, worked on in slices.
+ *
+ * The quick lane takes short segments and runs to the end of its batch in every tick. The long lane takes long live ones and
+ * the bulk lane long recordings; while more urgent work is there they get a share of its time, as credit, and otherwise
+ * BUDGET_S a tick. A segment starts only when everything it may need is there (a sequence slot, KV pages), so a sequence in
+ * flight never waits for memory. Partials start when no final waits. Owner: the shard.
+ */
+#include "engine/shard_int.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+
+#define MAX_SAMPLES     (MOONSHINE_MAX_SECONDS * STENO_SAMPLE_RATE_HZ)
+#define SAMPLES_PER_ROW 384
+#define BUDGET_S        0.008 /* of a lane's slices in one tick */
+#define LONG_SHARE      1.0   /* credit for a second of quicker work: half of the time */
+#define BULK_SHARE      0.3
+#define LONG_LIVE_ROWS  512 /* in one batch of long live segments: their latency counts */
+
+/* ---- memory ------------------------------------------------------------------------------------------------------- */
+
+static size_t encode_scratch_bytes(const steno_engine *e) {
+    int batch = ENCODE_ROWS * SAMPLES_PER_ROW;
+    size_t gathered = (size_t)MAX_SAMPLES * sizeof(float) + ENCODE_UTTERANCES * 64;
+    return moonshine_encode_bytes(e->model->asr, MAX_SAMPLES > batch ? MAX_SAMPLES : batch, MAX_SAMPLES) + gathered;
+}
+
+steno_err encode_open(shard *s) {
+    size_t bytes = encode_scratch_bytes(s->engine);
+    for (int i = 0; i < LANES; i++) ERR_TRY(arena_init(&s->lane[i].scratch, bytes));
+    for (int u = 0; u < URGENCIES; u++) {
+        for (int l = 0; l < 2; l++) {
+            wait_queue *q = &s->waiting[u][l];
+            q->cap = s->engine->segments.count;
+            q->items = mem_alloc((size_t)q->cap, sizeof(segment *));
+            if (!q->items) return err_fail(STENO_E_NOMEM, "cannot reserve a shard's queues");
+        }
+    }
+    return STENO_OK;
+}
+
+void encode_close(shard *s) {
+    for (int i = 0; i < LANES; i++) arena_free(&s->lane[i].scratch);
+    for (int u = 0; u < URGENCIES; u++) {
+        for (int l = 0; l < 2; l++) mem_free(s->waiting[u][l].items);
+    }
+}
+
+/* ---- waiting ------------------------------------------------------------------------------------------------------ */
+
+static urgency urgency_of(const segment *g) {
+    return g->pass == PASS_RECORDING ? RECORDING : g->pass == PASS_PARTIAL ? URGENT_PARTIAL : URGENT_FINAL;
+}
+
+static wait_queue *queue_of(shard *s, const segment *g) {
+    bool is_long = moonshine_frames(segment_samples(g)) > SHORT_ROWS;
+    return &s->waiting[urgency_of(g)][is_long];
+}
+
+void recognise_enqueue(shard *s, segment *g) {
+    wait_queue *q = queue_of(s, g);
+    assert(q->count < q->cap);
+    q->items[(q->head + q->count++) % q->cap] = g;
+    s->waiting_count++;
+}
+
+static segment *first_waiting(const wait_queue *q) {
+    return q->count ? q->items[q->head] : NULL;
+}
+
+static void drop_first(shard *s, wait_queue *q) {
+    q->head = (q->head + 1) % q->cap;
+    q->count--;
+    s->waiting_count--;
+}
+
+bool recognise_withdraw(shard *s, segment *g) {
+    wait_queue *q = queue_of(s, g);
+    int i = 0;
+    while (i < q->count && q->items[(q->head + i) % q->cap] != g) i++;
+    if (i == q->count) return false;
+    for (; i + 1 < q->count; i++) q->items[(q->head + i) % q->cap] = q->items[(q->head + i + 1) % q->cap];
+    q->count--;
+    s->waiting_count--;
+    for (int f = 0; f < g->frames_n; f++) frame_release(&s->engine->frames, g->frames[f]);
+    g->frames_n = 0;
+    atomic_fetch_sub(&s->load, segment_samples(g));
+    return true;
+}
+
+static bool waits(const shard *s, urgency u) {
+    return s->waiting[u][0].count + s->waiting[u][1].count > 0;
+}
+
+/* ---- filling a lane ----------------------------------------------------------------------------------------------- */
+
+/* KV pages that less urgent work leaves to live finals. */
+static int pages_to_leave(const shard *s, urgency u) {
+    return u == URGENT_FINAL || s->active == 0 || shard_live(s) == 0 ? 0 : SEQUENCE_PAGES;
+}
+
+/* Moves segments from one queue into the lane's batch while slots, pages and rows last. */
+static void fill_from(shard *s, encode_lane *l, urgency u, bool is_long, int max_rows) {
+    wait_queue *q = &s->waiting[u][is_long];
+    segment *g;
+    while (l->n < ENCODE_UTTERANCES && (g = first_waiting(q)) != NULL) {
+        if (atomic_load_explicit(&g->dropped, memory_order_relaxed)) {
+            drop_first(s, q);
+            recognise_send_home(s, g);
+            continue;
+        }
+        int samples = segment_samples(g), rows = moonshine_frames(samples);
+        if (l->n && l->rows + rows > max_rows) return;
+        sequence *x = recognise_free_sequence(s, u);
+        if (!x || !recognise_take_pages(s, x, samples, pages_to_leave(s, u))) return;
+        drop_first(s, q);
+        if (g->pass == PASS_PARTIAL) {
+            double cadence_s = s->engine->streams[g->stream].live.opt.partial_ms / 1000.0;
+            load_partial_began(s, s->now_s - g->due_s, cadence_s);
+        }
+        recognise_start_sequence(s, x, g);
+        l->utt[l->n] = (moonshine_utterance){.samples = samples, .pages = x->kv.cross};
+        l->seq[l->n++] = x;
+        l->rows += rows;
+        if (u == URGENT_FINAL) l->finals = true;
+    }
+}
+
+/* Partials may wait a little for others to be encoded with. */
+static bool partials_ripe(const shard *s) {
+    double wait_s = s->engine->config.max_wait_ms / 1000.0;
+    if (wait_s <= 0.0) return true;
+    for (int l = 0; l < 2; l++) {
+        const segment *g = first_waiting(&s->waiting[URGENT_PARTIAL][l]);
+        if (g && s->now_s - g->due_s >= wait_s) return true;
+        if (s->waiting[URGENT_PARTIAL][l].count >= ENCODE_UTTERANCES / 2) return true;
+    }
+    return false;
+}
+
+static bool partials_may_start(const shard *s) {
+    return !waits(s, URGENT_FINAL) && !s->lane[LANE_LONG].finals && partials_ripe(s);
+}
+
+static void fill_lane(shard *s, lane_kind kind) {
+    encode_lane *l = &s->lane[kind];
+    l->n = l->rows = 0;
+    l->finals = false;
+    l->cpu_s = 0.0;
+    bool live = shard_live(s) > 0;
+    switch (kind) {
+    case LANE_QUICK:
+        fill_from(s, l, URGENT_FINAL, false, QUICK_ROWS);
+        if (partials_may_start(s)) fill_from(s, l, URGENT_PARTIAL, false, QUICK_ROWS);
+        fill_from(s, l, RECORDING, false, live ? QUICK_ROWS : ENCODE_ROWS);
+        break;
+    case LANE_LONG:
+        fill_from(s, l, URGENT_FINAL, true, LONG_LIVE_ROWS);
+        if (partials_may_start(s)) fill_from(s, l, URGENT_PARTIAL, true, LONG_LIVE_ROWS);
+        break;
+    default:
+        fill_from(s, l, RECORDING, true, ENCODE_ROWS);
+    }
+}
+
+/* ---- running it --------------------------------------------------------------------------------------------------- */
+
+static steno_err begin(shard *s, encode_lane *l) {
+    for (int i = 0; i < l->n; i++) {
+        float *pcm = arena_take(&l->scratch, (size_t)l->utt[i].samples, sizeof *pcm);
+        if (!pcm) return err_fail(STENO_E_NOMEM, "the shard's arena cannot hold a batch of audio");
+        segment_gather(l->seq[i]->seg, pcm);
+        l->utt[i].pcm = pcm;
+    }
+    return moonshine_encode_begin(&l->encoding, s->engine->model->asr, &l->scratch, l->utt, l->n);
+}
+
+/* The batch is encoded, or could not be. */
+static void end_batch(shard *s, encode_lane *l, steno_err err) {
+    arena_release(&l->scratch, 0);
+    l->busy = l->finals = false;
+    for (int i = 0; i < l->n; i++) {
+        segment *g = l->seq[i]->seg;
+        g->encode_cpu_s += l->cpu_s * moonshine_frames(l->utt[i].samples) / l->rows;
+        g->error = err;
+        l->seq[i]->encoded = true;
+        if (err == STENO_OK) continue;
+        g->text.text_bytes = 0;
+        recognise_end_sequence(s, l->seq[i]);
+    }
+    counter_add(&s->count.encode_batches, 1);
+    counter_add(&s->count.encode_utterances, (uint64_t)l->n);
+    counter_add(&s->count.encode_rows, (uint64_t)l->rows);
+}
+
+/* Fills an idle lane; true when it has something to do. */
+static bool start_lane(shard *s, lane_kind kind) {
+    encode_lane *l = &s->lane[kind];
+    if (l->busy) return true;
+    fill_lane(s, kind);
+    if (l->n == 0) return false;
+    l->busy = true;
+    double start_s = thread_cpu_s();
+    steno_err err = begin(s, l);
+    l->cpu_s += thread_cpu_s() - start_s;
+    if (err != STENO_OK) end_batch(s, l, err);
+    return true;
+}
+
+/* Slices until the batch is done or budget_s is spent, at least one; returns the time it took. */
+static double run_lane(shard *s, lane_kind kind, double budget_s) {
+    encode_lane *l = &s->lane[kind];
+    double begin_s = engine_now_s(s->engine), spent_s = 0.0;
+    bool whole = s->engine->config.no_slices;
+    while (l->busy) {
+        bool done = false;
+        double start_s = thread_cpu_s();
+        steno_err err = moonshine_encode_step(&l->encoding, &done);
+        l->cpu_s += thread_cpu_s() - start_s;
+        spent_s = engine_now_s(s->engine) - begin_s;
+        if (done || err != STENO_OK) end_batch(s, l, err);
+        if (spent_s >= budget_s && !whole) break;
+    }
+    return spent_s;
+}
+
+/* A slower lane's part of a tick in which quicker work took `busy_s`. */
+static double run_share(shard *s, lane_kind kind, double busy_s, double share) {
+    encode_lane *l = &s->lane[kind];
+    l->credit_s += busy_s * share; /* decoding of recordings draws on it too */
+    if (l->credit_s > BUDGET_S) l->credit_s = BUDGET_S;
+    if (!start_lane(s, kind)) return 0.0;
+    if (busy_s <= 0.0 || s->engine->config.no_slices) return run_lane(s, kind, BUDGET_S);
+    if (l->credit_s <= 0.0) return 0.0;
+    double spent_s = run_lane(s, kind, l->credit_s);
+    l->credit_s -= spent_s;
+    return spent_s;
+}
+
+bool encode_step(shard *s, double urgent_s) {
+    bool moved = start_lane(s, LANE_QUICK);
+    if (moved) urgent_s += run_lane(s, LANE_QUICK, 1e9);
+    double long_s = run_share(s, LANE_LONG, urgent_s, LONG_SHARE);
+    moved = moved || long_s > 0.0 || s->lane[LANE_LONG].busy;
+    double bulk_s = run_share(s, LANE_BULK, urgent_s + long_s, BULK_SHARE);
+    return moved || bulk_s > 0.0 || s->lane[LANE_BULK].busy;
+}
+
+int recognise_patience_ms(const shard *s) {
+    return waits(s, URGENT_PARTIAL) && s->engine->config.max_wait_ms ? 1 : -1;
+}

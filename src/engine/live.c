@@ -1,0 +1,417 @@
+/* live.c: a live stream's utterances: when to listen again for a partial, what to show, when it is over.
+ *
+ * Runs on a stream's home shard. The segmenter steps over heard frames; after each one this file looks whether a pass over
+ * the open utterance is due:
+ *   - a partial, every partial_ms of audio (more often until the first words are out, less often on an overloaded shard),
+ *   - a closing pass, once a pause has reached the tail. It hears exactly what the final would; when the pause goes on it
+ *     becomes the final, which so costs no time, and when speech goes on it was one more partial.
+ * At most one pass of each kind is on its way. A final is decoded as if nothing had been heard before: drafts only save
+ * steps, so a live text equals the text of the same span in a recording.
+ *
+ * Invariants
+ *  1. Where an utterance ends follows from the audio and the options alone, never from timing: when the rule for
+ *     unfinished texts needs a text, the segmenter waits for it.
+ *  2. `live.last.forced` tokens have settled: every later partial of the utterance begins with them.
+ *  3. Every utterance that was announced gets exactly one final, maybe empty, before the next one's first partial.
+ */
+#include "engine/shard_int.h"
+
+#include "listen/stable.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define FRAME_MS     32
+#define EARLY_FRAMES 6 /* between partials until the first words are out: 192 ms */
+#define SPARE        8 /* segments that partials leave to finals */
+#define QUIET_FRAMES 4 /* a pause this long, and no new speech: nothing new to show */
+
+static stream *stream_of(shard *s, int slot) {
+    return &s->engine->streams[slot];
+}
+
+static double seconds(int64_t samples) {
+    return (double)samples / STENO_SAMPLE_RATE_HZ;
+}
+
+static double heard_s(const stream *t) {
+    return seconds(t->stepped * FRAME_SAMPLES);
+}
+
+/* ---- small events ------------------------------------------------------------------------------------------------- */
+
+/* Events without a segment are bounded a stream: what a slow reader has not taken yet makes the next one superfluous. */
+static bool emit_note(shard *s, stream *t, event_message *m) {
+    if (atomic_load(&t->notes) >= STREAM_NOTES) return false;
+    atomic_fetch_add(&t->notes, 1);
+    m->stream = (int)(t - s->engine->streams);
+    m->generation = atomic_load(&t->generation);
+    engine_emit(s->engine, m);
+    return true;
+}
+
+/* Partials in force: as often as asked for, or as often as the shard can. */
+static int partial_ms(const shard *s, const live_state *l) {
+    double ms = l->opt.partial_ms * shard_stretch(s);
+    return (int)(ms / 50.0 + 0.5) * 50;
+}
+
+static void tell_overload(shard *s, stream *t) {
+    live_state *l = &t->live;
+    bool overloaded = shard_stretch(s) > 1.0;
+    int ms = overloaded ? partial_ms(s, l) : l->opt.partial_ms;
+    if (ms == l->told_partial_ms) return;
+    event_message m = {.kind = STENO_EVENT_OVERLOAD, .partial_ms = ms, .overloaded = overloaded};
+    if (emit_note(s, t, &m)) l->told_partial_ms = ms;
+}
+
+/* ---- messages ----------------------------------------------------------------------------------------------------- */
+
+void live_open(shard *s, int slot, const steno_live_options *o) {
+    stream *t = stream_of(s, slot);
+    memset(&t->live, 0, sizeof t->live);
+    t->live.opt = *o;
+    t->live.told_partial_ms = o->partial_ms;
+    steno_err err = segmenter_init_live(&t->seg, o);
+    assert(err == STENO_OK); /* steno_live_open() tried the same options */
+    (void)err;
+}
+
+void live_configure(shard *s, const message *m) {
+    stream *t = stream_of(s, m->stream);
+    pthread_mutex_lock(&s->engine->table_lock);
+    steno_live_options wanted = t->wanted;
+    t->configuring = false;
+    pthread_mutex_unlock(&s->engine->table_lock);
+    steno_err err = segmenter_configure_live(&t->seg, &wanted);
+    assert(err == STENO_OK); /* steno_live_configure() tried the same options */
+    (void)err;
+    if (t->live.told_partial_ms == t->live.opt.partial_ms) t->live.told_partial_ms = wanted.partial_ms;
+    t->live.opt = wanted;
+}
+
+void live_finalize(shard *s, const message *m) {
+    stream *t = stream_of(s, m->stream);
+    t->live.finalizing = true;
+    t->live.finalize_done = false;
+    t->live.finalize_frame = t->arrived;
+    live_advance(s, m->stream);
+}
+
+/* ---- passes ------------------------------------------------------------------------------------------------------- */
+
+/* A segment over the open utterance as it stands, with the newest text as its draft; NULL: no segment to spare. */
+static segment *take_pass(shard *s, int slot, pass_kind pass) {
+    stream *t = stream_of(s, slot);
+    live_state *l = &t->live;
+    segmenter_span span;
+    segmenter_peek(&t->seg, &span);
+    segment *g = listen_take_segment(s, slot, &span, pass, SPARE);
+    if (!g) return NULL;
+    g->text_ids = l->last;
+    if (pass == PASS_CLOSING) g->text_ids.forced = 0;
+    g->id = l->id;
+    g->heard_s = heard_s(t);
+    g->due_s = s->now_s;
+    l->pass_frame = t->stepped;
+    l->covered_sample = span.speech_end_sample;
+    return g;
+}
+
+static void ask_partial(shard *s, int slot) {
+    stream *t = stream_of(s, slot);
+    segment *g = take_pass(s, slot, PASS_PARTIAL);
+    if (!g) return;
+    t->live.partial = g;
+    listen_send(s, g, s);
+}
+
+/* The partial on its way is not wanted any more. */
+static void drop_partial(shard *s, live_state *l) {
+    segment *g = l->partial;
+    if (!g) return;
+    l->partial = NULL;
+    atomic_store_explicit(&g->dropped, true, memory_order_relaxed);
+    counter_add(&s->count.partials_skipped, 1);
+    if (recognise_withdraw(s, g)) engine_give_segment(s->engine, g);
+}
+
+static void drop_closing(shard *s, live_state *l) {
+    segment *g = l->closing;
+    if (!g) return;
+    l->closing = NULL;
+    if (l->closing_done)
+        engine_give_segment(s->engine, g);
+    else
+        atomic_store_explicit(&g->dropped, true, memory_order_relaxed);
+    l->closing_done = false;
+}
+
+static void ask_closing(shard *s, int slot) {
+    stream *t = stream_of(s, slot);
+    drop_closing(s, &t->live);
+    drop_partial(s, &t->live);
+    segment *g = take_pass(s, slot, PASS_CLOSING);
+    if (!g) return;
+    t->live.closing = g;
+    t->live.closing_done = false;
+    listen_send(s, g, listen_choose_shard(s));
+}
+
+/* Speech goes on after a pause: what was to be the final may still come back as a partial. */
+static void closing_to_partial(shard *s, live_state *l) {
+    if (!l->closing) return;
+    if (l->closing_done || l->partial) {
+        drop_closing(s, l);
+        return;
+    }
+    l->partial = l->closing;
+    l->closing = NULL;
+}
+
+/* ---- what is shown ------------------------------------------------------------------------------------------------ */
+
+/* Takes in a newer text of the open utterance. */
+static void settle(const steno_engine *e, live_state *l, const hypothesis *now) {
+    int settled = l->last.forced;
+    if (l->last.n) {
+        int agreed = stable_tokens(e->model->tokens, l->last.ids, l->last.n, now->ids, now->n);
+        if (agreed > settled) settled = agreed;
+    }
+    if (settled > now->n) settled = now->n;
+    l->last = *now;
+    l->last.forced = settled;
+}
+
+/* True when the text begins with what has settled; a closing pass is free to say something else. */
+static bool keeps_settled(const live_state *l, const hypothesis *now) {
+    return now->n >= l->last.forced && memcmp(now->ids, l->last.ids, (size_t)l->last.forced * sizeof now->ids[0]) == 0;
+}
+
+/* Hands the segment out as a partial; it belongs to the event then. */
+static void emit_partial(shard *s, stream *t, segment *g) {
+    live_state *l = &t->live;
+    g->rev = ++l->rev;
+    g->end = STENO_END_NONE;
+    g->stable_bytes = stable_bytes(s->engine->model->tokens, l->last.ids, l->last.forced, &g->text);
+    l->shown = true;
+    t->stats.partials++;
+    counter_add(&s->count.partials, 1);
+    event_message m = {.kind = STENO_EVENT_PARTIAL, .stream = g->stream, .generation = g->generation, .id = g->id};
+    m.segment = g;
+    engine_emit(s->engine, &m);
+}
+
+/* A newer text of utterance l->id has come in; shows it, if it can be shown, and lets go of the segment. */
+static void show(shard *s, stream *t, segment *g) {
+    live_state *l = &t->live;
+    bool current = l->open && g->id == l->id && g->error == STENO_OK && keeps_settled(l, &g->text_ids);
+    if (current) {
+        settle(s->engine, l, &g->text_ids);
+        stable_trim_end(&g->text);
+    }
+    if (!current || g->text.text_bytes == 0) {
+        engine_give_segment(s->engine, g);
+        return;
+    }
+    tell_overload(s, t);
+    emit_partial(s, t, g);
+}
+
+/* The closing pass stays where it is, a copy is shown. */
+static void show_copy(shard *s, stream *t, const segment *g) {
+    segment *copy = segment_pool_take(&s->engine->segments, SPARE);
+    if (!copy) return;
+    copy->stream = g->stream;
+    copy->generation = g->generation;
+    copy->error = STENO_OK;
+    copy->id = g->id;
+    copy->heard_s = g->heard_s;
+    copy->due_s = g->due_s;
+    copy->done_s = g->done_s;
+    copy->text = g->text;
+    copy->text_ids = g->text_ids;
+    copy->frames_n = 0;
+    show(s, t, copy);
+}
+
+static void closing_came(shard *s, int slot, segment *g) {
+    stream *t = stream_of(s, slot);
+    live_state *l = &t->live;
+    l->closing_done = true;
+    if (g->error == STENO_OK && g->text.text_bytes && l->opt.partial_ms) show_copy(s, t, g);
+    live_advance(s, slot);
+}
+
+void live_result(shard *s, segment *g) {
+    stream *t = stream_of(s, g->stream);
+    live_state *l = &t->live;
+    if (g->generation != atomic_load(&t->generation)) { /* the stream has ended since */
+        engine_give_segment(s->engine, g);
+        return;
+    }
+    if (l->partial == g) {
+        l->partial = NULL;
+        listen_add_costs(t, g);
+        show(s, t, g);
+    } else if (l->closing == g) {
+        closing_came(s, g->stream, g);
+    } else {
+        engine_give_segment(s->engine, g);
+    }
+}
+
+/* ---- utterances --------------------------------------------------------------------------------------------------- */
+
+static void announce(shard *s, stream *t) {
+    live_state *l = &t->live;
+    segmenter_span span;
+    segmenter_peek(&t->seg, &span);
+    l->open = true;
+    l->id = l->next_id++;
+    l->rev = 0;
+    l->shown = false;
+    l->last.n = l->last.forced = 0;
+    l->pass_frame = span.speech_start_sample / FRAME_SAMPLES;
+    event_message m = {
+        .kind = STENO_EVENT_SPEECH, .id = l->id, .start_s = seconds(span.speech_start_sample), .heard_s = heard_s(t)};
+    emit_note(s, t, &m);
+}
+
+/* The closing pass heard just this span: it is the final, now or as soon as it is there. */
+static bool promote_closing(shard *s, int slot, const due_span *due) {
+    stream *t = stream_of(s, slot);
+    live_state *l = &t->live;
+    segment *g = l->closing;
+    if (!g || g->span.start_sample != due->span.start_sample || g->span.end_sample != due->span.end_sample)
+        return false;
+    if (!listen_line_up(t, g)) return false;
+    g->rev = due->rev;
+    g->end = due->end;
+    g->heard_s = due->heard_s;
+    g->due_s = due->due_s;
+    g->done = l->closing_done;
+    if (l->closing_done) counter_add(&s->count.finals_early, 1);
+    l->closing = NULL;
+    l->closing_done = false;
+    return true;
+}
+
+/* The utterance is over. */
+static void close_utterance(shard *s, int slot, const segmenter_span *span, steno_end_reason end) {
+    stream *t = stream_of(s, slot);
+    live_state *l = &t->live;
+    if (!l->open) announce(s, t);
+    due_span due = {.span = *span, .id = l->id, .rev = ++l->rev, .end = end, .heard_s = heard_s(t), .due_s = s->now_s};
+    drop_partial(s, l);
+    l->open = false;
+    counter_add(&s->count.speech_frames,
+                (uint64_t)((span->speech_end_sample - span->speech_start_sample) / FRAME_SAMPLES));
+    if (promote_closing(s, slot, &due)) {
+        listen_hand_out(s, slot);
+        return;
+    }
+    drop_closing(s, l);
+    listen_offer(s, slot, &due);
+}
+
+static void carry_out_finalize(shard *s, int slot) {
+    stream *t = stream_of(s, slot);
+    live_state *l = &t->live;
+    segmenter_span span;
+    if (segmenter_finalize(&t->seg, &span)) close_utterance(s, slot, &span, STENO_END_FINALIZED);
+    l->finalize_done = true;
+    l->finalize_order = t->next_order;
+    live_handed_out(s, slot);
+}
+
+void live_handed_out(shard *s, int slot) {
+    stream *t = stream_of(s, slot);
+    live_state *l = &t->live;
+    if (!l->finalizing || !l->finalize_done || t->stalled_count || t->emit_order < l->finalize_order) return;
+    l->finalizing = l->finalize_done = false;
+    atomic_store(&t->finalizing, false);
+    event_message m = {.kind = STENO_EVENT_FINALIZED, .stream = slot, .generation = atomic_load(&t->generation)};
+    engine_emit(s->engine, &m);
+}
+
+/* ---- frame by frame ----------------------------------------------------------------------------------------------- */
+
+static bool partial_due(const shard *s, const stream *t) {
+    const live_state *l = &t->live;
+    if (l->opt.partial_ms == 0 || l->partial || t->emit_order != t->next_order || t->stalled_count) return false;
+    int64_t every = l->shown ? partial_ms(s, l) / FRAME_MS : EARLY_FRAMES;
+    if (every * FRAME_MS > partial_ms(s, l)) every = partial_ms(s, l) / FRAME_MS;
+    if (t->stepped - l->pass_frame < every) return false;
+    int64_t speech_end = (t->seg.last_speech + 1) * FRAME_SAMPLES;
+    return l->covered_sample < speech_end || segmenter_pause(&t->seg) < QUIET_FRAMES;
+}
+
+/* What the frame just stepped calls for. */
+static void follow(shard *s, int slot) {
+    stream *t = stream_of(s, slot);
+    live_state *l = &t->live;
+    if (!segmenter_speaks(&t->seg)) {
+        drop_closing(s, l);
+        return;
+    }
+    if (!l->open) announce(s, t);
+    int pause = segmenter_pause(&t->seg);
+    if (pause == 0) closing_to_partial(s, l);
+    if (pause == segmenter_tail_frames(&t->seg))
+        ask_closing(s, slot);
+    else if (pause < segmenter_tail_frames(&t->seg) && partial_due(s, t))
+        ask_partial(s, slot);
+}
+
+/* True when it is known whether the text of this pause looks unfinished; false: wait for it. */
+static bool decide(shard *s, int slot) {
+    stream *t = stream_of(s, slot);
+    live_state *l = &t->live;
+    if (!l->closing) ask_closing(s, slot); /* there was no segment to spare */
+    if (l->closing && !l->closing_done) return false;
+    segmenter_decide(&t->seg, l->closing && stable_looks_unfinished(&l->closing->text));
+    return true;
+}
+
+static void step_frame(shard *s, int slot, float prob) {
+    stream *t = stream_of(s, slot);
+    segmenter_span span;
+    bool closed = segmenter_step(&t->seg, prob, &span);
+    t->stepped++;
+    if (closed) close_utterance(s, slot, &span, span.forced ? STENO_END_MAX : STENO_END_ENDPOINT);
+    follow(s, slot);
+}
+
+/* The end of a stream whose frames have all been stepped over. */
+static void flush(shard *s, int slot) {
+    stream *t = stream_of(s, slot);
+    segmenter_span span;
+    if (segmenter_finalize(&t->seg, &span)) {
+        /* The last frame may be filled up with zeros behind the end of the stream. */
+        if (span.end_sample > t->total_samples) span.end_sample = t->total_samples;
+        if (span.speech_end_sample > t->total_samples) span.speech_end_sample = t->total_samples;
+        close_utterance(s, slot, &span, STENO_END_STREAM);
+        if (t->stalled_count) return; /* comes again */
+    }
+    drop_partial(s, &t->live);
+    drop_closing(s, &t->live);
+    t->flushed = true;
+    listen_trim(s, t);
+    listen_hand_out(s, slot);
+}
+
+void live_advance(shard *s, int slot) {
+    stream *t = stream_of(s, slot);
+    live_state *l = &t->live;
+    while (t->stalled_count == 0) {
+        if (l->finalizing && !l->finalize_done && t->stepped >= l->finalize_frame) carry_out_finalize(s, slot);
+        if (t->stepped >= t->listened || t->stalled_count) break;
+        float prob = t->window[t->stepped % STREAM_WINDOW_FRAMES]->speech;
+        if (segmenter_decides(&t->seg, prob) && !decide(s, slot)) break;
+        step_frame(s, slot, prob);
+    }
+    listen_trim(s, t);
+    if (t->ending && !t->flushed && t->listened == t->arrived && t->stepped == t->listened && !t->stalled_count)
+        flush(s, slot);
+}
