@@ -26,15 +26,6 @@
 #define WARM_UP_S         4.0
 #define PARTS             3
 
-/* The switch that turns slices off; the third part is left out where the engine has none. */
-#ifdef STENO_HAS_NO_SLICES
-#define BENCH_HAS_NO_SLICES                  true
-#define BENCH_SET_NO_SLICES(config, setting) (config).no_slices = (setting)
-#else
-#define BENCH_HAS_NO_SLICES                  false
-#define BENCH_SET_NO_SLICES(config, setting) (void)(setting)
-#endif
-
 typedef struct command_stream {
     steno_stream_id id;
     uint64_t random, pushed;
@@ -183,7 +174,7 @@ static steno_err open_engine(straggler *s) {
     config.shards = 1;
     config.max_streams = c->streams + c->recordings;
     config.max_live = c->streams;
-    BENCH_SET_NO_SLICES(config, s->now->no_slices);
+    config.no_slices = s->now->no_slices;
     ERR_TRY(steno_engine_open(s->model, &config, &s->engine));
     double now_s = feeder_clock_s();
     for (int i = 0; i < c->streams; i++) {
@@ -242,7 +233,6 @@ static steno_err run_all(straggler *s, part parts[PARTS]) {
     ERR_TRY(steno_model_open(&c->session.model, &s->model));
     steno_err e = STENO_OK;
     for (int i = 0; e == STENO_OK && i < PARTS; i++) {
-        if (parts[i].no_slices && !BENCH_HAS_NO_SLICES) break;
         e = run_part(s, &parts[i]);
         if (s->engine) steno_engine_close(s->engine);
         s->engine = NULL;
@@ -261,8 +251,7 @@ int bench_straggler(const bench_straggler_config *config) {
         printf("%d streams of commands, %d recordings of 15 s at a time, one shard, seed %llu, %g s each\n",
                config->streams, config->recordings, (unsigned long long)config->seed, config->duration_s);
     for (int i = 0; i < PARTS; i++) {
-        if (e == STENO_OK && (!parts[i].no_slices || BENCH_HAS_NO_SLICES))
-            print_part(&parts[i], alone_s, config->json, i == 0);
+        if (e == STENO_OK) print_part(&parts[i], alone_s, config->json, i == 0);
         bench_samples_free(&parts[i].latency);
     }
     if (e == STENO_OK && config->json) printf("}\n");

@@ -148,7 +148,7 @@ void live_event_from_engine(const steno_event *from, live_event *out) {
                         .rev = s->rev,
                         .start_s = s->start_s,
                         .end_s = s->end_s,
-                        .audio_end_s = -1,
+                        .audio_end_s = from->heard_s,
                         .first_word_end_s = -1,
                         .text = s->text ? s->text : "",
                         .stable_bytes = s->stable_bytes,
@@ -188,11 +188,12 @@ static void put_words(FILE *out, const steno_segment *s) {
     putc(']', out);
 }
 
-static void put_segment(FILE *out, const steno_segment *s, bool final) {
+static void put_segment(FILE *out, const steno_segment *s, double heard_s, bool final) {
     const char *text = s->text ? s->text : "";
     fprintf(out, ",\"rev\":%" PRIu32, s->rev);
     put_member(out, "start", s->start_s);
     put_member(out, "end", s->end_s);
+    put_member(out, "audio_end", heard_s);
     put_string(out, "text", text, strlen(text));
     fprintf(out, ",\"stable_chars\":%" PRIu64, live_characters(text, final ? strlen(text) : s->stable_bytes));
     put_member(out, "confidence", (double)s->confidence);
@@ -216,7 +217,8 @@ steno_err live_event_write(FILE *out, const steno_event *event, uint64_t seq) {
     if (kind == LIVE_SPEECH || kind == LIVE_PARTIAL || kind == LIVE_FINAL)
         fprintf(out, ",\"message_id\":%" PRIu32, event->segment.id);
     if (kind == LIVE_SPEECH) put_member(out, "start", event->segment.start_s);
-    if (kind == LIVE_PARTIAL || kind == LIVE_FINAL) put_segment(out, &event->segment, kind == LIVE_FINAL);
+    if (kind == LIVE_PARTIAL || kind == LIVE_FINAL)
+        put_segment(out, &event->segment, event->heard_s, kind == LIVE_FINAL);
     if (kind == LIVE_OVERLOAD)
         fprintf(out, ",\"overloaded\":%s,\"partial_ms\":%d", event->overloaded ? "true" : "false", event->partial_ms);
     if (kind == LIVE_CLOSED) put_totals(out, &event->stats);
