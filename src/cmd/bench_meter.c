@@ -51,62 +51,74 @@ uint64_t bench_meter_due_samples(const bench_meter *m, double now_s) {
     return packets > 0 ? (uint64_t)packets * (uint64_t)m->packet_samples : 0;
 }
 
-static void open_message(bench_meter *m, uint64_t message, double now_s) {
-    if (m->open && m->message == message) return;
-    m->open = true;
-    m->message = message;
-    m->last_event_s = now_s;
-    m->first_text_s = 0;
-    m->continues = m->next_continues;
+/* The open utterance of this name, made if there is none. */
+static bench_open *open_message(bench_meter *m, uint64_t message, double now_s, bool *made) {
+    bench_open *oldest = &m->open[0];
+    *made = false;
+    for (int i = 0; i < BENCH_OPEN_MAX; i++) {
+        bench_open *o = &m->open[i];
+        if (o->used && o->message == message) return o;
+        if (oldest->used && (!o->used || o->order < oldest->order)) oldest = o;
+    }
+    *made = true;
+    *oldest = (bench_open){
+        .used = true, .message = message, .order = ++m->opened, .last_event_s = now_s, .continues = m->next_continues};
     m->next_continues = false;
+    return oldest;
 }
 
-static void on_text(bench_meter *m, const live_event *e, double now_s) {
-    if (m->first_text_s == 0 && e->text[0]) m->first_text_s = now_s;
+/* An utterance was cut: the one behind it goes on in the middle of speech, whether it has shown itself or not. */
+static void mark_next(bench_meter *m, const bench_open *cut) {
+    for (int i = 0; i < BENCH_OPEN_MAX; i++) {
+        if (!m->open[i].used || m->open[i].order <= cut->order) continue;
+        m->open[i].continues = true;
+        return;
+    }
+    m->next_continues = true;
 }
 
 static void on_partial(bench_meter *m, const live_event *e, double now_s) {
     bench_totals *t = m->totals;
-    bool opened = !m->open || m->message != e->message; /* nothing said that speech began */
-    open_message(m, e->message, now_s);
-    on_text(m, e, now_s);
+    bool made; /* nothing had said that speech began */
+    bench_open *o = open_message(m, e->message, now_s, &made);
+    if (o->first_text_s == 0 && e->text[0]) o->first_text_s = now_s;
     if (counted(t, now_s)) {
         t->partials++;
-        if (!opened) bench_samples_add(&t->interval, now_s - m->last_event_s);
+        if (!made) bench_samples_add(&t->interval, now_s - o->last_event_s);
         if (e->audio_end_s >= 0) {
             double lag_s = now_s - bench_meter_due_s(m, e->audio_end_s);
             bench_samples_add(&t->partial_lag, lag_s);
             bench_samples_add(&t->partial_lag_quarter[quarter(t, now_s)], lag_s);
         }
     }
-    m->last_event_s = now_s;
+    o->last_event_s = now_s;
 }
 
-/* The last interval lasts while somebody speaks: to the end of the last word. It counts only when it is too long to be
- * overlooked, because it is shorter than the others by chance. */
-static void last_interval(bench_meter *m, const live_event *e, double now_s) {
-    double spoken_s = fmin(bench_meter_due_s(m, e->end_s), now_s) - m->last_event_s;
-    if (spoken_s > BENCH_INTERVAL_LONG_S) bench_samples_add(&m->totals->interval, spoken_s);
+/* What a final with words says. The last interval lasts while somebody speaks, to the end of the last word; it counts only
+ * when it is too long to be overlooked, because it is shorter than the others by chance. */
+static void on_words(bench_meter *m, const bench_open *o, const live_event *e, double now_s) {
+    bench_totals *t = m->totals;
+    double spoken_s = fmin(bench_meter_due_s(m, e->end_s), now_s) - o->last_event_s;
+    double first_s = o->first_text_s > 0 ? o->first_text_s : now_s;
+    t->speech_s += e->end_s - e->start_s;
+    if (spoken_s > BENCH_INTERVAL_LONG_S) bench_samples_add(&t->interval, spoken_s);
+    if (!o->continues && e->first_word_end_s >= 0)
+        bench_samples_add(&t->first_text, first_s - bench_meter_due_s(m, e->first_word_end_s));
 }
 
 static void on_final(bench_meter *m, const live_event *e, double now_s) {
     bench_totals *t = m->totals;
-    open_message(m, e->message, now_s);
-    on_text(m, e, now_s);
+    bool made;
+    bench_open *o = open_message(m, e->message, now_s, &made);
     if (counted(t, now_s)) {
         t->finals++;
         t->ended[e->reason]++;
         t->finals_empty += e->text[0] == 0;
         if (e->audio_end_s >= 0) bench_samples_add(&t->final_latency, now_s - bench_meter_due_s(m, e->audio_end_s));
-        if (e->text[0]) {
-            t->speech_s += e->end_s - e->start_s;
-            last_interval(m, e, now_s);
-        }
-        if (e->text[0] && !m->continues && e->first_word_end_s >= 0)
-            bench_samples_add(&t->first_text, m->first_text_s - bench_meter_due_s(m, e->first_word_end_s));
+        if (e->text[0]) on_words(m, o, e, now_s);
     }
-    m->next_continues = e->reason == STENO_END_MAX;
-    m->open = false;
+    if (e->reason == STENO_END_MAX) mark_next(m, o);
+    o->used = false;
 }
 
 static void on_stats(bench_meter *m, const live_event *e, double now_s) {
@@ -127,9 +139,10 @@ static void end_stretch(bench_meter *m, double now_s) {
 }
 
 void bench_meter_event(bench_meter *m, const live_event *e, double now_s) {
+    bool made;
     switch (e->kind) {
     case LIVE_SPEECH:
-        open_message(m, e->message, now_s);
+        (void)open_message(m, e->message, now_s, &made);
         break;
     case LIVE_PARTIAL:
         on_partial(m, e, now_s);

@@ -10,6 +10,7 @@
 #include "cmd/live_event.h"
 
 #define BENCH_QUARTERS        4
+#define BENCH_OPEN_MAX        4    /* utterances of a stream without a final; of more, the oldest is forgotten */
 #define BENCH_INTERVAL_LONG_S 0.55 /* the last interval of an utterance counts when it is longer */
 
 /* What all streams of a run have shown between from_s and to_s. */
@@ -27,15 +28,21 @@ void bench_totals_free(bench_totals *t);
 /* Medians of the last quarter less those of the first: of the real-time lag and of the partials'; the larger. */
 double bench_lag_growth_s(bench_totals *t);
 
+/* An utterance that has no final yet. */
+typedef struct bench_open {
+    bool used;
+    uint64_t message, order;
+    double last_event_s, first_text_s; /* first_text_s 0: not yet */
+    bool continues;                    /* the utterance before was cut at its maximum: its first word was shown there */
+} bench_open;
+
 /* One stream. */
 typedef struct bench_meter {
     bench_totals *totals;
     double began_s; /* sample 0 came into being */
     int packet_samples;
-    bool open; /* an utterance is */
-    uint64_t message;
-    double last_event_s, first_text_s; /* first_text_s 0: not yet */
-    bool continues;                    /* the utterance before was cut at its maximum */
+    bench_open open[BENCH_OPEN_MAX]; /* the next one may begin before the final of the last has come */
+    uint64_t opened;
     bool next_continues;
     double stretched_from_s; /* 0: not */
 } bench_meter;

@@ -146,6 +146,25 @@ static void test_rest_of_a_cut_utterance_has_no_first_text(void **state) {
     bench_totals_free(&f.totals);
 }
 
+/* The next utterance of somebody who goes on talking begins before the final of the last has come. */
+static void test_utterances_overlap(void **state) {
+    (void)state;
+    fixture f;
+    begin(&f);
+    say(&f, partial(1, "so", 13), 103);
+    say(&f, (live_event){.kind = LIVE_SPEECH, .message = 2}, 117.4);
+    say(&f, partial(2, "what", 27.8), 117.9);
+    say(&f, final(1, 12, 13, 27.5, STENO_END_MAX), 118);
+    assert_int_equal(f.totals.first_text.n, 1);
+    near(bench_samples_percentile(&f.totals.first_text, 1), 103 - 102.304 - 0.016);
+    say(&f, partial(2, "what", 28.3), 118.4);
+    say(&f, final(2, 27, 28, 29.5, STENO_END_ENDPOINT), 119.6);
+    assert_int_equal(f.totals.first_text.n, 1); /* it went on in the middle of speech */
+    assert_int_equal(f.totals.interval.n, 2);
+    near(bench_samples_percentile(&f.totals.interval, 1), 0.5);
+    bench_totals_free(&f.totals);
+}
+
 static void test_outside_is_not_counted(void **state) {
     (void)state;
     fixture f;
@@ -257,6 +276,7 @@ int main(void) {
         cmocka_unit_test(test_utterance),
         cmocka_unit_test(test_silent_server_misses_the_cadence),
         cmocka_unit_test(test_rest_of_a_cut_utterance_has_no_first_text),
+        cmocka_unit_test(test_utterances_overlap),
         cmocka_unit_test(test_outside_is_not_counted),
         cmocka_unit_test(test_lag_and_its_growth),
         cmocka_unit_test(test_stretches_are_clipped),
