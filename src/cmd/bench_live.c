@@ -316,10 +316,29 @@ static void on_tick(void *ctx) {
     bench_server_drain(&b->server);
 }
 
+/* Starts a server with room for so many streams, unless its options say how many. */
+static steno_err start_server(bench *b, int streams) {
+    char text[TEXT_BYTES];
+    const char *args[BENCH_SERVER_ARGS_MAX + 3];
+    int n = 0;
+    bool given = false;
+    for (; n < b->n_server_args; n++) {
+        args[n] = b->server_args[n];
+        given = given || strncmp(args[n], "--max-streams", 13) == 0;
+    }
+    snprintf(text, sizeof text, "%d", streams);
+    if (!given) {
+        args[n++] = "--max-streams";
+        args[n++] = text;
+    }
+    args[n] = NULL;
+    return bench_server_start(&b->server, NULL, args);
+}
+
 static steno_err run_step(bench *b, int streams) {
     bench_step *s = b->now = &b->steps[b->n_steps++];
     *s = (bench_step){.streams = streams};
-    if (!b->url) ERR_TRY(bench_server_start(&b->server, NULL, b->server_args));
+    if (!b->url) ERR_TRY(start_server(b, streams));
     look_at_server(b, &s->idle);
     b->load.url = b->url ? b->url : b->server.url;
     b->load.streams = streams;

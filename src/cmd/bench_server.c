@@ -76,10 +76,10 @@ static steno_err wait_for_port(bench_server *s) {
 }
 
 steno_err bench_server_start(bench_server *s, const char *exe, const char *const *args) {
-    const char *argv[BENCH_SERVER_ARGS_MAX + 8] = {exe ? exe : "steno", "serve", "--port", "0"};
+    const char *argv[BENCH_SERVER_ARGS_MAX + 12] = {exe ? exe : "steno", "serve", "--port", "0"};
     int n = 4, fds[2], parent = (int)getpid();
     *s = (bench_server){.log_fd = -1};
-    for (; *args && n < BENCH_SERVER_ARGS_MAX; args++) argv[n++] = *args;
+    for (; *args && n < BENCH_SERVER_ARGS_MAX + 8; args++) argv[n++] = *args;
     if (pipe2(fds, O_CLOEXEC) != 0) return err_fail(STENO_E_IO, "steno serve: %s", strerror(errno));
     s->pid = fork();
     if (s->pid == 0) become_server(exe ? exe : "/proc/self/exe", argv, fds[1], parent);
