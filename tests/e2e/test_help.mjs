@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { recording, steno, test, write } from './harness.mjs';
 
-const COMMANDS = ['transcribe', 'bench', 'plan', 'model', 'score'];
+const COMMANDS = ['transcribe', 'live', 'bench', 'plan', 'model', 'score'];
 const longOptions = (text) => new Set(text.match(/(?<![\w-])--[a-z][a-z-]*/g));
 
 test('version, help and wrong usage', () => {
@@ -18,12 +18,12 @@ test('version, help and wrong usage', () => {
   assert.match(steno([write('x.wav', 'x')]).err, /steno transcribe/);
 });
 
-for (const name of COMMANDS) {
+for (const name of [...COMMANDS, 'bench live']) {
   test(`steno ${name}: help and manual page name the same options`, () => {
-    const help = steno([name, '--help']);
+    const help = steno([...name.split(' '), '--help']);
     assert.equal(help.status, 0);
     assert.equal(help.err, '');
-    const page = `docs/man/steno-${name}.1`;
+    const page = `docs/man/steno-${name.replace(' ', '-')}.1`;
     assert.ok(existsSync(page), page);
     const manual = readFileSync(page, 'utf8').replace(/\\f[BIR]/g, '').replaceAll('\\-', '-');
     assert.deepEqual([...longOptions(manual)].sort(), [...longOptions(help.out)].sort());

@@ -506,7 +506,7 @@ static void rows_that_are_refused(void **state) {
     net_open(&n, &plain_shape, false);
     run_alone(&n, 2, &a);
     moonshine_row rows[MOONSHINE_MAX_ROWS + 1];
-    for (int i = 0; i <= MOONSHINE_MAX_BATCH; i++) rows[i] = (moonshine_row){.seq = &a.seq, .token = 5};
+    for (int i = 0; i <= MOONSHINE_MAX_ROWS; i++) rows[i] = (moonshine_row){.seq = &a.seq, .token = 5};
     assert_rows_refused(&n, rows, 0, &a.seq);
     assert_rows_refused(&n, rows, -1, &a.seq);
     assert_rows_refused(&n, rows, MOONSHINE_MAX_ROWS + 1, &a.seq);

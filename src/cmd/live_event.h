@@ -1,0 +1,57 @@
+/* live_event.h: one thing that happened on a live stream, whether an engine in this process or a server said it.
+ *
+ * Owner: the main thread. An event read from JSON points into that JSON until live_event_free(); one made from an engine's
+ * event points into it.
+ */
+#ifndef STENO_CMD_LIVE_EVENT_H
+#define STENO_CMD_LIVE_EVENT_H
+
+#include "base/err.h"
+
+#include <stdio.h>
+
+typedef enum live_kind {
+    LIVE_OTHER, /* a type this program does not know: ignored, as the protocol may grow */
+    LIVE_READY,
+    LIVE_SPEECH,
+    LIVE_PARTIAL,
+    LIVE_FINAL,
+    LIVE_OVERLOAD,
+    LIVE_STATS,
+    LIVE_ERROR,
+    LIVE_CLOSED
+} live_kind;
+
+typedef struct live_event {
+    live_kind kind;
+    uint64_t message; /* the utterance: its number, or a hash of its name */
+    uint64_t rev;
+    double start_s, end_s;
+    double audio_end_s;      /* audio heard when this was decided; negative: not said */
+    double first_word_end_s; /* FINAL with words; negative: not said */
+    const char *text;        /* PARTIAL, FINAL: never NULL */
+    size_t stable_bytes;     /* of text */
+    steno_end_reason reason; /* FINAL */
+    bool overloaded;         /* OVERLOAD */
+    bool finalized;          /* STATS */
+    bool fatal;              /* ERROR */
+    uint64_t audio_samples;  /* READY, STATS, CLOSED */
+    const char *code, *what; /* ERROR: never NULL */
+    void *json;              /* owned, or NULL */
+} live_event;
+
+/* Reads one message of the wire. STENO_E_FORMAT when it is not an object with a type. */
+STENO_CHECK steno_err live_event_parse(const char *bytes, size_t n, live_event *out);
+void live_event_free(live_event *e);
+
+/* The bytes of the first `characters` Unicode characters of `text`, or all of them. */
+size_t live_prefix_bytes(const char *text, uint64_t characters);
+uint64_t live_characters(const char *text, size_t bytes);
+
+/* What an engine said. LIVE_OTHER for what the wire has no word for. */
+void live_event_from_engine(const steno_event *from, live_event *out);
+
+/* An engine's event as the wire has it, one line: `seq` counts from 1. Nothing for LIVE_OTHER. */
+STENO_CHECK steno_err live_event_write(FILE *out, const steno_event *event, uint64_t seq);
+
+#endif

@@ -1,0 +1,117 @@
+/* live_local.c: `steno live` with the engine in this process: one shard, one stream, no server.
+ *
+ * The loop, in order: take the engine's events, move audio that is due, sleep.
+ */
+#include "cmd/live_int.h"
+
+#include <poll.h>
+
+#define TICK_MS 200 /* a safety net should a wake-up be lost */
+
+typedef struct local {
+    live *l;
+    steno_model *model;
+    steno_engine *engine;
+    steno_stream_id stream;
+    uint64_t seq;
+    bool finished, done;
+    bool wants_data, wants_space;
+    int wait_ms;
+} local;
+
+static steno_err local_open(local *o) {
+    live *l = o->l;
+    steno_engine_config config = l->session.engine;
+    config.shards = 1;
+    config.max_streams = 1;
+    ERR_TRY(steno_live_options_check(&l->options));
+    ERR_TRY(steno_model_open(&l->session.model, &o->model));
+    ERR_TRY(steno_engine_open(o->model, &config, &o->engine));
+    return steno_live_open(o->engine, &l->options, NULL, &o->stream);
+}
+
+static void local_close(local *o) {
+    if (o->engine) steno_engine_close(o->engine);
+    if (o->model) steno_model_close(o->model);
+}
+
+static steno_err take_event(local *o, const steno_event *event) {
+    live_event e;
+    live_event_from_engine(event, &e);
+    if (e.kind == LIVE_CLOSED) o->done = true;
+    if (o->l->json && e.kind != LIVE_OTHER) ERR_TRY(live_event_write(o->l->out, event, ++o->seq));
+    if (e.kind == LIVE_ERROR) return err_fail(event->error, "%s", event->detail);
+    return o->l->json ? STENO_OK : live_show(o->l, &e);
+}
+
+static steno_err take_events(local *o) {
+    steno_event event;
+    steno_err e = STENO_OK;
+    while (e == STENO_OK && !o->done && steno_engine_poll(o->engine, 0, &event) == STENO_OK) {
+        e = take_event(o, &event);
+        steno_event_release(&event);
+    }
+    return e;
+}
+
+/* The source is at its end, or somebody wants it to be. */
+static steno_err finish(local *o) {
+    if (o->finished) return STENO_OK;
+    steno_err e = steno_stream_finish(o->engine, o->stream);
+    o->wants_space = e == STENO_E_AGAIN;
+    if (o->wants_space) return STENO_OK;
+    o->finished = true;
+    return e;
+}
+
+static steno_err check_rate(const live *l) {
+    if (l->source.format.rate_hz == STENO_SAMPLE_RATE_HZ) return STENO_OK;
+    return err_fail(STENO_E_UNSUPPORTED, "standard input: %d Hz; without --url a pipe has to have %d Hz",
+                    l->source.format.rate_hz, STENO_SAMPLE_RATE_HZ);
+}
+
+/* Moves what is due. Says in wants_* and wait_ms what to wait for. */
+static steno_err move_audio(local *o) {
+    live *l = o->l;
+    o->wants_data = o->wants_space = false;
+    o->wait_ms = TICK_MS;
+    if (l->stops > 0 || o->finished) return finish(o);
+    for (;;) {
+        steno_err e = live_fill(l);
+        o->wants_data = e == STENO_E_AGAIN;
+        if (o->wants_data) return STENO_OK;
+        ERR_TRY(e);
+        ERR_TRY(check_rate(l));
+        if (l->ended) return finish(o);
+        size_t n = live_due(l, feeder_clock_s(), &o->wait_ms), taken = 0;
+        if (n == 0) return STENO_OK;
+        e = steno_stream_push(o->engine, o->stream, l->chunk + l->at, n, &taken);
+        if (e != STENO_OK && e != STENO_E_AGAIN) return e;
+        l->at += taken;
+        l->sent += taken;
+        o->wants_space = taken < n;
+        if (o->wants_space) return STENO_OK;
+    }
+}
+
+static void sleep_until(const local *o) {
+    const live *l = o->l;
+    struct pollfd fds[] = {{.fd = steno_engine_fd(o->engine), .events = POLLIN},
+                           {.fd = l->signal_fd, .events = POLLIN},
+                           {.fd = o->wants_data ? live_source_fd(&l->source) : -1, .events = POLLIN}};
+    (void)poll(fds, 3, o->wait_ms < TICK_MS ? o->wait_ms : TICK_MS);
+}
+
+steno_err live_run_local(live *l) {
+    local o = {.l = l};
+    steno_err e = local_open(&o);
+    while (e == STENO_OK) {
+        e = take_events(&o);
+        if (e != STENO_OK || o.done) break;
+        e = move_audio(&o);
+        if (e == STENO_OK) sleep_until(&o);
+        if (live_stopped(l)) e = err_fail(STENO_E_CANCELLED, "interrupted");
+    }
+    local_close(&o);
+    return e;
+}
