@@ -120,6 +120,12 @@ function quantile(values, q) {
   return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)];
 }
 
+// Seconds in which the machine's cores were busy since it started, whoever with (10 ms ticks: user, nice, system, interrupts).
+function busySeconds() {
+  const ticks = fs.readFileSync('/proc/stat', 'utf8').split('\n', 1)[0].trim().split(/\s+/).slice(1).map(Number);
+  return (ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6]) / 100;
+}
+
 class Figures {
   constructor() {
     this.from = Infinity;
@@ -129,6 +135,7 @@ class Figures {
   begin() {
     this.from = now();
     this.cpu = process.cpuUsage();
+    this.busy = busySeconds();
   }
 
   add(name, value) {
@@ -170,6 +177,7 @@ class Figures {
   report(extra) {
     const cpu = process.cpuUsage(this.cpu);
     const wall = now() - this.from;
+    const cores = (cpu.user + cpu.system) / 1000 / wall;
     const { final, close, first, interval, lag } = this.values;
     const lags = lag.map(([, value]) => value);
     const round = (value) => (value === null ? null : Math.round(value * 10) / 10);
@@ -190,7 +198,8 @@ class Figures {
       lag_p50_ms: round(quantile(lags, 0.5)),
       lag_p99_ms: round(quantile(lags, 0.99)),
       lag_growth_ms: round(this.growth()),
-      cpu_cores: Math.round((cpu.user + cpu.system) / 10 / wall) / 100,
+      cpu_cores: Math.round(100 * cores) / 100,
+      others_cores: Math.round(100 * Math.max(0, (1000 * (busySeconds() - this.busy)) / wall - cores)) / 100,
       rss_mib: round(process.memoryUsage.rss() / 1048576),
       peak_rss_mib: round(process.resourceUsage().maxRSS / 1024),
     };

@@ -2,8 +2,8 @@
 //
 //   node live_vosk.cjs --model DIR --work DIR --corpus DIR --streams N [--chunk FRAMES] [options of live_common.cjs]
 //
-// One recogniser a person, one model for all, two threads (libuv's pool) that take the person whose audio has waited longest. Whatever
-// of it has come is fed at once. vosk ends utterances itself; its rules are set to our endpoint silence and longest utterance in a
+// One recogniser a person, one model for all, two threads (libuv's pool) that take the person whose audio has waited longest, up to
+// FEED_PACKETS of it at once. vosk ends utterances itself; its rules are set to our endpoint silence and longest utterance in a
 // copy of the model's configuration in WORK (the rest of the model is linked). Smaller chunks answer sooner and cost more.
 process.env.UV_THREADPOOL_SIZE ??= '2';
 const fs = require('node:fs');
@@ -12,7 +12,8 @@ const vosk = require('vosk');
 const { RATE, PACKET, argument, options, Figures, run } = require('./live_common.cjs');
 
 const THREADS = Number(process.env.UV_THREADPOOL_SIZE);
-const PARTIAL_SAMPLES = 4 * PACKET; // a partial is asked for when this much is new: vosk's own text changes no faster
+const FEED_PACKETS = 8; // 256 ms
+const PARTIAL_SAMPLES = 4 * PACKET; // a partial is asked for when this much is new, vosk's text changes no faster; the first as soon as can be
 
 function configured(model, work, chunk) {
   const dir = fs.mkdtempSync(path.join(work, 'vosk-'));
@@ -54,14 +55,14 @@ function finish(person) {
 
 function heard(person, ended) {
   if (ended) finish(person);
-  else if (person.fed - person.asked >= PARTIAL_SAMPLES) {
+  else if (!person.firstText || person.fed - person.asked >= PARTIAL_SAMPLES) {
     figures.partial(person, person.recognizer.partialResult().partial, person.fed);
     person.asked = person.fed;
   }
 }
 
 async function feed(person) {
-  const packets = person.waiting.splice(0);
+  const packets = person.waiting.splice(0, FEED_PACKETS);
   person.busy = true;
   running++;
   const ended = await person.recognizer.acceptWaveformAsync(Buffer.concat(packets));
