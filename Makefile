@@ -16,8 +16,8 @@ build = cmake --build $(1) $(2) -j $(JOBS) -- --quiet >$(1)/build.log 2>&1; stat
     grep -vx 'ninja: no work to do.' $(1)/build.log >&2; exit $$status
 
 .DEFAULT_GOAL := build
-.PHONY: help build models golden run test unit asan tsan fuzz lint format layers bench bench-peers bench-times bench-calibration install clean \
-        setup-build setup-run setup-test setup-dev
+.PHONY: help build models golden run test unit asan tsan fuzz lint format layers bench bench-peers bench-peers-live bench-times \
+        bench-calibration install clean setup-build setup-run setup-test setup-dev
 
 help:
 	@echo 'make build        the program: $(STENO)'
@@ -28,6 +28,7 @@ help:
 	@echo 'make fuzz         each fuzzer for FUZZ_RUNS=$(FUZZ_RUNS) inputs'
 	@echo 'make lint format  check, or apply, the rules of the house'
 	@echo 'make bench        speed on the Debian recordings;  make bench-peers: beside sherpa-onnx'
+	@echo 'make bench-peers-live    how many people at once, beside vosk and sherpa-onnx'
 	@echo 'make bench-times bench-calibration    how good word times and confidence are'
 	@echo 'make install      PREFIX=$(PREFIX), DESTDIR=$(DESTDIR)'
 	@echo 'make clean        remove what was built'
@@ -135,6 +136,11 @@ bench/peers/node_modules/.package-lock.json: bench/peers/package-lock.json bench
 bench-peers: models setup-test
 	@$(MAKE) --no-print-directory -s bench/peers/node_modules/.package-lock.json
 	@node bench/peers/compare.mjs $(BUILD)
+
+# TALK_SHARE: how much of the time people talk.
+bench-peers-live: models setup-test
+	@$(MAKE) --no-print-directory -s bench/peers/node_modules/.package-lock.json
+	@node bench/peers/live.mjs $(BUILD) --talk-share $(or $(TALK_SHARE),1)
 
 # How good word times and confidence are (docs/word-times.md, docs/confidence.md).
 bench-times: models setup-test

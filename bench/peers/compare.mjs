@@ -11,6 +11,7 @@ import { readFileSync, writeFileSync, mkdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { writeTokens } from './sherpa_tokens.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const ROOT = resolve(HERE, '../..');
@@ -36,15 +37,6 @@ function capture(command, args, env = {}) {
 }
 
 // ---- what runs --------------------------------------------------------------------------------------------------
-
-// sherpa-onnx reads an empty piece as a broken line, so tokens without text get a name.
-function writeTokens() {
-  const named = readFileSync(join(BUILD, 'models/tokens.txt'), 'utf8')
-    .split('\n')
-    .filter((line) => line.includes(' '))
-    .map((line) => (line.startsWith(' ') ? `${Buffer.from(`<${line.trim()}>`).toString('base64')}${line}` : line));
-  writeFileSync(file('tokens.txt'), named.join('\n') + '\n');
-}
 
 function runSherpa(list, repeat, texts) {
   const args = [join(HERE, 'sherpa.cjs'), '--models', models, '--tokens', file('tokens.txt'), '--list', list, '--repeat', String(repeat)];
@@ -109,7 +101,7 @@ function table(runs, columns) {
 
 const rtf = (run) => run.cpu_s / run.audio_s;
 
-writeTokens();
+writeTokens(join(BUILD, 'models/tokens.txt'), file('tokens.txt'));
 writeFileSync(file('prompts.txt'), capture('tools/prompts.sh', ['--wav']));
 writeFileSync(file('reference.tsv'), capture('tools/prompts.sh', []));
 writeFileSync(file('utterance.txt'), UTTERANCE + '\n');
