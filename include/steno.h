@@ -147,7 +147,7 @@ typedef struct steno_engine_config {
     bool no_slices;   /* encodes run from beginning to end, whoever waits: only to measure what slicing is worth */
     int audio_pool_s; /* seconds of audio held in all streams and waiting segments; 0 (default): what max_streams may
                          hold at most. With less, steno_stream_open() refuses streams it could not always feed. */
-    int kv_pool_mb;   /* KV pages a shard; default 14 */
+    int kv_pool_mb;   /* KV pages a shard; default 0: as max_batch and max_live want */
 } steno_engine_config;
 
 /* Fills in the defaults. */

@@ -36,7 +36,7 @@ const config_key config_keys[] = {
     WHOLE("engine", max_streams, 1, 20000, "streams open at once; more are refused"),
     WHOLE("engine", max_wait_ms, 0, 1000, "a partial may wait this long for others"),
     WHOLE("engine", audio_pool_s, 0, 1000000, "seconds of audio held in all; 0: what max_streams may need"),
-    WHOLE("engine", kv_pool_mb, 1, 4096, "key/value memory of a thread"),
+    WHOLE("engine", kv_pool_mb, 0, 4096, "key/value memory of a thread"),
     LIVE_INT("endpoint_ms", endpoint_ms, 100, 5000, "a pause this long ends an utterance"),
     LIVE_INT("unfinished_ms", unfinished_ms, 0, 5000, "more of it when the text looks unfinished"),
     LIVE_REAL("max_utterance_s", max_utterance_s, 2, 30, "longer utterances are cut at their best pause"),

@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #define MAX_SHARDS    256
+#define KV_BATCH_MB   14   /* pages of a shard's batches … */
+#define KV_LIVE_KB    1536 /* … and of each live stream's open utterance: 8 s; memory never used is never touched */
 #define ADMIT_BUSY    0.95 /* new live streams are refused from here on … */
 #define ADMIT_STRETCH 1.5  /* … when partials already come this much less often */
 #define LIMIT_SLACK_FRAMES                                                                                             \
@@ -27,7 +29,7 @@
 /* ---- configuration ---------------------------------------------------------------------------------------------- */
 
 void steno_engine_config_init(steno_engine_config *config) {
-    *config = (steno_engine_config){.shards = 0, .max_batch = 24, .max_streams = 64, .max_live = -1, .kv_pool_mb = 14};
+    *config = (steno_engine_config){.shards = 0, .max_batch = 24, .max_streams = 64, .max_live = -1};
 }
 
 void steno_vad_options_init(steno_vad_options *vad) {
@@ -85,6 +87,7 @@ static steno_err check_config(steno_engine_config *c) {
     if (c->audio_pool_s == 0) c->audio_pool_s = enough_audio_s(c->max_streams);
     if (c->audio_pool_s < 40 || c->audio_pool_s > 1 << 17)
         return err_fail(STENO_E_INVALID, "audio_pool_s %d: want 40 to %d", c->audio_pool_s, 1 << 17);
+    if (c->kv_pool_mb == 0) c->kv_pool_mb = KV_BATCH_MB + (c->max_live + c->shards - 1) / c->shards * KV_LIVE_KB / 1024;
     if (c->kv_pool_mb < 8 || c->kv_pool_mb > 1 << 16)
         return err_fail(STENO_E_INVALID, "kv_pool_mb %d: want 8 to %d", c->kv_pool_mb, 1 << 16);
     return STENO_OK;

@@ -103,8 +103,8 @@ static bool take_pages(shard *s, sequence *q, growing *g, int samples, int keep)
     int new_cross = cross - g->cross_pages, new_self = self > g->self_pages ? self - g->self_pages : 0;
     if (new_cross < 0) new_cross = 0;
     int align = (limit - keep + align_rows) / align_rows;
-    int leave = s->active ? SEQUENCE_PAGES : 0; /* finals come first */
-    if (s->pages.free_count - new_cross - new_self - align < leave) return false;
+    /* What grows keeps its pages for long: the longest segment always finds its own (invariant 2 of engine_int.h). */
+    if (s->pages.free_count - new_cross - new_self - align < SEQUENCE_PAGES) return false;
     bool taken = kv_pool_take(&s->pages, new_cross, g->kv.cross + g->cross_pages) &&
                  kv_pool_take(&s->pages, new_self, g->kv.self + g->self_pages) &&
                  kv_pool_take(&s->pages, align, q->pages);
@@ -158,7 +158,14 @@ static segment *pop_waiting(shard *s) {
     return seg;
 }
 
-/* Partials that find no pages are left out: the next one may. */
+/* There are no pages to keep anything in: the partial hears the whole utterance, and gives its pages back. */
+static void hear_whole(shard *s, segment *seg) {
+    growing *g = seg->grow;
+    seg->grow = NULL;
+    grow_done(s, g);
+    recognise_enqueue(s, seg);
+}
+
 static void fill(shard *s, grow_batch *b) {
     wait_queue *w = &s->waiting_grow;
     while (b->n < GROW_JOBS && w->count) {
@@ -168,13 +175,11 @@ static void fill(shard *s, grow_batch *b) {
         sequence *q = recognise_free_sequence(s, URGENT_PARTIAL);
         if (!q) return;
         pop_waiting(s);
-        load_partial_began(s, s->now_s - seg->due_s, s->engine->streams[seg->stream].live.opt.partial_ms / 1000.0);
         if (!start(s, q, seg)) {
-            counter_add(&s->count.partials_skipped, 1);
-            seg->error = STENO_E_AGAIN;
-            recognise_send_home(s, seg);
+            hear_whole(s, seg);
             continue;
         }
+        load_partial_began(s, s->now_s - seg->due_s, s->engine->streams[seg->stream].live.opt.partial_ms / 1000.0);
         b->jobs[b->n] = (moonshine_chunk_job){.state = &seg->grow->chunk, .pages = seg->grow->kv.cross};
         b->seq[b->n++] = q;
         b->rows += rows;
