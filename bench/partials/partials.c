@@ -39,10 +39,12 @@ typedef struct utterance {
 typedef struct variant {
     const char *name;
     int recompute, cache, sink, warm;
-    int again; /* every so many updates all is computed anew */
-    int base;  /* the first sample that is encoded */
-    int share; /* the variant whose encoder states are taken, or -1 */
-    int keep;  /* tokens of the last update at its end that are checked again; 0: decoded from the start */
+    double grown; /* all is computed anew when the utterance is so many times as long as it was the last time */
+    int anew;     /* its samples then */
+    int again;    /* every so many updates all is computed anew */
+    int base;     /* the first sample that is encoded */
+    int share;    /* the variant whose encoder states are taken, or -1 */
+    int keep;     /* tokens of the last update at its end that are checked again; 0: decoded from the start */
 
     moonshine_chunk_shape shape;
     moonshine_chunk_state state;
@@ -67,20 +69,26 @@ typedef struct variant {
 static variant variants[] = {
     {.name = "whole", .recompute = FROM_START, .share = -1},
     {.name = "whole, 10 ms less at the start", .recompute = FROM_START, .base = 160, .share = -1},
-    {.name = "R 1.0 C 4 W 2", .recompute = 42, .cache = 167, .warm = 83, .share = -1},
-    {.name = "R 1.0 C all W 2", .recompute = 42, .cache = WHOLE, .warm = 83, .share = -1},
-    {.name = "R 1.0 C all W 4", .recompute = 42, .cache = WHOLE, .warm = 167, .share = -1},
-    {.name = "R 2.0 C all W 4", .recompute = 83, .cache = WHOLE, .warm = 167, .share = -1},
-    {.name = "R 1.0 C 2 S 4 W 4", .recompute = 42, .cache = 83, .sink = 167, .warm = 167, .share = -1},
-    {.name = "R 2.0 C 2 S 4 W 4", .recompute = 83, .cache = 83, .sink = 167, .warm = 167, .share = -1},
-    {.name = "R 1.0 C all W 2, whole every 2 s", .recompute = 42, .cache = WHOLE, .warm = 83, .again = 4, .share = -1},
-    {.name = "R 1.0 C all W 2, whole every 4 s", .recompute = 42, .cache = WHOLE, .warm = 83, .again = 8, .share = -1},
-    {.name = "from a pause, 4 s", .recompute = FROM_PAUSE, .cache = 4, .share = -1},
-    {.name = "from a pause, 6 s", .recompute = FROM_PAUSE, .cache = 6, .share = -1},
+    {.name = "R 0.5 C 4", .recompute = 21, .cache = 167, .warm = 83, .share = -1},
+    {.name = "R 1.0 C 4", .recompute = 42, .cache = 167, .warm = 83, .share = -1},
+    {.name = "R 1.0 C all", .recompute = 42, .cache = WHOLE, .warm = 83, .share = -1},
+    {.name = "R 0.5 C all A 3", .recompute = 21, .cache = WHOLE, .warm = 83, .again = 6, .share = -1},
+    {.name = "R 1.0 C all A 2", .recompute = 42, .cache = WHOLE, .warm = 83, .again = 4, .share = -1},
+    {.name = "R 1.0 C all A 3", .recompute = 42, .cache = WHOLE, .warm = 83, .again = 6, .share = -1},
+    {.name = "R 1.0 C all A 4", .recompute = 42, .cache = WHOLE, .warm = 83, .again = 8, .share = -1},
+    {.name = "R 1.0 C all A 25 %", .recompute = 42, .cache = WHOLE, .warm = 83, .grown = 1.25, .share = -1},
+    {.name = "R 1.0 C all A 50 %", .recompute = 42, .cache = WHOLE, .warm = 83, .grown = 1.5, .share = -1},
+    {.name = "R 1.0 C 4 A 3", .recompute = 42, .cache = 167, .warm = 83, .again = 6, .share = -1},
+    {.name = "R 1.0 C 2 S 2 A 3", .recompute = 42, .cache = 83, .sink = 83, .warm = 83, .again = 6, .share = -1},
+    {.name = "R 1.0 C 4 S 4 A 3", .recompute = 42, .cache = 167, .sink = 167, .warm = 83, .again = 6, .share = -1},
     {.name = "from a pause, 8 s", .recompute = FROM_PAUSE, .cache = 8, .share = -1},
     {.name = "whole, k 8", .share = 0, .keep = 8},
     {.name = "whole, k 16", .share = 0, .keep = 16},
-    {.name = "whole, k all", .share = 0, .keep = ALL},
+    {.name = "R 1.0 C all A 3, k 4", .share = 7, .keep = 4},
+    {.name = "R 1.0 C all A 3, k 6", .share = 7, .keep = 6},
+    {.name = "R 1.0 C all A 3, k 8", .share = 7, .keep = 8},
+    {.name = "R 1.0 C all A 3, k 16", .share = 7, .keep = 16},
+    {.name = "R 1.0 C all A 3, k all", .share = 7, .keep = ALL},
 };
 
 #define VARIANTS ((int)(sizeof variants / sizeof variants[0]))
@@ -379,7 +387,10 @@ static void move_base(const utterance *u, int samples, variant *v) {
 
 static void encode(const utterance *u, int samples, int at, variant *v) {
     if (v->memory) {
-        if (v->again && at % v->again == 0) moonshine_chunk_reset(&v->state);
+        bool due = v->again && at % v->again == 0;
+        if (v->grown > 0.0 && samples >= v->grown * v->anew) due = true;
+        if (due) moonshine_chunk_reset(&v->state);
+        if (due || v->state.settled == 0) v->anew = samples;
         v->encoded += samples - moonshine_chunk_first_sample(&v->state);
         encode_chunk(u, samples, v);
         return;
@@ -395,6 +406,7 @@ static void run(const utterance *u) {
     for (int i = 0; i < VARIANTS; i++) {
         variants[i].n = 0;
         variants[i].before[0] = '\0';
+        variants[i].anew = 0;
         if (variants[i].recompute == FROM_PAUSE) variants[i].base = 0;
         if (variants[i].memory) moonshine_chunk_reset(&variants[i].state);
     }

@@ -13,7 +13,8 @@
 #define STEM_ROWS_FRAME (STEM_CONV2_STRIDE * STEM_CONV3_STRIDE)
 #define MAX_UTTERANCE   (MOONSHINE_MAX_SECONDS * STENO_SAMPLE_RATE_HZ)
 
-const moonshine_chunk_shape moonshine_chunk_default = {.recompute_frames = 21, .cache_frames = 167, .sink_frames = 0};
+const moonshine_chunk_shape moonshine_chunk_default = {
+    .recompute_frames = 42, .cache_frames = 83, .sink_frames = 83, .warm_frames = 83};
 
 /* ---- state ------------------------------------------------------------------------------------------------------- */
 

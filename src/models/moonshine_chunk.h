@@ -4,7 +4,9 @@
  * layers. The window's queries look at itself and at a cache of earlier frames, kept as they were when they left the
  * window (int8, with a scale a frame and head). The window's cross-attention keys and values replace what is in the
  * utterance's pages. What comes out is near what moonshine_encode_*() gives for the same prefix, not the same: good for
- * partial text (docs/partials.md), while finals take the whole pass.
+ * partial text (docs/partials.md), while finals take the whole pass. Frames that were computed with little to their right
+ * and another normalisation go stale, so every MOONSHINE_CHUNK_ANEW_SAMPLES or so a caller resets the state and gives all
+ * samples from 0 on: that update is a whole pass.
  *
  * Batched like moonshine_encode_*(): a job's result never depends on its neighbours. Owner: states belong to one shard,
  * and so does the memory they are given. After a failed step the states of its jobs must be reset.
@@ -13,6 +15,8 @@
 #define STENO_MODELS_MOONSHINE_CHUNK_H
 
 #include "models/moonshine.h"
+
+#define MOONSHINE_CHUNK_ANEW_SAMPLES (3 * STENO_SAMPLE_RATE_HZ)
 
 typedef struct moonshine_chunk_shape {
     int recompute_frames; /* frames computed again at the next update, when they have more to their right */
@@ -40,7 +44,7 @@ size_t moonshine_chunk_state_bytes(const moonshine *m, const moonshine_chunk_sha
  * to be cleared. A negative or zero size in `shape` that makes no sense is refused. */
 STENO_CHECK steno_err moonshine_chunk_init(moonshine_chunk_state *s, const moonshine *m,
                                            const moonshine_chunk_shape *shape, void *memory);
-/* The next utterance, in the same memory. */
+/* The next utterance, or the same one anew, in the same memory: the next update begins at sample 0. */
 void moonshine_chunk_reset(moonshine_chunk_state *s);
 
 /* The first sample of the utterance that the next update reads. */
