@@ -26,6 +26,8 @@
 #define WHOLE       MOONSHINE_MAX_FRAMES
 #define ALL         1000
 #define REPEATS     7
+#define FROM_START  (-1)
+#define FROM_PAUSE  (-2) /* whole again from the quietest place, when it lasts longer than `cache` seconds */
 
 typedef struct utterance {
     float *pcm; /* [MAX_SAMPLES] */
@@ -37,14 +39,21 @@ typedef struct utterance {
 typedef struct variant {
     const char *name;
     int recompute, cache, sink, warm;
-    int share; /* the variant whose encoder states are taken, or -1 */
-    int keep;  /* tokens of the last update at its end that are checked again; 0: decoded from the start */
+    int percent; /* with the stem kept: all layers are computed anew when it has grown so much */
+    double grown; /* all is computed anew when the utterance is so many times as long as it was the last time */
+    int anew;     /* its samples then */
+    int again;    /* every so many updates all is computed anew */
+    int base;     /* the first sample that is encoded */
+    int share;    /* the variant whose encoder states are taken, or -1 */
+    int keep;     /* tokens of the last update at its end that are checked again; 0: decoded from the start */
 
     moonshine_chunk_shape shape;
     moonshine_chunk_state state;
     void *memory;
     moonshine_sequence seq;
     uint16_t *cross[MOONSHINE_MAX_FRAMES / 16];
+    char before[TEXT_BYTES]; /* text of what lies before `base` */
+    int64_t encoded;         /* samples, in all */
     int32_t ids[MOONSHINE_MAX_TOKENS], draft[MOONSHINE_MAX_TOKENS];
     int n, n_draft;
     bool done;
@@ -59,27 +68,32 @@ typedef struct variant {
 
 /* The first one is what the others are compared with. */
 static variant variants[] = {
-    {.name = "whole", .recompute = -1, .share = -1},
-    {.name = "R 0.5 C 4", .recompute = 21, .cache = 167, .share = -1},
-    {.name = "R 0.5 C 4 W 2", .recompute = 21, .cache = 167, .warm = 83, .share = -1},
-    {.name = "R 0.5 C 4 W 3", .recompute = 21, .cache = 167, .warm = 125, .share = -1},
-    {.name = "R 0.75 C 4 W 2", .recompute = 31, .cache = 167, .warm = 83, .share = -1},
-    {.name = "R 1.0 C 2 W 2", .recompute = 42, .cache = 83, .warm = 83, .share = -1},
-    {.name = "R 1.0 C 4 W 2", .recompute = 42, .cache = 167, .warm = 83, .share = -1},
-    {.name = "R 1.0 C 4 W 3", .recompute = 42, .cache = 167, .warm = 125, .share = -1},
-    {.name = "R 1.0 C all W 2", .recompute = 42, .cache = WHOLE, .warm = 83, .share = -1},
-    {.name = "R 1.0 C 2 S 0.5 W 2", .recompute = 42, .cache = 83, .sink = 21, .warm = 83, .share = -1},
-    {.name = "R 1.5 C 4 W 2", .recompute = 63, .cache = 167, .warm = 83, .share = -1},
-    {.name = "R 2.0 C 4 W 2", .recompute = 83, .cache = 167, .warm = 83, .share = -1},
-    {.name = "whole, k 4", .share = 0, .keep = 4},
+    {.name = "whole", .recompute = FROM_START, .share = -1},
+    {.name = "whole, 10 ms less at the start", .recompute = FROM_START, .base = 160, .share = -1},
+    {.name = "R 0.5 C 4", .recompute = 21, .cache = 167, .warm = 83, .share = -1},
+    {.name = "R 1.0 C 4", .recompute = 42, .cache = 167, .warm = 83, .share = -1},
+    {.name = "R 1.0 C all", .recompute = 42, .cache = WHOLE, .warm = 83, .share = -1},
+    {.name = "R 0.5 C all A 3", .recompute = 21, .cache = WHOLE, .warm = 83, .again = 6, .share = -1},
+    {.name = "R 1.0 C all A 2", .recompute = 42, .cache = WHOLE, .warm = 83, .again = 4, .share = -1},
+    {.name = "R 1.0 C all A 3", .recompute = 42, .cache = WHOLE, .warm = 83, .again = 6, .share = -1},
+    {.name = "R 1.0 C all A 4", .recompute = 42, .cache = WHOLE, .warm = 83, .again = 8, .share = -1},
+    {.name = "R 1.0 C all A 25 %", .recompute = 42, .cache = WHOLE, .warm = 83, .grown = 1.25, .share = -1},
+    {.name = "R 1.0 C all A 50 %", .recompute = 42, .cache = WHOLE, .warm = 83, .grown = 1.5, .share = -1},
+    {.name = "R 1.0 C 4 A 3", .recompute = 42, .cache = 167, .warm = 83, .again = 6, .share = -1},
+    {.name = "R 1.0 C 2 S 2 A 3", .recompute = 42, .cache = 83, .sink = 83, .warm = 83, .again = 6, .share = -1},
+    {.name = "R 1.0 C 4 S 4 A 3", .recompute = 42, .cache = 167, .sink = 167, .warm = 83, .again = 6, .share = -1},
+    {.name = "from a pause, 8 s", .recompute = FROM_PAUSE, .cache = 8, .share = -1},
+    {.name = "R 0.5 C 2 S 2 A 50 %", .recompute = 21, .cache = 83, .sink = 83, .warm = 83, .grown = 1.5, .share = -1},
+    {.name = "R 0.5 C 2 S 2 A 50 % stem", .recompute = 21, .cache = 83, .sink = 83, .warm = 83, .percent = 50, .share = -1},
+    {.name = "R 1.0 C 2 S 2 A 50 % stem", .recompute = 42, .cache = 83, .sink = 83, .warm = 83, .percent = 50, .share = -1},
+    {.name = "R 0.5 C 2 S 2 A 25 % stem", .recompute = 21, .cache = 83, .sink = 83, .warm = 83, .percent = 25, .share = -1},
     {.name = "whole, k 8", .share = 0, .keep = 8},
-    {.name = "R 1.0 C 4 W 2, k all", .share = 6, .keep = ALL},
-    {.name = "R 1.0 C 4 W 2, k 3", .share = 6, .keep = 3},
-    {.name = "R 1.0 C 4 W 2, k 4", .share = 6, .keep = 4},
-    {.name = "R 1.0 C 4 W 2, k 5", .share = 6, .keep = 5},
-    {.name = "R 1.0 C 4 W 2, k 6", .share = 6, .keep = 6},
-    {.name = "R 1.0 C 4 W 2, k 8", .share = 6, .keep = 8},
-    {.name = "R 1.0 C 4 W 2, k 12", .share = 6, .keep = 12},
+    {.name = "whole, k 16", .share = 0, .keep = 16},
+    {.name = "R 1.0 C all A 3, k 8", .share = 7, .keep = 8},
+    {.name = "R 1.0 C all A 3, k 16", .share = 7, .keep = 16},
+    {.name = "R 0.5 C 2 S 2 A 50 % stem, k 16", .share = 16, .keep = 16},
+    {.name = "R 0.5 C 2 S 2 A 50 % stem, k 24", .share = 16, .keep = 24},
+    {.name = "R 0.5 C 2 S 2 A 50 % stem, k all", .share = 16, .keep = ALL},
 };
 
 #define VARIANTS ((int)(sizeof variants / sizeof variants[0]))
@@ -158,9 +172,9 @@ static utterance *load_all(const char *path, double join_s, int *n) {
 
 /* ---- encoding ---------------------------------------------------------------------------------------------------- */
 
-static void encode_whole(const utterance *u, int samples, uint16_t *const *to) {
+static void encode_whole(const float *pcm, int samples, uint16_t *const *to) {
     size_t mark = arena_mark(&scratch);
-    moonshine_utterance job = {.pcm = u->pcm, .samples = samples, .pages = to};
+    moonshine_utterance job = {.pcm = pcm, .samples = samples, .pages = to};
     moonshine_encoding e;
     bool done = false;
     must(moonshine_encode_begin(&e, net, &scratch, &job, 1));
@@ -220,8 +234,7 @@ static void take_rows(variant *v, const moonshine_row *rows, int n, int limit) {
 }
 
 static void decode_all(int samples) {
-    int limit = moonshine_token_limit(samples);
-    for (int i = 0; i < VARIANTS; i++) begin_decoding(&variants[i], moonshine_frames(samples));
+    for (int i = 0; i < VARIANTS; i++) begin_decoding(&variants[i], moonshine_frames(samples - variants[i].base));
     for (bool more = true; more;) {
         more = false;
         for (int from = 0; from < VARIANTS;) { /* as many variants as fit a step */
@@ -236,7 +249,9 @@ static void decode_all(int samples) {
             }
             if (n) must(moonshine_decode_step(net, &scratch, rows, n, NULL));
             for (int j = from; j < i; j++) {
-                if (count[j]) take_rows(&variants[j], rows + first[j], count[j], limit);
+                if (count[j])
+                    take_rows(&variants[j], rows + first[j], count[j],
+                              moonshine_token_limit(samples - variants[j].base));
                 more = more || !variants[j].done;
             }
             from = i;
@@ -314,7 +329,8 @@ static void compare_all(const score_tokens *said) {
     static score_tokens words[VARIANTS];
     char text[TEXT_BYTES];
     for (int i = 0; i < VARIANTS; i++) {
-        tokenizer_decode(pieces, variants[i].ids, (size_t)variants[i].n, text, sizeof text);
+        size_t n = strlen(strcpy(text, variants[i].before));
+        tokenizer_decode(pieces, variants[i].ids, (size_t)variants[i].n, text + n, sizeof text - n);
         words_of(text, &words[i]);
     }
     int n = (int)words[0].n, split = n > 2 ? n - 2 : 0;
@@ -342,22 +358,68 @@ static void compare_all(const score_tokens *said) {
 
 /* ---- the experiments --------------------------------------------------------------------------------------------- */
 
+/* The middle of the quietest tenth of a second in [from, to). */
+static int quietest(const utterance *u, int from, int to) {
+    double best = 1e30;
+    int at = from;
+    for (int i = from; i + 1600 <= to; i += 160) {
+        double e = 0.0;
+        for (int k = 0; k < 1600; k++) e += (double)u->pcm[i + k] * (double)u->pcm[i + k];
+        if (e < best) best = e, at = i + 800;
+    }
+    return at;
+}
+
+/* A window that became too long is cut at a pause; the text before it is recognised once more and stands. */
+static void move_base(const utterance *u, int samples, variant *v) {
+    if (samples - v->base <= v->cache * STENO_SAMPLE_RATE_HZ) return;
+    int end = quietest(u, v->base + 2 * STEP, samples - 2 * STEP);
+    encode_whole(u->pcm + v->base, end - v->base, v->cross);
+    v->encoded += end - v->base;
+    v->n = 0;
+    begin_decoding(v, moonshine_frames(end - v->base));
+    while (!v->done) {
+        moonshine_row row;
+        int n = add_rows(v, &row, 1);
+        must(moonshine_decode_step(net, &scratch, &row, n, NULL));
+        take_rows(v, &row, n, moonshine_token_limit(end - v->base));
+    }
+    size_t used = strlen(v->before);
+    tokenizer_decode(pieces, v->ids, (size_t)v->n, v->before + used, sizeof v->before - used - 2);
+    strcat(v->before, " ");
+    v->base = end;
+}
+
+static void encode(const utterance *u, int samples, int at, variant *v) {
+    if (v->memory) {
+        bool due = v->again && at % v->again == 0;
+        if (v->grown > 0.0 && samples >= v->grown * v->anew) due = true;
+        if (due) moonshine_chunk_reset(&v->state);
+        if (due || v->state.settled == 0) v->anew = samples;
+        v->encoded += samples - moonshine_chunk_first_sample(&v->state);
+        encode_chunk(u, samples, v);
+        return;
+    }
+    if (v->recompute == FROM_PAUSE) move_base(u, samples, v);
+    v->encoded += samples - v->base;
+    encode_whole(u->pcm + v->base, samples - v->base, v->cross);
+}
+
 static void run(const utterance *u) {
     score_tokens said;
     words_of(u->text, &said);
     for (int i = 0; i < VARIANTS; i++) {
         variants[i].n = 0;
+        variants[i].before[0] = '\0';
+        variants[i].anew = 0;
+        if (variants[i].recompute == FROM_PAUSE) variants[i].base = 0;
         if (variants[i].memory) moonshine_chunk_reset(&variants[i].state);
     }
     for (int at = STEP; at < u->samples + STEP; at += STEP) {
         int samples = at < u->samples ? at : u->samples;
         if (samples < MOONSHINE_MIN_SAMPLES) break;
         for (int i = 0; i < VARIANTS; i++) {
-            if (variants[i].share >= 0) continue;
-            if (variants[i].memory)
-                encode_chunk(u, samples, &variants[i]);
-            else
-                encode_whole(u, samples, variants[i].cross);
+            if (variants[i].share < 0) encode(u, samples, at / STEP, &variants[i]);
         }
         decode_all(samples);
         compare_all(&said);
@@ -370,17 +432,17 @@ static double percent(int errors, int words) {
 }
 
 static void report(void) {
-    printf("| variant | all but the last two: differ %% | last two: differ %% | last word differs %% | same states "
-           "from the "
-           "start: differ %% | errors against what was said %% | rows an update | steps "
-           "|\n|---|---|---|---|---|---|---|---|\n");
+    printf("| variant | all but the last two: differ %% | last two: differ %% | last word differs %% | ");
+    printf("same states from the start: differ %% | errors against what was said %% | rows an update | steps | ");
+    printf("encoded s an update |\n|---|---|---|---|---|---|---|---|---|\n");
     for (int i = 0; i < VARIANTS; i++) {
         const variant *v = &variants[i];
-        printf("| %s | %.2f | %.1f | %.1f | %.2f | %.2f | %.1f | %.1f |\n", v->name,
+        printf("| %s | %.2f | %.1f | %.1f | %.2f | %.2f | %.1f | %.1f | %.1f |\n", v->name,
                percent(v->head_errors, v->head_words), percent(v->tail_errors, v->tail_words),
                percent(v->last_wrong, v->lasts), percent(v->same_errors, v->same_words),
                percent(v->true_errors, v->true_words), v->lasts ? (double)v->rows / v->lasts : 0.0,
-               v->lasts ? (double)v->steps / v->lasts : 0.0);
+               v->lasts ? (double)v->steps / v->lasts : 0.0,
+               v->lasts ? (double)v->encoded / STENO_SAMPLE_RATE_HZ / v->lasts : 0.0);
     }
     printf("(%d updates with text, %d words before the last two)\n", variants[0].lasts, variants[0].head_words);
 }
@@ -395,7 +457,7 @@ static double time_whole(const utterance *u, int samples) {
     double best = 1e9;
     for (int r = 0; r < REPEATS; r++) {
         double from = cpu_ms();
-        encode_whole(u, samples, variants[0].cross);
+        encode_whole(u->pcm, samples, variants[0].cross);
         double took = cpu_ms() - from;
         best = took < best ? took : best;
     }
@@ -416,12 +478,34 @@ static double time_chunk(const utterance *u, int samples, variant *v) {
     return best;
 }
 
+/* A step of n rows of one sequence, 10 s of sound: what a draft of n - 1 tokens costs. */
+static void report_steps(const utterance *u) {
+    static const int sizes[] = {1, 2, 4, 8, 12, 16, 24, 32, 48, 64};
+    variant *v = &variants[0];
+    int samples = u->samples < 20 * STEP ? u->samples : 20 * STEP;
+    encode_whole(u->pcm, samples, v->cross);
+    begin_decoding(v, moonshine_frames(samples));
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        moonshine_row rows[MOONSHINE_MAX_BATCH];
+        double best = 1e9;
+        for (int r = 0; r < 3 * REPEATS; r++) {
+            for (int k = 0; k < sizes[i]; k++) rows[k] = (moonshine_row){.seq = &v->seq, .token = 100 + k};
+            v->seq.position = 0;
+            double from = cpu_ms();
+            must(moonshine_decode_step(net, &scratch, rows, sizes[i], NULL));
+            double took = cpu_ms() - from;
+            best = took < best ? took : best;
+        }
+        printf("a decoder step of %d rows: %.2f ms\n", sizes[i], best);
+    }
+}
+
 static void report_times(const utterance *all, int n) {
     const utterance *u = &all[0];
     for (int i = 1; i < n; i++) u = all[i].samples > u->samples ? &all[i] : u;
     printf("| s |");
     for (int i = 0; i < VARIANTS; i++) {
-        if (variants[i].share < 0) printf(" %s |", variants[i].name);
+        if (i == 0 || variants[i].memory) printf(" %s |", variants[i].name);
     }
     printf("\n");
     for (int at = STEP; at <= u->samples; at += STEP) {
@@ -429,12 +513,13 @@ static void report_times(const utterance *all, int n) {
         bool show = half_seconds % 4 == 0 || half_seconds < 4;
         if (show) printf("| %.1f | %.2f |", half_seconds * 0.5, time_whole(u, at));
         for (int i = 1; i < VARIANTS; i++) {
-            if (variants[i].share >= 0) continue;
+            if (!variants[i].memory) continue;
             double ms = time_chunk(u, at, &variants[i]);
             if (show) printf(" %.2f |", ms);
         }
         if (show) printf("\n");
     }
+    report_steps(u);
 }
 
 static void open_all(const char *dir, const char *model) {
@@ -456,7 +541,8 @@ static void open_all(const char *dir, const char *model) {
         if (!kv_pool_take(&pages, MOONSHINE_MAX_TOKENS / 16, v->seq.self)) exit(1);
         if (v->share < 0 && !kv_pool_take(&pages, MOONSHINE_MAX_FRAMES / 16, v->cross)) exit(1);
         if (v->share >= 0 || v->recompute < 0) continue;
-        v->shape = (moonshine_chunk_shape){v->recompute, v->cache, v->sink, v->warm};
+        v->shape = (moonshine_chunk_shape){v->recompute, v->cache,      v->sink,
+                                           v->warm,      v->percent ? MOONSHINE_MAX_FRAMES : 0, v->percent};
         v->memory = need(mem_alloc(moonshine_chunk_state_bytes(net, &v->shape), 1));
         must(moonshine_chunk_init(&v->state, net, &v->shape, v->memory));
         fprintf(stderr, "%s: %zu bytes a stream\n", v->name, moonshine_chunk_state_bytes(net, &v->shape));

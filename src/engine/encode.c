@@ -131,14 +131,24 @@ static void fill_from(shard *s, encode_lane *l, urgency u, bool is_long, int max
     }
 }
 
-/* Partials may wait a little for others to be encoded with. */
+/* Partials wait a little for others, so that they share products and decoder steps: the longer, the busier the shard is.
+ * The first words of an utterance wait for nobody. */
+static double partial_wait_s(const shard *s) {
+    double busy = shard_busy(s);
+    return s->engine->config.max_wait_ms / 1000.0 * busy * busy;
+}
+
 static bool is_ripe(const shard *s, const wait_queue *q, double wait_s) {
-    const segment *g = first_waiting(q);
-    return g && (s->now_s - g->due_s >= wait_s || q->count >= ENCODE_UTTERANCES / 2);
+    if (q->count >= ENCODE_UTTERANCES / 2) return true;
+    for (int i = 0; i < q->count; i++) {
+        const segment *g = q->items[(q->head + i) % q->cap];
+        if (g->early || s->now_s - g->due_s >= wait_s) return true;
+    }
+    return false;
 }
 
 static bool partials_ripe(const shard *s) {
-    double wait_s = s->engine->config.max_wait_ms / 1000.0;
+    double wait_s = partial_wait_s(s);
     return is_ripe(s, &s->waiting_grow, wait_s) || is_ripe(s, &s->waiting[URGENT_PARTIAL][0], wait_s) ||
            is_ripe(s, &s->waiting[URGENT_PARTIAL][1], wait_s);
 }
@@ -258,5 +268,5 @@ bool encode_step(shard *s, double urgent_s) {
 
 int recognise_patience_ms(const shard *s) {
     bool waiting = waits(s, URGENT_PARTIAL) || s->waiting_grow.count;
-    return waiting && s->engine->config.max_wait_ms ? 1 : -1;
+    return waiting && s->engine->config.max_wait_ms ? 2 : -1;
 }

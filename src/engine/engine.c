@@ -19,7 +19,7 @@
 
 #define MAX_SHARDS    256
 #define KV_BATCH_MB   14   /* pages of a shard's batches … */
-#define KV_LIVE_KB    1536 /* … and of each live stream's open utterance: 8 s; memory never used is never touched */
+#define KV_LIVE_KB    3072 /* … and of each live stream's open utterance: 15 s; memory never used is never touched */
 #define ADMIT_BUSY    0.95 /* new live streams are refused from here on … */
 #define ADMIT_STRETCH 1.5  /* … when partials already come this much less often */
 #define LIMIT_SLACK_FRAMES                                                                                             \
@@ -29,7 +29,7 @@
 /* ---- configuration ---------------------------------------------------------------------------------------------- */
 
 void steno_engine_config_init(steno_engine_config *config) {
-    *config = (steno_engine_config){.shards = 0, .max_batch = 24, .max_streams = 64, .max_live = -1};
+    *config = (steno_engine_config){.shards = 0, .max_batch = 24, .max_streams = 64, .max_live = -1, .max_wait_ms = 80};
 }
 
 void steno_vad_options_init(steno_vad_options *vad) {

@@ -98,6 +98,7 @@ typedef struct segment {
     /* live */
     uint32_t id, rev, stable_bytes;
     steno_end_reason end;
+    bool early; /* a partial before any words are out */
     double heard_s, due_s, done_s;
 } segment;
 

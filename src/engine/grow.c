@@ -15,7 +15,7 @@
 #include <assert.h>
 #include <string.h>
 
-#define TAIL_TOKENS 5   /* of the last text that are verified again */
+#define TAIL_TOKENS 16  /* of the last text that are verified again: fewer change the words (docs/partials.md) */
 #define GROW_JOBS   16  /* utterances in one batch */
 #define GROW_ROWS   320 /* frames in one batch; one longer window goes alone */
 #define MAX_SAMPLES (MOONSHINE_MAX_SECONDS * STENO_SAMPLE_RATE_HZ)
@@ -146,7 +146,7 @@ typedef struct grow_batch {
 } grow_batch;
 
 static int new_rows(const segment *seg) {
-    return moonshine_frames(segment_samples(seg)) - seg->grow->chunk.settled;
+    return moonshine_chunk_rows(&seg->grow->chunk, segment_samples(seg));
 }
 
 static segment *pop_waiting(shard *s) {

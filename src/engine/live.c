@@ -111,6 +111,7 @@ static segment *take_pass(shard *s, int slot, pass_kind pass) {
     g->text_ids = l->last;
     if (pass == PASS_CLOSING) g->text_ids.forced = 0;
     g->id = l->id;
+    g->early = !l->shown;
     g->heard_s = heard_s(t);
     g->due_s = s->now_s;
     l->pass_frame = t->stepped;

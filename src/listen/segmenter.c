@@ -10,12 +10,14 @@
 #include <math.h>
 #include <string.h>
 
-#define HZ_PER_MS       (STENO_SAMPLE_RATE_HZ / 1000)
-#define REACH_FRAMES    15    /* how far back hysteresis looks for a quiet onset: 480 ms */
-#define JOIN_FULL       0.33f /* up to this share of max_segment_s a pause of join_ms ends a span, */
-#define JOIN_NONE       0.67f /* from this one on a pause of min_silence_ms; in between it shrinks evenly */
-#define LAST_PART       0.6f  /* without a pause, a cut falls behind this share of the span */
-#define MIN_REST_FRAMES 16    /* and leaves at least this much speech to the rest: 512 ms */
+#define HZ_PER_MS         (STENO_SAMPLE_RATE_HZ / 1000)
+#define REACH_FRAMES      15    /* how far back hysteresis looks for a quiet onset: 480 ms */
+#define JOIN_FULL         0.33f /* up to this share of max_segment_s a pause of join_ms ends a span, */
+#define JOIN_NONE         0.67f /* from this one on a pause of min_silence_ms; in between it shrinks evenly */
+#define LAST_PART         0.6f  /* without a pause, a cut falls behind this share of the span */
+#define MIN_REST_FRAMES   16    /* and leaves at least this much speech to the rest: 512 ms */
+#define LONG_FROM         0.4f  /* from this share of max_utterance_s on shorter and shorter pauses end a live span, */
+#define LONG_PAUSE_FRAMES 5     /* down to this one: 160 ms */
 
 static int64_t min64(int64_t a, int64_t b) {
     return a < b ? a : b;
@@ -73,7 +75,7 @@ steno_err segmenter_init(segmenter *s, const steno_vad_options *opt) {
     ERR_TRY(check_options(opt));
     s->opt = *opt;
     s->live = false;
-    s->endpoint_frames = s->unfinished_frames = s->tail_frames = 0;
+    s->endpoint_frames = s->unfinished_frames = 0;
     segmenter_reset(s);
     return STENO_OK;
 }
@@ -109,7 +111,25 @@ static void set_pauses(segmenter *s, const steno_live_options *o) {
     s->live = true;
     s->endpoint_frames = frames_of_ms(o->endpoint_ms);
     s->unfinished_frames = frames_of_ms(o->unfinished_ms);
-    s->tail_frames = tail_of(s->endpoint_frames, frames_of_ms(o->lead_ms));
+}
+
+/* How much of max_frames the open span has used. */
+static float share_used(const segmenter *s) {
+    return (float)(s->last_speech + 1 - s->open_frame) / (float)s->max_frames;
+}
+
+/* The pause that ends the open span: endpoint_frames, and less and less the longer it has lasted, so that somebody who
+ * hardly pauses is not cut inside a word. It changes with speech only, never within a pause. */
+static int live_pause(const segmenter *s) {
+    float share = share_used(s), full = (float)s->endpoint_frames;
+    int least = (int)min64(s->endpoint_frames, LONG_PAUSE_FRAMES);
+    if (share <= LONG_FROM) return s->endpoint_frames;
+    int pause = (int)(full - (full - (float)least) * (share - LONG_FROM) / (1.0f - LONG_FROM));
+    return pause > least ? pause : least;
+}
+
+int segmenter_tail_frames(const segmenter *s) {
+    return tail_of(live_pause(s), (int)(s->pad_samples / SEGMENTER_FRAME_SAMPLES));
 }
 
 /* A live stream's rules in the words of a recording's: what they share is checked and derived in one place. */
@@ -155,14 +175,13 @@ steno_err segmenter_configure_live(segmenter *s, const steno_live_options *opt) 
 
 void segmenter_reset(segmenter *s) {
     steno_vad_options opt = s->opt;
-    int endpoint = s->endpoint_frames, unfinished = s->unfinished_frames, tail = s->tail_frames;
+    int endpoint = s->endpoint_frames, unfinished = s->unfinished_frames;
     bool live = s->live;
     memset(s, 0, sizeof *s);
     s->opt = opt;
     s->live = live;
     s->endpoint_frames = endpoint;
     s->unfinished_frames = unfinished;
-    s->tail_frames = tail;
     s->open_frame = -1;
     derive(s);
 }
@@ -218,7 +237,8 @@ static void close_span(segmenter *s) {
 static segmenter_span live_span(const segmenter *s, int64_t end_sample) {
     int64_t speech_end = (s->last_speech + 1) * SEGMENTER_FRAME_SAMPLES;
     return (segmenter_span){.start_sample = s->start_sample,
-                            .end_sample = min64(end_sample, speech_end + s->tail_frames * SEGMENTER_FRAME_SAMPLES),
+                            .end_sample =
+                                min64(end_sample, speech_end + segmenter_tail_frames(s) * SEGMENTER_FRAME_SAMPLES),
                             .speech_start_sample = s->speech_start * SEGMENTER_FRAME_SAMPLES,
                             .speech_end_sample = speech_end};
 }
@@ -299,8 +319,8 @@ static void cut_span(segmenter *s, int64_t now, segmenter_span *span) {
 
 /* The pause that ends the open span, in frames: long while the span is short. */
 static int ending_pause(const segmenter *s) {
-    if (s->live) return s->endpoint_frames + (s->unfinished ? s->unfinished_frames : 0);
-    float share = (float)(s->last_speech + 1 - s->open_frame) / (float)s->max_frames;
+    if (s->live) return live_pause(s) + (s->unfinished ? s->unfinished_frames : 0);
+    float share = share_used(s);
     if (share <= JOIN_FULL) return s->join_frames;
     if (share >= JOIN_NONE) return s->min_silence_frames;
     float left = (JOIN_NONE - share) / (JOIN_NONE - JOIN_FULL);
@@ -384,7 +404,7 @@ int segmenter_pause(const segmenter *s) {
 
 bool segmenter_decides(const segmenter *s, float prob) {
     return s->unfinished_frames > 0 && !s->decided && segmenter_speaks(s) && !(prob >= s->opt.neg_threshold) &&
-           s->frames - s->last_speech >= s->endpoint_frames;
+           share_used(s) <= LONG_FROM && s->frames - s->last_speech >= s->endpoint_frames;
 }
 
 void segmenter_decide(segmenter *s, bool unfinished) {

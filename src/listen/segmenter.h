@@ -15,7 +15,8 @@
  *   - Without VAD (enabled = false) every frame is speech and cuts fall exactly at max_segment_s.
  *   - Live (segmenter_init_live): a pause of endpoint_ms closes a span of any length and hands it out in the same frame,
  *     with a tail of at most half of that pause, so that the whole span is known, and can be recognised, before the
- *     pause is long enough. Where the text looks unfinished, unfinished_ms more are asked for: the caller says so when
+ *     pause is long enough. From 40 % of max_segment_s on shorter and shorter pauses do, down to 160 ms at its end. Where
+ *     the text of a shorter span looks unfinished, unfinished_ms more are asked for: the caller says so when
  *     segmenter_decides(), before the frame is stepped.
  * Invariants: spans come in the order of time, do not overlap and are never longer than max_segment_s + 2 * pad_ms.
  */
@@ -66,7 +67,7 @@ typedef struct segmenter {
     int64_t pad_samples;
     bool live;
     bool decided, unfinished; /* live: this pause has been judged; it has to last unfinished_frames longer */
-    int endpoint_frames, unfinished_frames, tail_frames;
+    int endpoint_frames, unfinished_frames;
 } segmenter;
 
 /* STENO_E_INVALID names the option that is out of range. */
@@ -95,9 +96,7 @@ bool segmenter_speaks(const segmenter *s);
 /* Frames of silence at the end of the open span; -1 when none is open. */
 int segmenter_pause(const segmenter *s);
 /* Frames of silence that belong to a span: from then on in a pause the span does not grow. */
-static inline int segmenter_tail_frames(const segmenter *s) {
-    return s->tail_frames;
-}
+int segmenter_tail_frames(const segmenter *s);
 /* True when stepping a frame of this probability would end the pause's first part: whether the text looks unfinished must
  * be known by then, and said with segmenter_decide(). */
 bool segmenter_decides(const segmenter *s, float prob);

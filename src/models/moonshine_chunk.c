@@ -13,8 +13,12 @@
 #define STEM_ROWS_FRAME (STEM_CONV2_STRIDE * STEM_CONV3_STRIDE)
 #define MAX_UTTERANCE   (MOONSHINE_MAX_SECONDS * STENO_SAMPLE_RATE_HZ)
 
-const moonshine_chunk_shape moonshine_chunk_default = {
-    .recompute_frames = 21, .cache_frames = 167, .sink_frames = 0, .warm_frames = 83};
+const moonshine_chunk_shape moonshine_chunk_default = {.recompute_frames = 21,
+                                                       .cache_frames = 83,
+                                                       .sink_frames = 83,
+                                                       .warm_frames = 83,
+                                                       .stem_frames = MOONSHINE_MAX_FRAMES,
+                                                       .anew_percent = 50};
 
 /* ---- state ------------------------------------------------------------------------------------------------------- */
 
@@ -23,31 +27,45 @@ static size_t slots_of(const moonshine_chunk_shape *s) {
 }
 
 size_t moonshine_chunk_state_bytes(const moonshine *m, const moonshine_chunk_shape *shape) {
-    size_t rows = slots_of(shape) * (size_t)m->info.encoder_layers * 2;
-    return rows * ((size_t)m->info.heads * sizeof(float) + (size_t)m->info.width);
+    size_t rows = slots_of(shape) * (size_t)m->info.encoder_layers * 2, d = (size_t)m->info.width;
+    size_t stem = (size_t)shape->stem_frames * d * sizeof(uint16_t);
+    return stem + rows * ((size_t)m->info.heads * sizeof(float) + d);
 }
 
 steno_err moonshine_chunk_init(moonshine_chunk_state *s, const moonshine *m, const moonshine_chunk_shape *shape,
                                void *memory) {
     if (shape->recompute_frames < 0 || shape->cache_frames < 1 || shape->sink_frames < 0 ||
         shape->recompute_frames > MOONSHINE_MAX_FRAMES || shape->cache_frames > MOONSHINE_MAX_FRAMES ||
-        shape->sink_frames > MOONSHINE_MAX_FRAMES || shape->warm_frames < 0)
+        shape->sink_frames > MOONSHINE_MAX_FRAMES || shape->warm_frames < 0 || shape->stem_frames < 0 ||
+        shape->stem_frames > MOONSHINE_MAX_FRAMES || shape->anew_percent < 0)
         return err_fail(STENO_E_INVALID, "chunks of %d frames computed again, %d cached, %d first ones",
                         shape->recompute_frames, shape->cache_frames, shape->sink_frames);
     s->shape = *shape;
     s->scale = memory;
-    s->kv = (int8_t *)(s->scale + slots_of(shape) * (size_t)m->info.encoder_layers * 2 * (size_t)m->info.heads);
+    s->stem = (uint16_t *)(s->scale + slots_of(shape) * (size_t)m->info.encoder_layers * 2 * (size_t)m->info.heads);
+    s->kv = (int8_t *)(s->stem + (size_t)shape->stem_frames * (size_t)m->info.width);
     moonshine_chunk_reset(s);
     return STENO_OK;
 }
 
 void moonshine_chunk_reset(moonshine_chunk_state *s) {
-    s->frames = s->settled = s->stem_rows = 0;
+    s->frames = s->settled = s->stem_rows = s->stem_done = s->anew_at = 0;
     s->sum = s->squares = 0.0;
 }
 
+/* Where the window begins once there are `frames`. */
+static int window_first(const moonshine_chunk_state *s, int frames) {
+    bool anew = s->stem_done && s->shape.anew_percent && frames >= s->anew_at;
+    return anew ? 0 : s->settled;
+}
+
+int moonshine_chunk_rows(const moonshine_chunk_state *s, int samples) {
+    int frames = moonshine_frames(samples);
+    return frames - window_first(s, frames);
+}
+
 int moonshine_chunk_first_sample(const moonshine_chunk_state *s) {
-    return s->settled * MOONSHINE_FRAME_SAMPLES;
+    return (s->shape.stem_frames ? s->stem_done : s->settled) * MOONSHINE_FRAME_SAMPLES;
 }
 
 int moonshine_chunk_history_samples(const moonshine_chunk_shape *shape) {
@@ -132,23 +150,56 @@ static void normalise(const moonshine *m, const moonshine_chunk_state *s, float 
     }
 }
 
-static steno_err run_stem(moonshine_chunking *c, int which) {
+/* Rows of the stem from frame `from` on go into the cache, [n, width]. */
+static void keep_stem(const moonshine *m, moonshine_chunk_state *s, int from, int n, const float *x) {
+    int width = m->info.width;
+    for (int i = 0; i < n && from + i < s->shape.stem_frames; i++) {
+        uint16_t *to = s->stem + (size_t)(from + i) * (size_t)width;
+        kern()->to_bf16(x + (size_t)i * (size_t)width, width, to);
+    }
+}
+
+static void load_stem(const moonshine *m, const moonshine_chunk_state *s, int from, int n, float *x) {
+    size_t width = (size_t)m->info.width;
+    const uint16_t *stem = s->stem + (size_t)from * width;
+    for (size_t i = 0; i < (size_t)n * width; i++) {
+        uint32_t bits = (uint32_t)stem[i] << 16;
+        memcpy(&x[i], &bits, sizeof bits);
+    }
+}
+
+/* The stem of frames from `first` on, into out. */
+static steno_err compute_stem(moonshine_chunking *c, const moonshine_utterance *u, moonshine_chunk_state *state,
+                              int first, float *out) {
     const moonshine *m = c->e.m;
-    const moonshine_utterance *u = &c->e.utt[which];
-    moonshine_chunk_state *state = c->jobs[which].state;
     moonshine_stem *st = &c->e.stem;
-    if (u->frames == 0) return STENO_OK;
     size_t mark = arena_mark(c->e.a);
-    float *out = c->e.states + (size_t)u->first_row * (size_t)m->info.width;
     ERR_TRY(moonshine_stem_begin(st, m, c->e.a, u->pcm, u->samples, out));
     while (!moonshine_stem_first(st)) {
     }
-    add_rows(state, st->first, u->first_frame * STEM_ROWS_FRAME, st->size.t1, m->info.width);
+    add_rows(state, st->first, first * STEM_ROWS_FRAME, st->size.t1, m->info.width);
     normalise(m, state, st->first, st->size.t1);
     ERR_TRY(moonshine_stem_begin_rest(st));
     while (!moonshine_stem_rest(st)) {
     }
     arena_release(c->e.a, mark);
+    return STENO_OK;
+}
+
+/* The window's stem: what is cached, then what is new. */
+static steno_err run_stem(moonshine_chunking *c, int which) {
+    const moonshine *m = c->e.m;
+    const moonshine_utterance *u = &c->e.utt[which];
+    moonshine_chunk_state *state = c->jobs[which].state;
+    if (u->frames == 0) return STENO_OK;
+    int window = u->first_frame, first = state->shape.stem_frames ? state->stem_done : window;
+    float *out = c->e.states + (size_t)u->first_row * (size_t)m->info.width;
+    if (first > window) load_stem(m, state, window, first - window, out);
+    out += (size_t)(first - window) * (size_t)m->info.width;
+    int n = c->jobs[which].frames - first;
+    if (n == 0) return STENO_OK;
+    ERR_TRY(compute_stem(c, u, state, first, out));
+    keep_stem(m, state, first, n, out);
     return STENO_OK;
 }
 
@@ -231,8 +282,8 @@ static steno_err place_job(moonshine_chunk_job *j, moonshine_utterance *u) {
     if (end < MOONSHINE_MIN_SAMPLES || end < seen)
         return err_fail(STENO_E_INVALID, "a chunk that ends at sample %d, behind %d", end,
                         seen > MOONSHINE_MIN_SAMPLES ? seen : MOONSHINE_MIN_SAMPLES);
-    j->first_frame = j->state->settled;
     j->frames = moonshine_frames(end);
+    j->first_frame = j->state->settled = window_first(j->state, j->frames);
     *u = (moonshine_utterance){.pcm = j->pcm + (first - j->first_sample),
                                .samples = end - first,
                                .pages = j->pages,
@@ -262,8 +313,11 @@ steno_err moonshine_chunk_begin(moonshine_chunking *c, const moonshine *m, arena
 static void finish(moonshine_chunking *c) {
     for (int i = 0; i < c->e.n; i++) {
         moonshine_chunk_state *s = c->jobs[i].state;
-        s->settled = settled_after(s, c->jobs[i].frames);
-        s->frames = c->jobs[i].frames;
+        int frames = c->jobs[i].frames;
+        if (c->jobs[i].first_frame == 0) s->anew_at = frames + frames * s->shape.anew_percent / 100;
+        s->settled = settled_after(s, frames);
+        s->frames = frames;
+        if (s->settled && s->shape.stem_frames) s->stem_done = frames;
     }
 }
 

@@ -4,7 +4,9 @@
  * layers. The window's queries look at itself and at a cache of earlier frames, kept as they were when they left the
  * window (int8, with a scale a frame and head). The window's cross-attention keys and values replace what is in the
  * utterance's pages. What comes out is near what moonshine_encode_*() gives for the same prefix, not the same: good for
- * partial text (docs/partials.md), while finals take the whole pass.
+ * partial text (docs/partials.md), while finals take the whole pass. Frames that were computed with little to their right
+ * and another normalisation go stale, so every MOONSHINE_CHUNK_ANEW_SAMPLES or so a caller resets the state and gives all
+ * samples from 0 on: that update is a whole pass.
  *
  * Batched like moonshine_encode_*(): a job's result never depends on its neighbours. Owner: states belong to one shard,
  * and so does the memory they are given. After a failed step the states of its jobs must be reset.
@@ -19,6 +21,8 @@ typedef struct moonshine_chunk_shape {
     int cache_frames;     /* earlier frames that the window looks at */
     int sink_frames;      /* the utterance's first frames, looked at for ever; besides cache_frames */
     int warm_frames;      /* while there are not more, all are computed: normalisation needs sound to be steady */
+    int stem_frames;  /* room for what the stem made of so many frames, so that it need not be made again; 0: none */
+    int anew_percent; /* with that: all layers are computed again whenever the utterance has grown so much; 0: never */
 } moonshine_chunk_shape;
 
 /* What docs/partials.md found best. */
@@ -30,6 +34,9 @@ typedef struct moonshine_chunk_state {
     int frames;          /* computed so far, some of them to be computed again */
     int settled;         /* frames [0, settled) are final: the next window begins here */
     int stem_rows;       /* rows of the first convolution in the sums below */
+    int stem_done;       /* frames [0, stem_done) are in `stem`; stays 0 without it */
+    int anew_at;         /* with so many frames all is computed again */
+    uint16_t *stem;      /* bf16 [stem_frames, width] */
     double sum, squares; /* of these rows: what the group normalisation over the utterance so far needs */
     float *scale;        /* [layers, slots, 2 (keys, values), heads] */
     int8_t *kv;          /* [layers, slots, 2, width] */
@@ -40,8 +47,11 @@ size_t moonshine_chunk_state_bytes(const moonshine *m, const moonshine_chunk_sha
  * to be cleared. A negative or zero size in `shape` that makes no sense is refused. */
 STENO_CHECK steno_err moonshine_chunk_init(moonshine_chunk_state *s, const moonshine *m,
                                            const moonshine_chunk_shape *shape, void *memory);
-/* The next utterance, in the same memory. */
+/* The next utterance, or the same one anew, in the same memory: the next update begins at sample 0. */
 void moonshine_chunk_reset(moonshine_chunk_state *s);
+
+/* Encoder rows that the next update computes when the utterance has so many samples then. */
+int moonshine_chunk_rows(const moonshine_chunk_state *s, int samples);
 
 /* The first sample of the utterance that the next update reads. */
 int moonshine_chunk_first_sample(const moonshine_chunk_state *s);

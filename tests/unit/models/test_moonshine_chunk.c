@@ -342,7 +342,7 @@ static void chunks_that_are_refused(void **state) {
         arena_release(&scratch, 0);
     }
     assert_int_equal(moonshine_chunk_begin(&c, net, &scratch, NULL, 0), STENO_E_INVALID);
-    static const moonshine_chunk_shape odd[] = {
+    static const moonshine_chunk_shape odd[] = { /* the rest is zero */
         {-1, 1, 0, 0}, {0, 0, 0, 0}, {0, 1, -1, 0}, {0, 1, 0, -1}, {0, 2000, 0, 0}};
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
         moonshine_chunk_state refused;
