@@ -117,7 +117,11 @@ static void fill_from(shard *s, encode_lane *l, urgency u, bool is_long, int max
         int samples = segment_samples(g), rows = moonshine_frames(samples);
         if (l->n && l->rows + rows > max_rows) return;
         sequence *x = recognise_free_sequence(s, u);
-        if (!x || !recognise_take_pages(s, x, samples, pages_to_leave(s, u))) return;
+        if (!x) return;
+        while (!recognise_take_pages(s, x, samples, pages_to_leave(s, u))) {
+            if (u != URGENT_FINAL && s->active) return; /* what is in flight gives pages back */
+            if (!grow_reclaim(s)) return;
+        }
         drop_first(s, q);
         if (g->pass == PASS_PARTIAL) {
             double cadence_s = s->engine->streams[g->stream].live.opt.partial_ms / 1000.0;

@@ -528,6 +528,7 @@ steno_err steno_engine_poll(steno_engine *e, int timeout_ms, steno_event *event)
     if (ring_pop(&e->events, &m, 1, timeout_ms) == 0) return STENO_E_AGAIN;
     engine_signal(e); /* there may be more; a caller that waits on the descriptor looks again */
     fill_event(e, &m, event);
+    if (m.kind == STENO_EVENT_FINALIZED) atomic_store(&e->streams[m.stream].finalizing, false);
     if (is_note(m.kind)) atomic_fetch_sub(&e->streams[m.stream].notes, 1);
     if (is_end(m.kind)) engine_close_slot(e, m.stream);
     return STENO_OK;

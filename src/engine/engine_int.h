@@ -154,6 +154,10 @@ typedef struct live_state {
     hypothesis last;                /* the newest text; `forced`: tokens that have settled */
     bool finalizing, finalize_done; /* FINALIZE arrived at frame finalize_frame; and was carried out … */
     int64_t finalize_frame;
+    bool configuring; /* to `wanted`, from frame configure_frame on */
+    int64_t configure_frame;
+    steno_live_options wanted;
+    bool starved;            /* a closing pass that decides waits for a free segment */
     uint32_t finalize_order; /* … and is answered when all segments before this one are out */
     int told_partial_ms;     /* of the last OVERLOAD event, or as asked for */
 } live_state;
@@ -167,10 +171,10 @@ typedef struct stream {
     void *user;
     frame *filling; /* a frame not yet full */
     int filled;
-    _Atomic int held;     /* frames on their way to, or in, the window */
-    int held_limit;       /* the most of them, promised by the pool */
-    _Atomic bool starved; /* a push was refused for the limit: tell when it has room */
-    _Atomic bool finalizing;
+    _Atomic int held;          /* frames on their way to, or in, the window */
+    int held_limit;            /* the most of them, promised by the pool */
+    _Atomic bool starved;      /* a push was refused for the limit: tell when it has room */
+    _Atomic bool finalizing;   /* until FINALIZED is taken, so that there is never more than one */
     bool configuring;          /* CONFIGURE is on its way; table_lock */
     steno_live_options wanted; /* by the newest steno_live_configure(); table_lock */
     _Atomic int notes;         /* SPEECH and OVERLOAD events that nobody has taken yet */

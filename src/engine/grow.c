@@ -61,20 +61,47 @@ void grow_close(shard *s) {
     arena_free(&s->grow_scratch);
 }
 
+/* As of an utterance that begins. */
+static void grow_empty(growing *g) {
+    moonshine_chunk_reset(&g->chunk);
+    g->cross_pages = g->self_pages = g->n = 0;
+    g->kv.frames = g->kv.position = 0;
+}
+
 growing *grow_take(shard *s) {
     if (s->grow_free_count == 0) return NULL;
     growing *g = s->grow_free[--s->grow_free_count];
-    moonshine_chunk_reset(&g->chunk);
     g->busy = g->detached = false;
-    g->cross_pages = g->self_pages = g->n = 0;
-    g->kv.frames = g->kv.position = 0;
+    grow_empty(g);
     return g;
 }
 
 void grow_give(shard *s, growing *g) {
     kv_pool_give(&s->pages, g->cross_pages, g->kv.cross);
     kv_pool_give(&s->pages, g->self_pages, g->kv.self);
+    g->cross_pages = g->self_pages = 0;
     s->grow_free[s->grow_free_count++] = g;
+}
+
+static bool in_flight(const shard *s, const growing *g) {
+    for (int i = 0; i < s->engine->config.max_batch; i++) {
+        if (s->sequences[i].seg && s->sequences[i].seg->grow == g) return true;
+    }
+    return false;
+}
+
+bool grow_reclaim(shard *s) {
+    growing *most = NULL;
+    for (int i = 0; i < s->grow_count; i++) {
+        growing *g = &s->grow[i];
+        int pages = g->cross_pages + g->self_pages;
+        if (pages && !in_flight(s, g) && (!most || pages > most->cross_pages + most->self_pages)) most = g;
+    }
+    if (!most) return false;
+    kv_pool_give(&s->pages, most->cross_pages, most->kv.cross);
+    kv_pool_give(&s->pages, most->self_pages, most->kv.self);
+    grow_empty(most);
+    return true;
 }
 
 void grow_done(shard *s, growing *g) {
@@ -122,6 +149,8 @@ static bool take_pages(shard *s, sequence *q, growing *g, int samples, int keep)
 static bool start(shard *s, sequence *q, segment *seg) {
     growing *g = seg->grow;
     int samples = segment_samples(seg), keep = tokens_to_keep(g, &seg->text_ids);
+    if (keep >= moonshine_token_limit(samples))
+        keep = moonshine_token_limit(samples) - 1; /* a row at least, to end by */
     if (!take_pages(s, q, g, samples, keep)) return false;
     g->kv.frames = moonshine_frames(samples);
     g->kv.position = keep;

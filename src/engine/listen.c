@@ -203,7 +203,7 @@ void listen_offer(shard *s, int slot, const due_span *due) {
 static int retry_stalled(shard *s, int slot) {
     stream *t = stream_of(s, slot);
     int sent = 0;
-    if (t->stalled_count == 0) return 0;
+    if (t->stalled_count == 0) return t->is_live && live_retry(s, slot);
     while (sent < t->stalled_count && cut_segment(s, slot, &t->stalled[sent])) sent++;
     t->stalled_count -= sent;
     memmove(t->stalled, t->stalled + sent, (size_t)t->stalled_count * sizeof t->stalled[0]);
@@ -254,6 +254,7 @@ static void emit_segment(shard *s, stream *t, segment *g) {
     t->stats.tokens += (uint64_t)g->tokens;
     if (t->error == STENO_OK) t->error = g->error;
     bool empty = g->error != STENO_OK || g->text.text_bytes == 0; /* nothing was said, or nothing understood */
+    if (empty) g->text.text[0] = '\0', g->text.text_bytes = g->text.n_words = 0; /* not what somebody else said */
     if (empty && !t->is_live) {
         engine_give_segment(s->engine, g);
         return;

@@ -80,14 +80,12 @@ void live_open(shard *s, int slot, const steno_live_options *o) {
 void live_configure(shard *s, const message *m) {
     stream *t = stream_of(s, m->stream);
     pthread_mutex_lock(&s->engine->table_lock);
-    steno_live_options wanted = t->wanted;
+    t->live.wanted = t->wanted;
     t->configuring = false;
     pthread_mutex_unlock(&s->engine->table_lock);
-    steno_err err = segmenter_configure_live(&t->seg, &wanted);
-    assert(err == STENO_OK); /* steno_live_configure() tried the same options */
-    (void)err;
-    if (t->live.told_partial_ms == t->live.opt.partial_ms) t->live.told_partial_ms = wanted.partial_ms;
-    t->live.opt = wanted;
+    if (!t->live.configuring) t->live.configure_frame = t->arrived;
+    t->live.configuring = true;
+    live_advance(s, m->stream);
 }
 
 void live_finalize(shard *s, const message *m) {
@@ -101,12 +99,12 @@ void live_finalize(shard *s, const message *m) {
 /* ---- passes ------------------------------------------------------------------------------------------------------- */
 
 /* A segment over the open utterance as it stands, with the newest text as its draft; NULL: no segment to spare. */
-static segment *take_pass(shard *s, int slot, pass_kind pass) {
+static segment *take_pass(shard *s, int slot, pass_kind pass, int keep) {
     stream *t = stream_of(s, slot);
     live_state *l = &t->live;
     segmenter_span span;
     segmenter_peek(&t->seg, &span);
-    segment *g = listen_take_segment(s, slot, &span, pass, SPARE);
+    segment *g = listen_take_segment(s, slot, &span, pass, keep);
     if (!g) return NULL;
     g->text_ids = l->last;
     if (pass == PASS_CLOSING) g->text_ids.forced = 0;
@@ -124,7 +122,7 @@ static void ask_partial(shard *s, int slot) {
     live_state *l = &t->live;
     if (!l->grow) l->grow = grow_take(s);
     if (l->grow && l->grow->busy) return; /* one that was dropped is still at work on it */
-    segment *g = take_pass(s, slot, PASS_PARTIAL);
+    segment *g = take_pass(s, slot, PASS_PARTIAL, SPARE);
     if (!g) return;
     g->grow = l->grow;
     if (l->grow) l->grow->busy = true;
@@ -142,6 +140,18 @@ static void drop_partial(shard *s, live_state *l) {
     if (recognise_withdraw(s, g)) engine_give_segment(s->engine, g);
 }
 
+/* The audio that the new options count from has been reached. */
+static void carry_out_configure(shard *s, stream *t) {
+    live_state *l = &t->live;
+    steno_err err = segmenter_configure_live(&t->seg, &l->wanted);
+    assert(err == STENO_OK); /* steno_live_configure() tried the same options */
+    (void)err;
+    if (l->told_partial_ms == l->opt.partial_ms) l->told_partial_ms = l->wanted.partial_ms;
+    l->opt = l->wanted;
+    l->configuring = false;
+    if (l->opt.partial_ms == 0) drop_partial(s, l);
+}
+
 static void drop_closing(shard *s, live_state *l) {
     segment *g = l->closing;
     if (!g) return;
@@ -153,11 +163,11 @@ static void drop_closing(shard *s, live_state *l) {
     l->closing_done = false;
 }
 
-static void ask_closing(shard *s, int slot) {
+static void ask_closing(shard *s, int slot, int keep) {
     stream *t = stream_of(s, slot);
     drop_closing(s, &t->live);
     drop_partial(s, &t->live);
-    segment *g = take_pass(s, slot, PASS_CLOSING);
+    segment *g = take_pass(s, slot, PASS_CLOSING, keep);
     if (!g) return;
     t->live.closing = g;
     t->live.closing_done = false;
@@ -167,7 +177,7 @@ static void ask_closing(shard *s, int slot) {
 /* Speech goes on after a pause: what was to be the final may still come back as a partial. */
 static void closing_to_partial(shard *s, live_state *l) {
     if (!l->closing) return;
-    if (l->closing_done || l->partial) {
+    if (l->closing_done || l->partial || l->opt.partial_ms == 0) {
         drop_closing(s, l);
         return;
     }
@@ -208,6 +218,11 @@ static void emit_partial(shard *s, stream *t, segment *g) {
     engine_emit(s->engine, &m);
 }
 
+/* True when no earlier utterance's final is on its way. */
+static bool finals_are_out(const stream *t) {
+    return t->emit_order == t->next_order && t->stalled_count == 0;
+}
+
 /* A newer text of utterance l->id has come in; shows it, if it can be shown, and lets go of the segment. */
 static void show(shard *s, stream *t, segment *g) {
     live_state *l = &t->live;
@@ -216,7 +231,7 @@ static void show(shard *s, stream *t, segment *g) {
         settle(s->engine, l, &g->text_ids);
         stable_trim_end(&g->text);
     }
-    if (!current || g->text.text_bytes == 0) {
+    if (!current || !finals_are_out(t) || g->text.text_bytes == 0) {
         engine_give_segment(s->engine, g);
         return;
     }
@@ -336,7 +351,7 @@ static void carry_out_finalize(shard *s, int slot) {
     segmenter_span span;
     if (segmenter_finalize(&t->seg, &span)) close_utterance(s, slot, &span, STENO_END_FINALIZED);
     l->finalize_done = true;
-    l->finalize_order = t->next_order;
+    l->finalize_order = t->next_order + (uint32_t)t->stalled_count; /* spans that wait get their places later */
     live_handed_out(s, slot);
 }
 
@@ -345,7 +360,6 @@ void live_handed_out(shard *s, int slot) {
     live_state *l = &t->live;
     if (!l->finalizing || !l->finalize_done || t->stalled_count || t->emit_order < l->finalize_order) return;
     l->finalizing = l->finalize_done = false;
-    atomic_store(&t->finalizing, false);
     event_message m = {.kind = STENO_EVENT_FINALIZED, .stream = slot, .generation = atomic_load(&t->generation)};
     engine_emit(s->engine, &m);
 }
@@ -354,7 +368,7 @@ void live_handed_out(shard *s, int slot) {
 
 static bool partial_due(const shard *s, const stream *t) {
     const live_state *l = &t->live;
-    if (l->opt.partial_ms == 0 || l->partial || t->emit_order != t->next_order || t->stalled_count) return false;
+    if (l->opt.partial_ms == 0 || l->partial || !finals_are_out(t)) return false;
     int64_t every = l->shown ? partial_ms(s, l) / FRAME_MS : EARLY_FRAMES;
     if (every * FRAME_MS > partial_ms(s, l)) every = partial_ms(s, l) / FRAME_MS;
     if (t->stepped - l->pass_frame < every) return false;
@@ -374,7 +388,7 @@ static void follow(shard *s, int slot) {
     int pause = segmenter_pause(&t->seg);
     if (pause == 0) closing_to_partial(s, l);
     if (pause == segmenter_tail_frames(&t->seg))
-        ask_closing(s, slot);
+        ask_closing(s, slot, SPARE);
     else if (pause < segmenter_tail_frames(&t->seg) && partial_due(s, t))
         ask_partial(s, slot);
 }
@@ -383,10 +397,23 @@ static void follow(shard *s, int slot) {
 static bool decide(shard *s, int slot) {
     stream *t = stream_of(s, slot);
     live_state *l = &t->live;
-    if (!l->closing) ask_closing(s, slot); /* there was no segment to spare */
-    if (l->closing && !l->closing_done) return false;
-    segmenter_decide(&t->seg, l->closing && stable_looks_unfinished(&l->closing->text));
+    if (!l->closing) ask_closing(s, slot, 0); /* there was no segment to spare */
+    if (!l->closing && !l->starved) {
+        l->starved = true; /* live_retry() comes when there is one */
+        s->stalled++;
+    }
+    if (!l->closing || !l->closing_done) return false;
+    segmenter_decide(&t->seg, stable_looks_unfinished(&l->closing->text));
     return true;
+}
+
+bool live_retry(shard *s, int slot) {
+    live_state *l = &stream_of(s, slot)->live;
+    if (!l->starved) return false;
+    l->starved = false;
+    s->stalled--;
+    live_advance(s, slot);
+    return !l->starved;
 }
 
 static void step_frame(shard *s, int slot, float prob) {
@@ -420,6 +447,7 @@ void live_advance(shard *s, int slot) {
     stream *t = stream_of(s, slot);
     live_state *l = &t->live;
     while (t->stalled_count == 0) {
+        if (l->configuring && t->stepped >= l->configure_frame) carry_out_configure(s, t);
         if (l->finalizing && !l->finalize_done && t->stepped >= l->finalize_frame) carry_out_finalize(s, slot);
         if (t->stepped >= t->listened || t->stalled_count) break;
         float prob = t->window[t->stepped % STREAM_WINDOW_FRAMES]->speech;
@@ -427,6 +455,7 @@ void live_advance(shard *s, int slot) {
         step_frame(s, slot, prob);
     }
     listen_trim(s, t);
-    if (t->ending && !t->flushed && t->listened == t->arrived && t->stepped == t->listened && !t->stalled_count)
-        flush(s, slot);
+    /* Not while it is queued to be heard: its slot may be another stream's soon. */
+    bool all_heard = t->listened == t->arrived && t->stepped == t->listened && !t->hearing;
+    if (t->ending && !t->flushed && all_heard && !t->stalled_count) flush(s, slot);
 }

@@ -14,6 +14,8 @@
 #define WAIT_SMOOTH     0.1
 #define WAIT_HIGH       0.35 /* of the cadence */
 #define WAIT_LOW        0.12
+#define IDLE_MS         250 /* how often an idle shard looks whether it may stretch less */
+#define IDLE_KEEP       0.5
 
 static void set(_Atomic double *to, double v) {
     atomic_store_explicit(to, v, memory_order_relaxed);
@@ -25,7 +27,7 @@ static double get(const _Atomic double *from) {
 
 void load_init(shard *s, double now_s) {
     shard_meter *m = &s->meter;
-    m->busy_since_s = m->window_start_s = m->changed_s = now_s;
+    m->busy_since_s = m->window_start_s = m->changed_s = m->slept_s = now_s;
     m->window_busy_s = m->wait_share = 0.0;
     set(&m->busy, 0.0);
     set(&m->stretch, 1.0);
@@ -60,12 +62,19 @@ void load_wake(shard *s, double now_s) {
 
 void load_sleep(shard *s, double now_s) {
     s->meter.window_busy_s += now_s - s->meter.busy_since_s;
-    if (s->waiting_count == 0) s->meter.wait_share *= 1.0 - 0.02;
+    bool idle = s->waiting_count + s->active == 0 && now_s - s->meter.slept_s > IDLE_MS / 2000.0;
+    if (s->waiting_count == 0) s->meter.wait_share *= idle ? IDLE_KEEP : 1.0 - 0.02;
+    s->meter.slept_s = now_s;
     relax(s, now_s);
+}
+
+int load_patience_ms(const shard *s) {
+    return shard_stretch(s) > 1.0 ? IDLE_MS : -1;
 }
 
 void load_partial_began(shard *s, double waited_s, double cadence_s) {
     shard_meter *m = &s->meter;
+    if (cadence_s <= 0.0) return; /* none are wanted any more */
     m->wait_share += WAIT_SMOOTH * (waited_s / cadence_s - m->wait_share);
     if (m->wait_share < WAIT_HIGH || s->now_s - m->changed_s < STRETCH_EVERY_S) return;
     double stretch = get(&m->stretch) * STRETCH_STEP;

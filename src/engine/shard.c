@@ -159,7 +159,9 @@ int shard_tick(shard *s, int wait_ms) {
     bool moved = listen_step(s);
     if (!moved || !listen_first(s)) moved = recognise_step(s) || moved;
     load_sleep(s, engine_now_s(s->engine));
-    return moved ? 0 : recognise_patience_ms(s);
+    if (moved) return 0;
+    int wait_for_ms = recognise_patience_ms(s);
+    return wait_for_ms >= 0 ? wait_for_ms : load_patience_ms(s);
 }
 
 static void *run(void *arg) {

@@ -92,6 +92,7 @@ typedef struct shard_meter {
     double busy_since_s, window_start_s, window_busy_s;
     double wait_share; /* how long partials wait, in parts of their cadence, averaged */
     double changed_s;  /* when the stretch changed last */
+    double slept_s;    /* when the last tick ended */
     _Atomic double busy, stretch;
 } shard_meter;
 
@@ -171,6 +172,8 @@ void live_configure(shard *s, const message *m);
 void live_finalize(shard *s, const message *m);
 /* Steps the segmenter over the frames that have been heard. */
 void live_advance(shard *s, int slot);
+/* Once more for a stream that waits for a free segment; true when it got one. */
+bool live_retry(shard *s, int slot);
 /* A partial or closing pass has come back. */
 void live_result(shard *s, segment *g);
 /* After segments were handed out. */
@@ -180,6 +183,8 @@ void live_handed_out(shard *s, int slot);
 void load_init(shard *s, double now_s);
 void load_wake(shard *s, double now_s);  /* a tick begins */
 void load_sleep(shard *s, double now_s); /* it has ended */
+/* How long a shard without work may sleep, in ms: one that thinks it has too much looks again. -1: for ever. */
+int load_patience_ms(const shard *s);
 /* A partial asked for every `cadence_s` begins after having waited. */
 void load_partial_began(shard *s, double waited_s, double cadence_s);
 
@@ -224,6 +229,9 @@ void grow_give(shard *s, growing *g);
 bool grow_step(shard *s);
 /* The pass is over: what it knows is kept. tokens [q->n] with their times, or NULL when it was broken off. */
 void grow_keep(shard *s, sequence *q, const transcript_token *tokens);
+/* Takes back what is kept of one utterance that no pass is at work on, for work that cannot do without; false when there
+ * is none. */
+bool grow_reclaim(shard *s);
 /* A partial has come to its end, one way or another. */
 void grow_done(shard *s, growing *g);
 

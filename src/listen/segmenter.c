@@ -18,6 +18,7 @@
 #define MIN_REST_FRAMES   16    /* and leaves at least this much speech to the rest: 512 ms */
 #define LONG_FROM         0.4f  /* from this share of max_utterance_s on shorter and shorter pauses end a live span, */
 #define LONG_PAUSE_FRAMES 5     /* down to this one: 160 ms */
+#define MAX_SPAN          ((int64_t)(SEGMENTER_MAX_SPAN_S * STENO_SAMPLE_RATE_HZ))
 
 static int64_t min64(int64_t a, int64_t b) {
     return a < b ? a : b;
@@ -115,6 +116,7 @@ static void set_pauses(segmenter *s, const steno_live_options *o) {
 
 /* How much of max_frames the open span has used. */
 static float share_used(const segmenter *s) {
+    if (s->open_frame < 0) return 0.0f;
     return (float)(s->last_speech + 1 - s->open_frame) / (float)s->max_frames;
 }
 
@@ -129,7 +131,7 @@ static int live_pause(const segmenter *s) {
 }
 
 int segmenter_tail_frames(const segmenter *s) {
-    return tail_of(live_pause(s), (int)(s->pad_samples / SEGMENTER_FRAME_SAMPLES));
+    return tail_of(live_pause(s), (int)((s->pad_samples + SEGMENTER_FRAME_SAMPLES - 1) / SEGMENTER_FRAME_SAMPLES));
 }
 
 /* A live stream's rules in the words of a recording's: what they share is checked and derived in one place. */
@@ -167,6 +169,9 @@ steno_err segmenter_configure_live(segmenter *s, const steno_live_options *opt) 
     steno_vad_options vad;
     ERR_TRY(live_as_vad(opt, &vad));
     ERR_TRY(check_options(&vad));
+    /* An utterance that has been announced does not become a burst, and what was let go of is no lead any more. */
+    if (segmenter_speaks(s)) s->continued = true;
+    s->floor_sample = segmenter_keep_from(s);
     s->opt = vad;
     derive(s);
     set_pauses(s, opt);
@@ -233,9 +238,10 @@ static void close_span(segmenter *s) {
     s->open_frame = -1;
 }
 
-/* The open span up to `end_sample`, with at most the live tail. */
+/* The open span up to `end_sample`, with at most the live tail. A lead from before the options changed may leave less. */
 static segmenter_span live_span(const segmenter *s, int64_t end_sample) {
     int64_t speech_end = (s->last_speech + 1) * SEGMENTER_FRAME_SAMPLES;
+    end_sample = min64(end_sample, s->start_sample + MAX_SPAN);
     return (segmenter_span){.start_sample = s->start_sample,
                             .end_sample =
                                 min64(end_sample, speech_end + segmenter_tail_frames(s) * SEGMENTER_FRAME_SAMPLES),
@@ -295,7 +301,8 @@ static int64_t cut_frame(const segmenter *s, int64_t now) {
         cut = lowest(s, from, max64(from + 1, now - min64(MIN_REST_FRAMES, frames / 4)));
     }
     /* A long pause right at the limit would stretch the first piece: it keeps no more tail than a pad. */
-    return min64(cut, s->open_frame + s->max_frames + s->pad_samples / SEGMENTER_FRAME_SAMPLES);
+    cut = min64(cut, s->open_frame + s->max_frames + s->pad_samples / SEGMENTER_FRAME_SAMPLES);
+    return s->live ? min64(cut, (s->start_sample + MAX_SPAN) / SEGMENTER_FRAME_SAMPLES) : cut;
 }
 
 /* Hands out the front of the open span; the rest, which ends with speech frame `now`, stays open and touches it. */
@@ -309,8 +316,10 @@ static void cut_span(segmenter *s, int64_t now, segmenter_span *span) {
                            .speech_end_sample = (last + 1) * SEGMENTER_FRAME_SAMPLES,
                            .forced = true};
     hand_out(s, &made, span);
+    /* A live pause may be longer than an utterance: only a lead of it goes to the rest, or that would be cut again in it. */
+    if (s->live) cut = max64(cut, next - s->pad_samples / SEGMENTER_FRAME_SAMPLES);
     s->open_frame = cut;
-    s->start_sample = made.end_sample;
+    s->start_sample = cut * SEGMENTER_FRAME_SAMPLES;
     s->speech_start = next;
     s->continued = true;
 }
@@ -417,7 +426,9 @@ void segmenter_peek(const segmenter *s, segmenter_span *span) {
 }
 
 bool segmenter_finalize(segmenter *s, segmenter_span *span) {
-    return s->open_frame >= 0 && close_live(s, span);
+    if (s->open_frame < 0 || !close_live(s, span)) return false;
+    s->run = 0; /* what was handed out is no onset of what comes next */
+    return true;
 }
 
 int64_t segmenter_keep_from(const segmenter *s) {

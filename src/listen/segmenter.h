@@ -17,7 +17,8 @@
  *     with a tail of at most half of that pause, so that the whole span is known, and can be recognised, before the
  *     pause is long enough. From 40 % of max_segment_s on shorter and shorter pauses do, down to 160 ms at its end. Where
  *     the text of a shorter span looks unfinished, unfinished_ms more are asked for: the caller says so when
- *     segmenter_decides(), before the frame is stepped.
+ *     segmenter_decides(), before the frame is stepped. A cut's pieces touch but for silence beyond the rest's lead,
+ *     because a live pause may be longer than an utterance.
  * Invariants: spans come in the order of time, do not overlap and are never longer than max_segment_s + 2 * pad_ms.
  */
 #ifndef STENO_LISTEN_SEGMENTER_H

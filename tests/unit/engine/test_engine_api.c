@@ -33,7 +33,7 @@ static void wrong_configurations(void **state) {
     assert_engine_refused(&c.audio_pool_s, &c, 39, "audio_pool_s 39");
     assert_engine_refused(&c.audio_pool_s, &c, -1, "audio_pool_s -1");
     assert_engine_refused(&c.audio_pool_s, &c, (1 << 17) + 1, "audio_pool_s");
-    assert_engine_refused(&c.kv_pool_mb, &c, 0, "kv_pool_mb 0");
+    assert_engine_refused(&c.kv_pool_mb, &c, 7, "kv_pool_mb 7");
     assert_engine_refused(&c.kv_pool_mb, &c, (1 << 16) + 1, "kv_pool_mb");
 }
 

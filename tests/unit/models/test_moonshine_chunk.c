@@ -342,8 +342,11 @@ static void chunks_that_are_refused(void **state) {
         arena_release(&scratch, 0);
     }
     assert_int_equal(moonshine_chunk_begin(&c, net, &scratch, NULL, 0), STENO_E_INVALID);
-    static const moonshine_chunk_shape odd[] = { /* the rest is zero */
-        {-1, 1, 0, 0}, {0, 0, 0, 0}, {0, 1, -1, 0}, {0, 1, 0, -1}, {0, 2000, 0, 0}};
+    static const moonshine_chunk_shape odd[] = {
+        {.recompute_frames = -1, .cache_frames = 1}, {.cache_frames = 0},
+        {.cache_frames = 1, .sink_frames = -1},      {.cache_frames = 1, .warm_frames = -1},
+        {.cache_frames = 2000},                      {.cache_frames = 1, .stem_frames = -1},
+        {.cache_frames = 1, .anew_percent = -1}};
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
         moonshine_chunk_state refused;
         assert_int_equal(moonshine_chunk_init(&refused, net, &odd[i], s.memory), STENO_E_INVALID);
