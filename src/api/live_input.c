@@ -12,9 +12,10 @@
 
 /* ---- audio ------------------------------------------------------------------------------------------------------ */
 
+/* What is said so far is still recognised; then the connection ends for this reason. */
 static void refuse_data(session *s, int code, const char *text) {
-    live_session_put_error(s, "bad_audio", text);
-    if (s->link) net_end(s->link->conn, code, text);
+    live_session_put(s, OUTBOX_KEEP, 0, events_error("bad_audio", text, true));
+    live_session_finish(s, "error", code, text);
 }
 
 static void hold(session *s, const float *samples, size_t n) {
