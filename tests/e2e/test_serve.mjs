@@ -291,7 +291,7 @@ test('serve: a reader that stays slow loses its connection and not its session',
     }
     await server.until((s) => s.sessions.waiting === 1, 'the connection cut');
     client.ws._socket.resume();
-    await client.end();
+    assert.equal((await client.end()).code, 1013);
     const last = client.lastSeq;
     const again = new Client(server, { resume: session, last_seq: last });
     await again.opened;
