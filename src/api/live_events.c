@@ -61,6 +61,7 @@ static void on_partial(session *s, const steno_event *e) {
 static void on_end(session *s) {
     s->stream = 0;
     s->slot->streams--;
+    s->slot = NULL;
     s->owner->ended++;
     s->held_n = s->held_at = 0;
     s->configure_due = s->finalize_due = s->finish_due = false;

@@ -71,7 +71,7 @@ static void on_configure(session *s, const control *c) {
 
 static void on_control(session *s, const char *text, size_t n) {
     control c;
-    if (control_parse(text, n, &s->params, steno_model_language(s->slot->model), &c) != STENO_OK) {
+    if (control_parse(text, n, &s->params, s->language, &c) != STENO_OK) {
         s->owner->bad_messages++;
         live_session_put_error(s, "bad_message", steno_error_detail());
         return;
