@@ -11,6 +11,15 @@ static void give_up(session *s) {
     live_session_finish(s, "error", 1011, "events could not be kept");
 }
 
+/* The connection goes, the session stays. Not at once: what is on its way may still arrive, and the reason with it. */
+static void let_go(session *s) {
+    session_link *link = s->link;
+    s->owner->slow_readers++;
+    link->session = NULL;
+    live_session_detach(s, net_now_ms(), false);
+    net_end(link->conn, 1013, "events are not read; resume");
+}
+
 void live_session_put(session *s, outbox_kind kind, uint32_t message, event_text text) {
     steno_err e = text.json ? outbox_put(&s->out, kind, message, text.body, text.n)
                             : err_fail(STENO_E_NOMEM, "no memory for an event");
@@ -20,12 +29,10 @@ void live_session_put(session *s, outbox_kind kind, uint32_t message, event_text
         return;
     }
     if (!s->link) return;
-    if (e == STENO_E_LIMIT) {
-        s->owner->slow_readers++;
-        net_cut(s->link->conn);
-        return;
-    }
-    net_want_write(s->link->conn);
+    if (e == STENO_E_LIMIT)
+        let_go(s);
+    else
+        net_want_write(s->link->conn);
 }
 
 void live_session_put_stats(session *s, const char *answer) {
@@ -54,6 +61,7 @@ static void on_partial(session *s, const steno_event *e) {
 static void on_end(session *s) {
     s->stream = 0;
     s->slot->streams--;
+    s->slot = NULL;
     s->owner->ended++;
     s->held_n = s->held_at = 0;
     s->configure_due = s->finalize_due = s->finish_due = false;

@@ -12,9 +12,10 @@
 
 /* ---- audio ------------------------------------------------------------------------------------------------------ */
 
+/* What is said so far is still recognised; then the connection ends for this reason. */
 static void refuse_data(session *s, int code, const char *text) {
-    live_session_put_error(s, "bad_audio", text);
-    if (s->link) net_end(s->link->conn, code, text);
+    live_session_put(s, OUTBOX_KEEP, 0, events_error("bad_audio", text, true));
+    live_session_finish(s, "error", code, text);
 }
 
 static void hold(session *s, const float *samples, size_t n) {
@@ -70,7 +71,7 @@ static void on_configure(session *s, const control *c) {
 
 static void on_control(session *s, const char *text, size_t n) {
     control c;
-    if (control_parse(text, n, &s->params, steno_model_language(s->slot->model), &c) != STENO_OK) {
+    if (control_parse(text, n, &s->params, s->language, &c) != STENO_OK) {
         s->owner->bad_messages++;
         live_session_put_error(s, "bad_message", steno_error_detail());
         return;

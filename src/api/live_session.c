@@ -32,6 +32,8 @@ steno_err live_session_open(service *v, const stream_params *params, session **o
     if (!s) return err_fail(STENO_E_NOMEM, "no memory for a session");
     *s = (session){.owner = v, .slot = v->slots, .params = *params, .audio = {.format = params->audio}};
     s->totals.partial_ms = params->live.partial_ms;
+    snprintf(s->model, sizeof s->model, "%s", steno_model_name(s->slot->model));
+    snprintf(s->language, sizeof s->language, "%s", steno_model_language(s->slot->model));
     pace_init(&s->pace, v->config.max_ahead_ms, v->config.resume_window_s * 1000);
     steno_err e = make_token(s->token);
     if (e == STENO_OK) e = steno_live_open(s->slot->engine, &params->live, s, &s->stream);
@@ -133,8 +135,8 @@ static bool send_body(session *s, uint64_t seq, const char *body, size_t n) {
 
 static bool send_ready(session *s) {
     ready_members m = {.session = s->token,
-                       .model = steno_model_name(s->slot->model),
-                       .language = steno_model_language(s->slot->model),
+                       .model = s->model,
+                       .language = s->language,
                        .params = &s->params,
                        .resumed = s->resumed,
                        .audio_samples = s->totals.audio_samples,

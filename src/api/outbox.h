@@ -13,7 +13,7 @@
 
 #define OUTBOX_UNSENT_MAX       256 /* events a connection may lag behind */
 #define OUTBOX_UNSENT_BYTES_MAX 131072
-#define OUTBOX_KEPT_MAX         512 /* events in all */
+#define OUTBOX_KEPT_MAX         1024 /* events in all */
 #define OUTBOX_KEPT_BYTES_MAX   262144
 
 typedef enum outbox_kind {

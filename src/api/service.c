@@ -91,7 +91,7 @@ static void close_engine(engine_slot *slot) {
 
 /* Engines that were replaced go when their last stream has. */
 static void reap_engines(service *v) {
-    for (engine_slot **at = v->slots ? &v->slots->next : NULL; at && *at;) {
+    for (engine_slot **at = &v->slots->next; *at;) { /* the first is never replaced but by another */
         engine_slot *slot = *at;
         if (slot->streams > 0) {
             at = &slot->next;

@@ -38,10 +38,11 @@ struct session {
     session *prev, *next;                 /* of all */
     session *stalled_prev, *stalled_next; /* of those that are not read from */
     service *owner;
-    engine_slot *slot;
+    engine_slot *slot;      /* while the stream lives */
     steno_stream_id stream; /* 0: over */
     session_link *link;     /* NULL: nobody is connected */
     char token[PARAMS_TOKEN_BYTES + 1];
+    char model[32], language[16]; /* copies: the engine may be gone before the session is */
     stream_params params, wanted; /* wanted: of a configure that is due */
     pcm audio;
     pace pace;

@@ -133,18 +133,32 @@ static json_t *network_json(const service *v) {
 }
 
 static json_t *sessions_json(const service *v) {
-    uint64_t coalesced = v->coalesced, stalled = 0, waiting = 0;
+    uint64_t coalesced = v->coalesced, stalled = 0, waiting = 0, unsent = 0;
     for (const session *s = v->first; s; s = s->next) {
         coalesced += s->out.coalesced;
+        unsent += s->out.n_unsent;
         stalled += s->stalled;
         waiting += s->stream && !s->link;
     }
-    static const char *const names[] = {"connected", "waiting",  "ended",        "stalled",           "opened",
-                                        "resumed",   "expired",  "slow_readers", "idle_closed",       "bad_messages",
-                                        "events",    "partials", "finals",       "partials_coalesced"};
-    const uint64_t values[] = {
-        (uint64_t)v->connected, waiting,        (uint64_t)v->ended, stalled,   v->opened,   v->resumed, v->expired,
-        v->slow_readers,        v->idle_closed, v->bad_messages,    v->events, v->partials, v->finals,  coalesced};
+    static const char *const names[] = {
+        "connected",    "waiting",     "ended",        "stalled", "opened",   "resumed", "expired",
+        "slow_readers", "idle_closed", "bad_messages", "events",  "partials", "finals",  "partials_coalesced",
+        "events_unsent"};
+    const uint64_t values[] = {(uint64_t)v->connected,
+                               waiting,
+                               (uint64_t)v->ended,
+                               stalled,
+                               v->opened,
+                               v->resumed,
+                               v->expired,
+                               v->slow_readers,
+                               v->idle_closed,
+                               v->bad_messages,
+                               v->events,
+                               v->partials,
+                               v->finals,
+                               coalesced,
+                               unsent};
     _Static_assert(COUNT(names) == COUNT(values), "a name for each");
     json_t *o = json_object();
     put_integers(o, COUNT(names), names, values);

@@ -70,9 +70,10 @@ static void help(void) {
         char name[64], value[CONFIG_TEXT_BYTES], left[96];
         option_name(key, name);
         config_get(&defaults, key, value);
-        snprintf(left, sizeof left, "--%s %s", name,
-                 key->kind == CONFIG_TEXT ? (key->words ? key->words : "TEXT") : "N");
-        printf("  %-24s %s%s%s%s\n", left, key->help, value[0] ? " (default " : "", value, value[0] ? ")" : "");
+        snprintf(left, sizeof left, "--%s %s", name, key->words ? "WORD" : key->kind == CONFIG_TEXT ? "TEXT" : "N");
+        printf("  %-24s %s%s%s", left, key->help, key->words ? ": " : "", key->words ? key->words : "");
+        if (value[0]) printf(" (default %s)", value);
+        putchar('\n');
     }
     printf(
         "  -h, --help               this text\n"

@@ -134,6 +134,8 @@ void config_get(const config *c, const config_key *key, char out[CONFIG_TEXT_BYT
 
 typedef struct reading {
     config *c;
+    FILE *in;
+    int line, wrong_line; /* wrong_line: of `why` */
     bool given[CONFIG_MAX_KEYS];
     char why[ERR_DETAIL_BYTES]; /* of the first mistake; "" so far */
 } reading;
@@ -150,6 +152,7 @@ static int on_value(void *user, const char *section, const char *name, const cha
     reading *r = user;
     const config_key *key = find_key(section, name);
     if (r->why[0]) return 0;
+    r->wrong_line = r->line;
     if (!key) {
         snprintf(r->why, sizeof r->why,
                  section[0] ? "no key '%.60s' in section [%.60s]" : "key '%.60s' before any section", name, section);
@@ -165,17 +168,24 @@ static int on_value(void *user, const char *section, const char *name, const cha
     return 0;
 }
 
+/* fgets() that counts, because inih tells nobody where it is. */
+static char *next_line(char *out, int bytes, void *user) {
+    reading *r = user;
+    r->line++;
+    return fgets(out, bytes, r->in);
+}
+
 steno_err config_read(config *c, const char *file) {
-    reading r = {.c = c};
-    FILE *in = fopen(file, "re");
-    if (!in) return err_fail(STENO_E_NOT_FOUND, "%s: %s", file, strerror(errno));
-    int line = ini_parse_file(in, on_value, &r);
-    bool broken = ferror(in) != 0;
-    fclose(in);
+    reading r = {.c = c, .in = fopen(file, "re")};
+    if (!r.in) return err_fail(STENO_E_NOT_FOUND, "%s: %s", file, strerror(errno));
+    int line = ini_parse_stream(next_line, &r, on_value, &r);
+    bool broken = ferror(r.in) != 0;
+    fclose(r.in);
     if (broken) return err_fail(STENO_E_IO, "%s: cannot be read", file);
     if (line < 0) return err_fail(STENO_E_NOMEM, "%s: no memory to read it", file);
-    if (line > 0) return err_fail(STENO_E_INVALID, "%s:%d: %s", file, line, r.why[0] ? r.why : "not 'key = value'");
-    return STENO_OK;
+    if (line == 0) return STENO_OK;
+    return err_fail(STENO_E_INVALID, "%s:%d: %s", file, line,
+                    r.why[0] && r.wrong_line == line ? r.why : "not 'key = value'");
 }
 
 steno_err config_check(const config *c) {

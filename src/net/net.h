@@ -19,7 +19,8 @@
 #define NET_HANDSHAKE_S      10     /* a connection whose request is not whole by then is closed */
 #define NET_KEEP_ALIVE_S     15     /* an idle HTTP connection is closed */
 #define NET_CLOSE_S          5      /* a peer that does not answer a close, or does not read, is cut off */
-#define NET_SOCKET_BUFFER    65536  /* asked of the kernel for each direction */
+#define NET_RECEIVE_BUFFER   65536  /* asked of the kernel: what a peer may send ahead of us */
+#define NET_SEND_BUFFER      16384  /* and what may be lost with a connection that breaks */
 
 typedef struct net net;
 typedef struct net_conn net_conn;   /* one WebSocket; dead once closed() was called */

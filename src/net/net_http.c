@@ -205,7 +205,7 @@ static int on_upgrade(net_conn *c, const char *protocol) {
 int net_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t n) {
     net_conn *c = wsi ? lws_get_opaque_user_data(wsi) : NULL;
     (void)user;
-    if (!c) return 0;
+    if (!c || c->kind != NET_KIND_CONN) return 0; /* the library tells the end of watched descriptors here too */
     c->wsi = wsi;
     switch (reason) {
     case LWS_CALLBACK_HTTP:

@@ -15,8 +15,13 @@ struct net_timer {
     void *ctx;
 };
 
+/* What the library keeps for each descriptor, so that its last callback knows whose it was. */
+typedef enum net_kind { NET_KIND_CONN, NET_KIND_WATCH } net_kind;
+
 struct net_watch {
+    net_kind kind; /* first */
     net *owner;
+    net_watch *prev, *next; /* of all */
     struct lws *wsi;
     void (*ready)(void *ctx);
     void *ctx;
@@ -24,6 +29,7 @@ struct net_watch {
 
 /* One accepted connection: HTTP first, perhaps a WebSocket later. */
 struct net_conn {
+    net_kind kind; /* first */
     net *owner;
     struct lws *wsi;
     net_conn *prev, *next; /* of all connections */
@@ -50,6 +56,7 @@ struct net {
     bool stopping;
     net_timer *sweep;
     net_conn *first, *adopting;
+    net_watch *watches;
     net_counts counts;
     char address[80];
     unsigned char *scratch; /* [LWS_PRE + NET_SEND_BYTES_MAX]: a message on its way out */

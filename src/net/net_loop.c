@@ -72,7 +72,7 @@ static int watch_callback(struct lws *wsi, enum lws_callback_reasons reason, voi
 net_watch *net_watch_open(net *n, int fd, void (*ready)(void *ctx), void *ctx) {
     net_watch *w = mem_alloc(1, sizeof *w);
     if (!w) return NULL;
-    *w = (net_watch){.owner = n, .ready = ready, .ctx = ctx};
+    *w = (net_watch){.kind = NET_KIND_WATCH, .owner = n, .next = n->watches, .ready = ready, .ctx = ctx};
     /* The library closes what it watches: it gets a descriptor of its own. */
     lws_adopt_desc_t what = {.vh = n->vhost,
                              .type = LWS_ADOPT_RAW_FILE_DESC,
@@ -80,13 +80,22 @@ net_watch *net_watch_open(net *n, int fd, void (*ready)(void *ctx), void *ctx) {
                              .vh_prot_name = "steno-watch",
                              .opaque = w};
     if (what.fd.filefd >= 0) w->wsi = lws_adopt_descriptor_vhost_via_info(&what);
-    if (w->wsi) return w;
-    mem_free(w);
-    return NULL;
+    if (!w->wsi) {
+        mem_free(w);
+        return NULL;
+    }
+    if (w->next) w->next->prev = w;
+    n->watches = w;
+    return w;
 }
 
 void net_watch_close(net_watch *w) {
     if (!w) return;
+    if (w->prev)
+        w->prev->next = w->next;
+    else
+        w->owner->watches = w->next;
+    if (w->next) w->next->prev = w->prev;
     if (w->wsi) {
         lws_set_opaque_user_data(w->wsi, NULL);
         lws_set_timeout(w->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_ASYNC);
@@ -97,12 +106,12 @@ void net_watch_close(net_watch *w) {
 /* ---- the listening socket --------------------------------------------------------------------------------------- */
 
 static void prepare_socket(int fd) {
-    int one = 1, bytes = NET_SOCKET_BUFFER;
+    int one = 1, in = NET_RECEIVE_BUFFER, out = NET_SEND_BUFFER;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
     /* What a peer may send ahead of us and what may wait for a slow reader: bounded, and a pong is not far behind. */
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &in, sizeof in);
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &out, sizeof out);
 }
 
 /* No descriptor is left: the spare one is given up for long enough to accept and hang up on somebody, because a
@@ -195,10 +204,10 @@ static void sweep(void *ctx) {
     net_timer_set(n->sweep, SWEEP_MS);
 }
 
+/* Nearly all it complains of is what a peer did, and peers must not be able to fill a log. */
 static void library_log(int level, const char *line) {
-    log_level as = level == LLL_ERR ? LOG_LEVEL_ERROR : level == LLL_WARN ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG;
-    size_t n = strcspn(line, "\n");
-    log_line(as, "libwebsockets: %.*s", (int)n, line);
+    (void)level;
+    log_line(LOG_LEVEL_DEBUG, "libwebsockets: %.*s", (int)strcspn(line, "\n"), line);
 }
 
 static const struct lws_protocols protocols[] = {
@@ -254,8 +263,8 @@ steno_err net_open(const net_config *config, const net_handler *handler, net **o
 
 void net_close(net *n) {
     if (!n) return;
-    if (n->sweep) net_timer_close(n->sweep);
-    if (n->listener) net_watch_close(n->listener);
+    net_timer_close(n->sweep);
+    while (n->watches) net_watch_close(n->watches);
     if (n->context) lws_context_destroy(n->context);
     if (n->listen_fd >= 0) close(n->listen_fd);
     if (n->spare_fd >= 0) close(n->spare_fd);

@@ -48,10 +48,12 @@ bool net_send(net_conn *c, const void *head, size_t head_bytes, const void *body
 }
 
 static int send_ping(net_conn *c) {
-    unsigned char buffer[LWS_PRE + 1];
+    /* Not empty: the library tells of no pong that is. */
+    unsigned char buffer[LWS_PRE + 5] = {0};
+    memcpy(buffer + LWS_PRE, "steno", 5);
     c->ping_due = false;
     c->ping_out = true;
-    return lws_write(c->wsi, buffer + LWS_PRE, 0, LWS_WRITE_PING) < 0 ? -1 : 0;
+    return lws_write(c->wsi, buffer + LWS_PRE, 5, LWS_WRITE_PING) < 0 ? -1 : 0;
 }
 
 static int on_writable(net_conn *c) {

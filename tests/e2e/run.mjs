@@ -6,6 +6,7 @@ import './test_times.mjs';
 import './test_input.mjs';
 import './test_engine.mjs';
 import './test_help.mjs';
+import './test_serve.mjs';
 import './test_asyncapi.mjs';
 import './test_page.mjs';
 

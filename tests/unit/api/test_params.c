@@ -1,0 +1,156 @@
+/* test_params.c: queries and controls: what is taken, what is refused, and why. */
+#include "api/params.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+static stream_params defaults(void) {
+    steno_live_options live;
+    stream_params p;
+    steno_live_options_init(&live);
+    params_init(&p, &live);
+    return p;
+}
+
+static void a_whole_query(void **state) {
+    static const char *const args[] = {"encoding=mulaw",  "sample_rate=8000",    "channels=2",
+                                       "endpoint_ms=250", "unfinished_ms=0",     "partial_ms=0",
+                                       "words=false",     "max_utterance_s=2.5", "language=en",
+                                       "stats_ms=0",      "last_seq=12",         "resume=abcdefghijklmnopqrst-_"};
+    stream_params p = defaults();
+    (void)state;
+    assert_int_equal(params_from_query(&p, args, 12, "en"), STENO_OK);
+    assert_int_equal(p.audio.encoding, PCM_MULAW);
+    assert_int_equal(p.audio.rate_hz, 8000);
+    assert_int_equal(p.audio.channels, 2);
+    assert_int_equal(p.live.endpoint_ms, 250);
+    assert_int_equal(p.live.unfinished_ms, 0);
+    assert_int_equal(p.live.partial_ms, 0);
+    assert_true(p.live.max_utterance_s == 2.5f);
+    assert_false(p.words);
+    assert_int_equal(p.stats_ms, 0);
+    assert_int_equal(p.last_seq, 12);
+    assert_string_equal(p.resume, "abcdefghijklmnopqrst-_");
+}
+
+static void refused_queries(void **state) {
+    static const char *const wrong[] = {
+        "sample_rate=7999",
+        "sample_rate=48001",
+        "sample_rate=",
+        "sample_rate=1e4",
+        "sample_rate=0x4000",
+        "sample_rate= 16000",
+        "sample_rate=nan",
+        "channels=0",
+        "channels=3",
+        "channels=1.5",
+        "encoding=",
+        "encoding=PCM_S16LE",
+        "endpoint_ms=99",
+        "endpoint_ms=5001",
+        "partial_ms=99",
+        "stats_ms=499",
+        "stats_ms=60001",
+        "max_utterance_s=1",
+        "words=1",
+        "words",
+        "language=de",
+        "resume=",
+        "resume=abc",
+        "resume=abcdefghijklmnopqrst/+",
+        "last_seq=1",
+        "colour=1",
+        "=1",
+        "",
+        "SAMPLE_RATE=16000",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa=1"};
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        stream_params p = defaults();
+        if (params_from_query(&p, &wrong[i], 1, "en") == STENO_OK) fail_msg("'%s' was taken", wrong[i]);
+    }
+    static const char *const twice[] = {"channels=1", "words=true", "channels=1"};
+    stream_params p = defaults();
+    assert_int_equal(params_from_query(&p, twice, 3, "en"), STENO_E_INVALID);
+    assert_string_equal(steno_error_detail(), "channels: given twice");
+}
+
+static steno_err parse(const char *text, control *c) {
+    stream_params now = defaults();
+    return control_parse(text, strlen(text), &now, "en", c);
+}
+
+static void controls(void **state) {
+    control c;
+    (void)state;
+    assert_int_equal(parse("{\"type\":\"finalize\"}", &c), STENO_OK);
+    assert_int_equal(c.kind, CONTROL_FINALIZE);
+    assert_int_equal(parse(" {\"type\":\"close\",\"more\":1} ", &c), STENO_OK);
+    assert_int_equal(c.kind, CONTROL_CLOSE);
+    assert_int_equal(parse("{\"type\":\"keepalive\"}", &c), STENO_OK);
+    assert_false(c.acknowledges);
+    assert_int_equal(parse("{\"type\":\"keepalive\",\"last_seq\":7}", &c), STENO_OK);
+    assert_true(c.acknowledges && c.last_seq == 7);
+    assert_int_equal(parse("{\"type\":\"configure\",\"endpoint_ms\":800,\"words\":false,\"language\":\"en\"}", &c),
+                     STENO_OK);
+    assert_int_equal(c.live.endpoint_ms, 800);
+    assert_int_equal(c.live.partial_ms, defaults().live.partial_ms);
+    assert_true(!c.words && !c.hotwords);
+    assert_int_equal(parse("{\"type\":\"configure\",\"hotwords\":[\"x\"],\"max_utterance_s\":2.5}", &c), STENO_OK);
+    assert_true(c.hotwords && c.live.max_utterance_s == 2.5f);
+}
+
+static void refused_controls(void **state) {
+    static const char *const wrong[] = {"",
+                                        "null",
+                                        "[1]",
+                                        "\"close\"",
+                                        "{}",
+                                        "{\"type\":3}",
+                                        "{\"type\":\"Close\"}",
+                                        "{\"type\":\"close\"",
+                                        "{\"type\":\"close\"}{",
+                                        "{\"type\":\"close\",\"type\":\"close\"}",
+                                        "{\"type\":\"configure\",\"endpoint_ms\":\"800\"}",
+                                        "{\"type\":\"configure\",\"endpoint_ms\":99.5}",
+                                        "{\"type\":\"configure\",\"partial_ms\":1e400}",
+                                        "{\"type\":\"configure\",\"sample_rate\":8000}",
+                                        "{\"type\":\"configure\",\"words\":1}",
+                                        "{\"type\":\"configure\",\"language\":\"de\"}",
+                                        "{\"type\":\"configure\",\"language\":1}",
+                                        "{\"type\":\"keepalive\",\"last_seq\":-1}",
+                                        "{\"type\":\"keepalive\",\"last_seq\":1.5}"};
+    control c;
+    char deep[4096];
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        if (parse(wrong[i], &c) == STENO_OK) fail_msg("'%s' was taken", wrong[i]);
+    }
+    memset(deep, '[', sizeof deep);
+    deep[sizeof deep - 1] = 0;
+    assert_int_equal(parse(deep, &c), STENO_E_FORMAT);
+}
+
+static void all_parameters_are_told(void **state) {
+    stream_params p = defaults();
+    json_t *o = params_json(&p, "en");
+    (void)state;
+    assert_non_null(o);
+    assert_int_equal(json_object_size(o), 10);
+    assert_int_equal(json_integer_value(json_object_get(o, "sample_rate")), 16000);
+    assert_string_equal(json_string_value(json_object_get(o, "encoding")), "pcm_s16le");
+    json_decref(o);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_whole_query),    cmocka_unit_test(refused_queries),         cmocka_unit_test(controls),
+        cmocka_unit_test(refused_controls), cmocka_unit_test(all_parameters_are_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
