@@ -9,11 +9,10 @@
 #include <poll.h>
 #include <string.h>
 
-#define STEP_MS        10
-#define GOODBYE_S      30 /* a server that does not answer `close` by then is left */
-#define STATUS_BUSY    503
-#define CODE_NORMAL    1000
-#define CODE_TRY_AGAIN 1013
+#define STEP_MS     10
+#define GOODBYE_S   30 /* a server that does not answer `close` by then is left */
+#define STATUS_BUSY 503
+#define CODE_NORMAL 1000
 
 typedef struct remote {
     live *l;
@@ -101,8 +100,9 @@ static void on_closed(void *user, const ws_end *end) {
     r->done = true;
     r->conn = NULL;
     if (r->closed || (r->close_sent && end->code == CODE_NORMAL)) return;
-    if (end->http_status == STATUS_BUSY || end->code == CODE_TRY_AGAIN)
-        fail(r, err_fail(STENO_E_AGAIN, "the server is full; try again later"));
+    if (end->http_status == STATUS_BUSY || end->code == WS_CLIENT_CODE_MASKED)
+        fail(r,
+             err_fail(STENO_E_AGAIN, "the server is full; try again later")); /* 1013: 1012 comes only to who resumes */
     else if (!end->opened && end->http_status)
         fail(r, err_fail(STENO_E_IO, "the server refused the stream: status %d", end->http_status));
     else if (!end->opened)

@@ -5,6 +5,7 @@ import './test_output.mjs';
 import './test_times.mjs';
 import './test_input.mjs';
 import './test_engine.mjs';
+import './test_live.mjs';
 import './test_help.mjs';
 
 process.exitCode = await runAll(process.argv[2]);
