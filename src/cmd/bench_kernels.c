@@ -188,11 +188,11 @@ static void run_attention(void *arg) {
     int d = HEADS * c->head_dim;
     float scale = 1.0f / sqrtf((float)c->head_dim);
     if (c->bf16)
-        kern()->attention_bf16(c->qkv, c->qkv + d, c->qkv + 2 * d, 3 * d, c->t, HEADS, c->head_dim, scale, c->scratch,
-                               c->out, d);
+        kern()->attention_bf16(c->qkv, 3 * d, c->t, c->qkv + d, c->qkv + 2 * d, 3 * d, c->t, HEADS, c->head_dim, scale,
+                               c->scratch, c->out, d);
     else
-        kern()->attention(c->qkv, c->qkv + d, c->qkv + 2 * d, 3 * d, c->t, HEADS, c->head_dim, scale, c->scratch,
-                          c->out, d);
+        kern()->attention(c->qkv, 3 * d, c->t, c->qkv + d, c->qkv + 2 * d, 3 * d, c->t, HEADS, c->head_dim, scale,
+                          c->scratch, c->out, d);
 }
 
 static steno_err measure_attention(int t, bool bf16, double ceiling) {

@@ -8,6 +8,7 @@
 #define STENO_CMD_H
 
 int cmd_transcribe(int argc, char **argv);
+int cmd_serve(int argc, char **argv);
 int cmd_live(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_plan(int argc, char **argv);

@@ -22,6 +22,7 @@ static const struct command {
     const char *what;
 } commands[] = {
     {"transcribe", cmd_transcribe, "recordings in, words out: text, JSON, subtitles, CTM, TSV"},
+    {"serve", cmd_serve, "live speech over WebSockets, and a page that shows it"},
     {"live", cmd_live, "words while people speak: a recording or a microphone, at the pace of time"},
     {"bench", cmd_bench, "measure speed, CPU time by stage and memory on recordings"},
     {"plan", cmd_plan, "capacity arithmetic: real-time factors and key/value memory"},

@@ -26,18 +26,19 @@ static size_t encode_scratch_bytes(const steno_engine *e) {
     return moonshine_encode_bytes(e->model->asr, MAX_SAMPLES > batch ? MAX_SAMPLES : batch, MAX_SAMPLES) + gathered;
 }
 
+static steno_err open_queue(const shard *s, wait_queue *q) {
+    q->cap = s->engine->segments.count;
+    q->items = mem_alloc((size_t)q->cap, sizeof(segment *));
+    return q->items ? STENO_OK : err_fail(STENO_E_NOMEM, "cannot reserve a shard's queues");
+}
+
 steno_err encode_open(shard *s) {
     size_t bytes = encode_scratch_bytes(s->engine);
     for (int i = 0; i < LANES; i++) ERR_TRY(arena_init(&s->lane[i].scratch, bytes));
     for (int u = 0; u < URGENCIES; u++) {
-        for (int l = 0; l < 2; l++) {
-            wait_queue *q = &s->waiting[u][l];
-            q->cap = s->engine->segments.count;
-            q->items = mem_alloc((size_t)q->cap, sizeof(segment *));
-            if (!q->items) return err_fail(STENO_E_NOMEM, "cannot reserve a shard's queues");
-        }
+        for (int l = 0; l < 2; l++) ERR_TRY(open_queue(s, &s->waiting[u][l]));
     }
-    return STENO_OK;
+    return open_queue(s, &s->waiting_grow);
 }
 
 void encode_close(shard *s) {
@@ -45,6 +46,7 @@ void encode_close(shard *s) {
     for (int u = 0; u < URGENCIES; u++) {
         for (int l = 0; l < 2; l++) mem_free(s->waiting[u][l].items);
     }
+    mem_free(s->waiting_grow.items);
 }
 
 /* ---- waiting ------------------------------------------------------------------------------------------------------ */
@@ -53,13 +55,14 @@ static urgency urgency_of(const segment *g) {
     return g->pass == PASS_RECORDING ? RECORDING : g->pass == PASS_PARTIAL ? URGENT_PARTIAL : URGENT_FINAL;
 }
 
-static wait_queue *queue_of(shard *s, const segment *g) {
+wait_queue *encode_queue_of(shard *s, const segment *g) {
+    if (g->grow) return &s->waiting_grow;
     bool is_long = moonshine_frames(segment_samples(g)) > SHORT_ROWS;
     return &s->waiting[urgency_of(g)][is_long];
 }
 
 void recognise_enqueue(shard *s, segment *g) {
-    wait_queue *q = queue_of(s, g);
+    wait_queue *q = encode_queue_of(s, g);
     assert(q->count < q->cap);
     q->items[(q->head + q->count++) % q->cap] = g;
     s->waiting_count++;
@@ -76,7 +79,7 @@ static void drop_first(shard *s, wait_queue *q) {
 }
 
 bool recognise_withdraw(shard *s, segment *g) {
-    wait_queue *q = queue_of(s, g);
+    wait_queue *q = encode_queue_of(s, g);
     int i = 0;
     while (i < q->count && q->items[(q->head + i) % q->cap] != g) i++;
     if (i == q->count) return false;
@@ -85,6 +88,7 @@ bool recognise_withdraw(shard *s, segment *g) {
     s->waiting_count--;
     for (int f = 0; f < g->frames_n; f++) frame_release(&s->engine->frames, g->frames[f]);
     g->frames_n = 0;
+    if (g->grow) grow_done(s, g->grow);
     atomic_fetch_sub(&s->load, segment_samples(g));
     return true;
 }
@@ -120,7 +124,7 @@ static void fill_from(shard *s, encode_lane *l, urgency u, bool is_long, int max
             load_partial_began(s, s->now_s - g->due_s, cadence_s);
         }
         recognise_start_sequence(s, x, g);
-        l->utt[l->n] = (moonshine_utterance){.samples = samples, .pages = x->kv.cross};
+        l->utt[l->n] = (moonshine_utterance){.samples = samples, .pages = x->own.cross};
         l->seq[l->n++] = x;
         l->rows += rows;
         if (u == URGENT_FINAL) l->finals = true;
@@ -128,18 +132,18 @@ static void fill_from(shard *s, encode_lane *l, urgency u, bool is_long, int max
 }
 
 /* Partials may wait a little for others to be encoded with. */
-static bool partials_ripe(const shard *s) {
-    double wait_s = s->engine->config.max_wait_ms / 1000.0;
-    if (wait_s <= 0.0) return true;
-    for (int l = 0; l < 2; l++) {
-        const segment *g = first_waiting(&s->waiting[URGENT_PARTIAL][l]);
-        if (g && s->now_s - g->due_s >= wait_s) return true;
-        if (s->waiting[URGENT_PARTIAL][l].count >= ENCODE_UTTERANCES / 2) return true;
-    }
-    return false;
+static bool is_ripe(const shard *s, const wait_queue *q, double wait_s) {
+    const segment *g = first_waiting(q);
+    return g && (s->now_s - g->due_s >= wait_s || q->count >= ENCODE_UTTERANCES / 2);
 }
 
-static bool partials_may_start(const shard *s) {
+static bool partials_ripe(const shard *s) {
+    double wait_s = s->engine->config.max_wait_ms / 1000.0;
+    return is_ripe(s, &s->waiting_grow, wait_s) || is_ripe(s, &s->waiting[URGENT_PARTIAL][0], wait_s) ||
+           is_ripe(s, &s->waiting[URGENT_PARTIAL][1], wait_s);
+}
+
+bool encode_partials_may_start(const shard *s) {
     return !waits(s, URGENT_FINAL) && !s->lane[LANE_LONG].finals && partials_ripe(s);
 }
 
@@ -152,12 +156,12 @@ static void fill_lane(shard *s, lane_kind kind) {
     switch (kind) {
     case LANE_QUICK:
         fill_from(s, l, URGENT_FINAL, false, QUICK_ROWS);
-        if (partials_may_start(s)) fill_from(s, l, URGENT_PARTIAL, false, QUICK_ROWS);
+        if (encode_partials_may_start(s)) fill_from(s, l, URGENT_PARTIAL, false, QUICK_ROWS);
         fill_from(s, l, RECORDING, false, live ? QUICK_ROWS : ENCODE_ROWS);
         break;
     case LANE_LONG:
         fill_from(s, l, URGENT_FINAL, true, LONG_LIVE_ROWS);
-        if (partials_may_start(s)) fill_from(s, l, URGENT_PARTIAL, true, LONG_LIVE_ROWS);
+        if (encode_partials_may_start(s)) fill_from(s, l, URGENT_PARTIAL, true, LONG_LIVE_ROWS);
         break;
     default:
         fill_from(s, l, RECORDING, true, ENCODE_ROWS);
@@ -170,7 +174,7 @@ static steno_err begin(shard *s, encode_lane *l) {
     for (int i = 0; i < l->n; i++) {
         float *pcm = arena_take(&l->scratch, (size_t)l->utt[i].samples, sizeof *pcm);
         if (!pcm) return err_fail(STENO_E_NOMEM, "the shard's arena cannot hold a batch of audio");
-        segment_gather(l->seq[i]->seg, pcm);
+        segment_gather(l->seq[i]->seg, 0, l->utt[i].samples, pcm);
         l->utt[i].pcm = pcm;
     }
     return moonshine_encode_begin(&l->encoding, s->engine->model->asr, &l->scratch, l->utt, l->n);
@@ -239,8 +243,13 @@ static double run_share(shard *s, lane_kind kind, double busy_s, double share) {
 }
 
 bool encode_step(shard *s, double urgent_s) {
+    double begin_s = engine_now_s(s->engine) - urgent_s;
     bool moved = start_lane(s, LANE_QUICK);
     if (moved) urgent_s += run_lane(s, LANE_QUICK, 1e9);
+    if (grow_step(s)) {
+        moved = true;
+        urgent_s = engine_now_s(s->engine) - begin_s;
+    }
     double long_s = run_share(s, LANE_LONG, urgent_s, LONG_SHARE);
     moved = moved || long_s > 0.0 || s->lane[LANE_LONG].busy;
     double bulk_s = run_share(s, LANE_BULK, urgent_s + long_s, BULK_SHARE);
@@ -248,5 +257,6 @@ bool encode_step(shard *s, double urgent_s) {
 }
 
 int recognise_patience_ms(const shard *s) {
-    return waits(s, URGENT_PARTIAL) && s->engine->config.max_wait_ms ? 1 : -1;
+    bool waiting = waits(s, URGENT_PARTIAL) || s->waiting_grow.count;
+    return waiting && s->engine->config.max_wait_ms ? 1 : -1;
 }

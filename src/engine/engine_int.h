@@ -28,6 +28,7 @@
 #define SEGMENT_IDS          TRANSCRIPT_MAX_TOKENS
 
 typedef struct shard shard;
+typedef struct growing growing;
 
 /* ---- audio frames ----------------------------------------------------------------------------------------------- */
 
@@ -93,6 +94,7 @@ typedef struct segment {
     int tokens, draft_tokens, draft_kept;
     hypothesis text_ids;
     transcript text;
+    growing *grow; /* what is kept between partials of one utterance, see grow.c; NULL: everything is heard again */
     /* live */
     uint32_t id, rev, stable_bytes;
     steno_end_reason end;
@@ -118,8 +120,8 @@ STENO_CHECK bool segment_pool_give(segment_pool *p, segment *s);
 
 /* Samples a segment asks the recogniser to hear (at least what the network needs). */
 int segment_samples(const segment *s);
-/* Copies them out of the frames, zero padded; out [segment_samples]. */
-void segment_gather(const segment *s, float *out);
+/* Copies n of them from sample `from` on out of the frames, zeros behind the end; out [n]. */
+void segment_gather(const segment *s, int from, int n, float *out);
 
 /* ---- streams ---------------------------------------------------------------------------------------------------- */
 
@@ -144,6 +146,7 @@ typedef struct live_state {
     bool shown;                     /* words of it are out */
     int64_t pass_frame;             /* frames stepped when the newest pass was asked for */
     int64_t covered_sample;         /* the end of the speech that pass hears */
+    growing *grow;                  /* of this utterance, or NULL */
     segment *partial;               /* on its way, or NULL */
     segment *closing;               /* the text of the utterance as it stands in this pause, or NULL */
     bool closing_done;              /* and it is there */

@@ -141,6 +141,7 @@ segment *listen_take_segment(shard *s, int slot, const segmenter_span *span, pas
     g->encode_cpu_s = g->decode_cpu_s = 0.0;
     g->tokens = g->draft_tokens = g->draft_kept = 0;
     g->text_ids.n = g->text_ids.forced = 0;
+    g->grow = NULL;
     g->id = g->rev = g->stable_bytes = 0;
     g->end = STENO_END_NONE;
     g->heard_s = g->due_s = g->done_s = 0.0;

@@ -120,9 +120,14 @@ static segment *take_pass(shard *s, int slot, pass_kind pass) {
 
 static void ask_partial(shard *s, int slot) {
     stream *t = stream_of(s, slot);
+    live_state *l = &t->live;
+    if (!l->grow) l->grow = grow_take(s);
+    if (l->grow && l->grow->busy) return; /* one that was dropped is still at work on it */
     segment *g = take_pass(s, slot, PASS_PARTIAL);
     if (!g) return;
-    t->live.partial = g;
+    g->grow = l->grow;
+    if (l->grow) l->grow->busy = true;
+    l->partial = g;
     listen_send(s, g, s);
 }
 
@@ -297,6 +302,14 @@ static bool promote_closing(shard *s, int slot, const due_span *due) {
     return true;
 }
 
+static void let_go_of_growth(shard *s, live_state *l) {
+    if (l->grow && l->grow->busy)
+        l->grow->detached = true;
+    else if (l->grow)
+        grow_give(s, l->grow);
+    l->grow = NULL;
+}
+
 /* The utterance is over. */
 static void close_utterance(shard *s, int slot, const segmenter_span *span, steno_end_reason end) {
     stream *t = stream_of(s, slot);
@@ -304,6 +317,7 @@ static void close_utterance(shard *s, int slot, const segmenter_span *span, sten
     if (!l->open) announce(s, t);
     due_span due = {.span = *span, .id = l->id, .rev = ++l->rev, .end = end, .heard_s = heard_s(t), .due_s = s->now_s};
     drop_partial(s, l);
+    let_go_of_growth(s, l);
     l->open = false;
     counter_add(&s->count.speech_frames,
                 (uint64_t)((span->speech_end_sample - span->speech_start_sample) / FRAME_SAMPLES));

@@ -110,16 +110,16 @@ int segment_samples(const segment *s) {
     return n < MOONSHINE_MIN_SAMPLES ? MOONSHINE_MIN_SAMPLES : (int)n;
 }
 
-void segment_gather(const segment *s, float *out) {
-    int wanted = segment_samples(s), done = 0;
-    int64_t skip = s->span.start_sample - s->first_frame * FRAME_SAMPLES;
-    int64_t real = s->span.end_sample - s->span.start_sample;
-    for (int i = 0; i < s->frames_n && done < real; i++) {
-        int64_t n = FRAME_SAMPLES - skip;
-        if (n > real - done) n = real - done;
-        memcpy(out + done, s->frames[i]->pcm + skip, (size_t)n * sizeof *out);
-        done += (int)n;
-        skip = 0;
+void segment_gather(const segment *s, int from, int n, float *out) {
+    int64_t at = s->span.start_sample - s->first_frame * FRAME_SAMPLES + from; /* from the first frame's beginning */
+    int64_t real = s->span.end_sample - s->span.start_sample - from;
+    int done = 0;
+    if (real > n) real = n;
+    for (int64_t i = at / FRAME_SAMPLES, skip = at % FRAME_SAMPLES; i < s->frames_n && done < real; i++, skip = 0) {
+        int64_t most = FRAME_SAMPLES - skip;
+        if (most > real - done) most = real - done;
+        memcpy(out + done, s->frames[i]->pcm + skip, (size_t)most * sizeof *out);
+        done += (int)most;
     }
-    memset(out + done, 0, (size_t)(wanted - done) * sizeof *out);
+    memset(out + done, 0, (size_t)(n - done) * sizeof *out);
 }

@@ -84,25 +84,27 @@ bool recognise_take_pages(shard *s, sequence *q, int samples, int leave) {
     if (s->pages.free_count - total < leave) return false;
     if (!kv_pool_take(&s->pages, total, q->pages)) return false;
     q->page_count = total;
-    memcpy(q->kv.cross, q->pages, (size_t)p.cross * sizeof q->pages[0]);
-    memcpy(q->kv.self, q->pages + p.cross, (size_t)p.self * sizeof q->pages[0]);
+    memcpy(q->own.cross, q->pages, (size_t)p.cross * sizeof q->pages[0]);
+    memcpy(q->own.self, q->pages + p.cross, (size_t)p.self * sizeof q->pages[0]);
     q->align_pages = q->pages + p.cross + p.self;
     q->align_rows = p.align_rows;
-    q->kv.frames = moonshine_frames(samples);
-    q->kv.position = 0;
+    q->own.frames = moonshine_frames(samples);
+    q->own.position = 0;
+    q->kv = &q->own;
+    q->first = 0;
     q->limit = moonshine_token_limit(samples);
     return true;
 }
 
 static float *align_row(const sequence *q, int i) {
-    uint16_t *page = q->align_pages[i / q->align_rows];
-    return (float *)(void *)page + (size_t)(i % q->align_rows) * (size_t)q->kv.frames;
+    uint16_t *page = q->align_pages[(i - q->first) / q->align_rows];
+    return (float *)(void *)page + (size_t)((i - q->first) % q->align_rows) * (size_t)q->kv->frames;
 }
 
 void recognise_start_sequence(shard *s, sequence *q, segment *seg) {
     const hypothesis *draft = &seg->text_ids;
     q->seg = seg;
-    q->n = q->steps = 0;
+    q->n = q->steps = q->first;
     q->encoded = q->looped = q->ended = false;
     q->known = draft->n < q->limit ? draft->n : q->limit;
     q->forced = draft->forced < q->known ? draft->forced : q->known;
@@ -114,6 +116,7 @@ void recognise_start_sequence(shard *s, sequence *q, segment *seg) {
 void recognise_send_home(shard *s, segment *seg) {
     for (int i = 0; i < seg->frames_n; i++) frame_release(&s->engine->frames, seg->frames[i]);
     seg->frames_n = 0;
+    if (seg->grow) grow_done(s, seg->grow);
     atomic_fetch_sub(&s->load, segment_samples(seg));
     if (seg->home == s->index) {
         listen_result(s, seg);
@@ -134,33 +137,46 @@ void recognise_end_sequence(shard *s, sequence *q) {
 
 /* ---- words -------------------------------------------------------------------------------------------------------- */
 
-/* How likely each encoder frame is speech, from the VAD frame in which its middle lies; negative where nobody knows. */
-static void gather_speech(const segment *seg, int frames, float *speech) {
-    int64_t middle =
-        seg->span.start_sample - seg->first_frame * FRAME_SAMPLES + MOONSHINE_FRAME_FIRST + MOONSHINE_FRAME_SAMPLES / 2;
+/* How likely each encoder frame from `from` on is speech, from the VAD frame in which its middle lies; negative where nobody
+ * knows. */
+static void gather_speech(const segment *seg, int from, int frames, float *speech) {
+    int64_t middle = seg->span.start_sample - seg->first_frame * FRAME_SAMPLES + MOONSHINE_FRAME_FIRST +
+                     MOONSHINE_FRAME_SAMPLES / 2 + (int64_t)from * MOONSHINE_FRAME_SAMPLES;
     for (int i = 0; i < frames; i++, middle += MOONSHINE_FRAME_SAMPLES) {
         int64_t at = middle / FRAME_SAMPLES;
         speech[i] = at < seg->frames_n ? seg->frames[at]->speech : -1.0f;
     }
 }
 
+/* The encoder frame from which on the tokens from q->first on are looked for: where those before them end. */
+static int align_from(const sequence *q) {
+    const growing *g = q->seg->grow;
+    if (q->first == 0 || !g) return 0;
+    double origin_s = (double)q->seg->span.start_sample / STENO_SAMPLE_RATE_HZ;
+    int from = (int)((g->end_s[q->first - 1] - origin_s) / MOONSHINE_FRAME_S) - 1;
+    if (from > q->kv->frames - 4) from = q->kv->frames - 4;
+    return from > 0 ? from : 0;
+}
+
 /* Word times from where the tokens looked and from what was heard. A text that ended at its limit has no end token:
- * its row was never written. */
+ * its row was never written. tokens [q->n]; those before q->first are not touched. */
 static void align_sequence(shard *s, const sequence *q, transcript_token *tokens) {
-    int rows = q->steps < q->n + 1 ? q->n : q->n + 1, frames = q->kv.frames, samples = segment_samples(q->seg);
+    int n = q->n - q->first, rows = q->steps - q->first < n + 1 ? n : n + 1;
+    int from = align_from(q), frames = q->kv->frames - from, skip = from * MOONSHINE_FRAME_SAMPLES;
+    int samples = segment_samples(q->seg) - skip;
     float *weight = arena_take(&s->scratch, (size_t)rows * (size_t)frames, sizeof *weight);
     float *speech = arena_take(&s->scratch, (size_t)frames, sizeof *speech);
     float *pcm = arena_take(&s->scratch, (size_t)samples, sizeof *pcm);
-    void *scratch = arena_take(&s->scratch, times_scratch_bytes(q->n, frames), 1);
+    void *scratch = arena_take(&s->scratch, times_scratch_bytes(n, frames), 1);
     assert(weight && speech && pcm && scratch); /* recognise_scratch_bytes() */
     for (int i = 0; i < rows; i++)
-        memcpy(weight + (size_t)i * (size_t)frames, align_row(q, i), (size_t)frames * sizeof *weight);
-    gather_speech(q->seg, frames, speech);
-    segment_gather(q->seg, pcm);
+        memcpy(weight + (size_t)i * (size_t)frames, align_row(q, q->first + i) + from, (size_t)frames * sizeof *weight);
+    gather_speech(q->seg, from, frames, speech);
+    segment_gather(q->seg, skip, samples, pcm);
     times_job job = {.tokenizer = s->engine->model->tokens,
-                     .ids = q->ids,
-                     .logprob = q->logprob,
-                     .n = q->n,
+                     .ids = q->ids + q->first,
+                     .logprob = q->logprob + q->first,
+                     .n = n,
                      .weight = weight,
                      .rows = rows,
                      .sound = {.pcm = pcm,
@@ -170,8 +186,16 @@ static void align_sequence(shard *s, const sequence *q, transcript_token *tokens
                                .speech = speech},
                      .frames = frames,
                      .delay_frames = moonshine_describe(s->engine->model->asr)->align_delay_frames,
-                     .origin_s = (double)q->seg->span.start_sample / STENO_SAMPLE_RATE_HZ};
-    times_of_tokens(&job, scratch, tokens);
+                     .origin_s = (double)(q->seg->span.start_sample + skip) / STENO_SAMPLE_RATE_HZ};
+    times_of_tokens(&job, scratch, tokens + q->first);
+}
+
+/* The tokens that were kept from the last partial, as they were then. */
+static void kept_tokens(const sequence *q, transcript_token *tokens) {
+    const growing *g = q->seg->grow;
+    for (int i = 0; i < q->first; i++)
+        tokens[i] = (transcript_token){
+            .id = q->ids[i], .logprob = g->logprob[i], .start_s = g->start_s[i], .end_s = g->end_s[i]};
 }
 
 /* Where words may lie: in the speech, and a little outside of it, because it begins softly and so late for the VAD. */
@@ -187,8 +211,10 @@ static void finish_sequence(shard *s, sequence *q) {
     segment *seg = q->seg;
     transcript_token tokens[SEGMENT_IDS];
     size_t mark = arena_mark(&s->scratch);
+    kept_tokens(q, tokens);
     align_sequence(s, q, tokens);
     arena_release(&s->scratch, mark);
+    if (seg->grow) grow_keep(s, q, tokens);
     double start_s, end_s;
     speech_bounds(&seg->span, &start_s, &end_s);
     transcript_build(s->engine->model->tokens, tokens, q->n, start_s, end_s, &seg->text);
@@ -217,15 +243,15 @@ static int32_t token_before(const moonshine_info *info, const sequence *q, int p
 
 /* The next row of q and, as far as there is room, those of its draft. */
 static void add_rows(decode_batch *b, const moonshine_info *info, sequence *q) {
-    int position = q->kv.position, last = q->known > q->n ? q->known : q->n;
+    int position = q->kv->position, last = q->known > q->n ? q->known : q->n;
     if (last >= q->limit) last = q->limit - 1;
     if (b->seqs_n == MOONSHINE_MAX_BATCH || b->n == MOONSHINE_MAX_ROWS) return;
     b->seqs[b->seqs_n] = q;
     b->first[b->seqs_n++] = b->n;
     for (; position <= last && b->n < MOONSHINE_MAX_ROWS; position++) {
         float *align = align_row(q, position);
-        memset(align, 0, (size_t)q->kv.frames * sizeof *align);
-        b->rows[b->n++] = (moonshine_row){.seq = &q->kv, .token = token_before(info, q, position), .align = align};
+        memset(align, 0, (size_t)q->kv->frames * sizeof *align);
+        b->rows[b->n++] = (moonshine_row){.seq = q->kv, .token = token_before(info, q, position), .align = align};
     }
     b->first[b->seqs_n] = b->n;
 }
@@ -288,7 +314,7 @@ static void accept_rows(shard *s, const decode_batch *b, int i) {
     sequence *q = b->seqs[i];
     int r = b->first[i], kept = q->seg->draft_kept, drafted = q->seg->draft_tokens;
     while (r < b->first[i + 1] && accept_row(info, q, &b->rows[r])) r++;
-    q->kv.position = q->n; /* rows behind the last that counted will be fed again */
+    q->kv->position = q->n; /* rows behind the last that counted will be fed again */
     counter_add(&s->count.draft_kept, (uint64_t)(q->seg->draft_kept - kept));
     counter_add(&s->count.draft_tokens, (uint64_t)(q->seg->draft_tokens - drafted));
 }
@@ -299,6 +325,7 @@ static void end_dropped(shard *s) {
         sequence *q = &s->sequences[i];
         if (!q->seg || !q->encoded || !atomic_load_explicit(&q->seg->dropped, memory_order_relaxed)) continue;
         q->seg->text.text_bytes = 0;
+        if (q->seg->grow) grow_keep(s, q, NULL);
         recognise_end_sequence(s, q);
     }
 }

@@ -65,6 +65,7 @@ static steno_err reserve(shard *s) {
     s->open_streams = mem_alloc((size_t)c->max_streams, sizeof(int));
     if (!s->open_streams) return err_fail(STENO_E_NOMEM, "cannot reserve a shard's streams");
     ERR_TRY(encode_open(s));
+    ERR_TRY(grow_open(s));
     return recognise_open(s);
 }
 
@@ -88,6 +89,7 @@ void shard_free(shard *s) {
     if (!s) return;
     recognise_close(s);
     encode_close(s);
+    grow_close(s);
     mem_free(s->open_streams);
     mem_free(s->hear_live.slots);
     mem_free(s->hear_recordings.slots);

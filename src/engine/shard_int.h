@@ -13,6 +13,7 @@
 #define STENO_ENGINE_SHARD_INT_H
 
 #include "engine/engine_int.h"
+#include "models/moonshine_chunk.h"
 
 #define LISTEN_ROWS       256 /* VAD frames in one batch */
 #define ENCODE_ROWS       768 /* encoder frames in one batch, 18 s; one longer segment goes alone */
@@ -22,15 +23,17 @@
 #define SEQUENCE_PAGES    128 /* KV pages of one sequence: cross, self and alignment rows */
 #define INBOX_BATCH       64
 
-/* A segment being decoded. Token i of ids is known by the row at position i; rows up to kv.position have been fed. */
+/* A segment being decoded. Token i of ids is known by the row at position i; rows before kv->position have been fed. */
 typedef struct sequence {
     segment *seg; /* NULL: the slot is free */
     bool encoded;
-    moonshine_sequence kv;
+    moonshine_sequence *kv; /* `own`, or that of seg->grow */
+    moonshine_sequence own;
     uint16_t *pages[SEQUENCE_PAGES];
     int page_count;
     uint16_t *const *align_pages; /* alignment rows live in whole pages, align_rows to a page */
     int align_rows;
+    int first;    /* tokens before this one were kept from the last partial: they have no row */
     int n, limit; /* tokens so far, at most */
     int steps;    /* rows fed that counted: alignment rows that were written */
     int known;    /* ids[n .. known) is what is left of the draft */
@@ -39,6 +42,20 @@ typedef struct sequence {
     float logprob[SEGMENT_IDS];
     bool looped, ended; /* ended: by the end token, a loop or the limit */
 } sequence;
+
+/* What is kept between the partials of one open utterance: encoder states of its past (approximately those of a whole
+ * pass), its KV pages, its tokens and their times. */
+struct growing {
+    bool busy;     /* a partial that uses it is on its way */
+    bool detached; /* its utterance is over: free it when the pass on its way comes back */
+    moonshine_chunk_state chunk;
+    moonshine_sequence kv;
+    int cross_pages, self_pages;
+    int n;
+    int32_t ids[SEGMENT_IDS];
+    float logprob[SEGMENT_IDS];
+    double start_s[SEGMENT_IDS], end_s[SEGMENT_IDS];
+};
 
 /* Segments waiting for the encoder, first in first out; bounded by the segment pool. */
 typedef struct wait_queue {
@@ -98,7 +115,13 @@ struct shard {
     arena scratch; /* of listening, decoding and aligning; emptied every stage */
     kv_pool pages;
     wait_queue waiting[URGENCIES][2]; /* [urgency][long] */
+    wait_queue waiting_grow;          /* partials that only add to what is kept */
     int waiting_count;
+    growing *grow;       /* [grow_count] */
+    growing **grow_free; /* stack */
+    int grow_count, grow_free_count;
+    void *grow_memory; /* [grow_count, bytes of a state] */
+    arena grow_scratch;
     encode_lane lane[LANES];
     sequence *sequences; /* [max_batch] */
     int active;          /* slots taken */
@@ -186,6 +209,23 @@ bool recognise_withdraw(shard *s, segment *seg);
 bool encode_step(shard *s, double urgent_s);
 /* How long nothing need be done although segments wait, in ms; -1: until a message comes. */
 int recognise_patience_ms(const shard *s);
+
+wait_queue *encode_queue_of(shard *s, const segment *g);
+/* True when a partial may start now: no final waits, and enough others are there or it has waited long enough. */
+bool encode_partials_may_start(const shard *s);
+
+/* grow.c */
+STENO_CHECK steno_err grow_open(shard *s);
+void grow_close(shard *s);
+/* For an utterance that begins; NULL: none is free. */
+growing *grow_take(shard *s);
+void grow_give(shard *s, growing *g);
+/* Encodes what the waiting partials of growing utterances have new; true when there was any. */
+bool grow_step(shard *s);
+/* The pass is over: what it knows is kept. tokens [q->n] with their times, or NULL when it was broken off. */
+void grow_keep(shard *s, sequence *q, const transcript_token *tokens);
+/* A partial has come to its end, one way or another. */
+void grow_done(shard *s, growing *g);
 
 /* shard.c */
 double thread_cpu_s(void);

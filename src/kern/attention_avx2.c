@@ -105,12 +105,12 @@ static void value_block(const head_copy *c, const float *inv, int rows, float *o
     if (d < c->d_pad) value_tile(1, c, d, inv, rows, out, ldo);
 }
 
-static void attend_head(const head_copy *c, const float *q, int ld, float scale, float *out, int ldo) {
-    for (int i = 0; i < c->t; i += QB) {
-        int rows = c->t - i < QB ? c->t - i : QB;
+static void attend_head(const head_copy *c, const float *q, int ldq, int tq, float scale, float *out, int ldo) {
+    for (int i = 0; i < tq; i += QB) {
+        int rows = tq - i < QB ? tq - i : QB;
         float inv[QB];
         for (int r = 0; r < QB; r++) { /* a short last block repeats its first row: same work, no branches inside */
-            const float *row = q + (size_t)(i + (r < rows ? r : 0)) * (size_t)ld;
+            const float *row = q + (size_t)(i + (r < rows ? r : 0)) * (size_t)ldq;
             memcpy(c->query + (size_t)r * (size_t)c->head_dim, row, (size_t)c->head_dim * sizeof(float));
         }
         score_block(c);
@@ -119,8 +119,8 @@ static void attend_head(const head_copy *c, const float *q, int ld, float scale,
     }
 }
 
-void avx2_attention(const float *q, const float *k, const float *v, int ld, int t, int heads, int head_dim, float scale,
-                    void *scratch, float *out, int ldo) {
+void avx2_attention(const float *q, int ldq, int tq, const float *k, const float *v, int ld, int t, int heads,
+                    int head_dim, float scale, void *scratch, float *out, int ldo) {
     _Static_assert(QB <= KERN_ATTENTION_QUERY_BLOCK, "kern_attention_scratch() reserves that many rows");
     head_copy c = {.t = t, .t_pad = kern_round_up(t, 16), .head_dim = head_dim, .d_pad = kern_round_up(head_dim, 8)};
     c.keys = scratch;
@@ -130,7 +130,7 @@ void avx2_attention(const float *q, const float *k, const float *v, int ld, int 
     for (int h = 0; h < heads; h++) {
         size_t at = (size_t)h * (size_t)head_dim;
         copy_head(&c, k + at, v + at, ld);
-        attend_head(&c, q + at, ld, scale, out + at, ldo);
+        attend_head(&c, q + at, ldq, tq, scale, out + at, ldo);
     }
 }
 

@@ -118,8 +118,8 @@ static void copy_head(const head_copy *c, const float *k, const float *v, int ld
     }
 }
 
-void avx512_attention(const float *q, const float *k, const float *v, int ld, int t, int heads, int head_dim,
-                      float scale, void *scratch, float *out, int ldo) {
+void avx512_attention(const float *q, int ldq, int tq, const float *k, const float *v, int ld, int t, int heads,
+                      int head_dim, float scale, void *scratch, float *out, int ldo) {
     int t_pad = kern_round_up(t, 16), d_pad = kern_round_up(head_dim, 16);
     head_copy c;
     c.keys = scratch;
@@ -129,11 +129,11 @@ void avx512_attention(const float *q, const float *k, const float *v, int ld, in
     for (int h = 0; h < heads; h++) {
         size_t at = (size_t)h * (size_t)head_dim;
         copy_head(&c, k + at, v + at, ld, t, t_pad, head_dim, d_pad);
-        for (int i = 0; i < t; i += QB) {
-            int rows = t - i < QB ? t - i : QB;
+        for (int i = 0; i < tq; i += QB) {
+            int rows = tq - i < QB ? tq - i : QB;
             float inv[QB];
             for (int r = 0; r < QB; r++) { /* a short last block repeats its first row: same work, no branches inside */
-                const float *row = q + (size_t)(i + (r < rows ? r : 0)) * (size_t)ld + at;
+                const float *row = q + (size_t)(i + (r < rows ? r : 0)) * (size_t)ldq + at;
                 memcpy(c.query + (size_t)r * (size_t)head_dim, row, (size_t)head_dim * sizeof(float));
             }
             score_block(c.query, head_dim, c.keys, t_pad, c.scores);
@@ -283,13 +283,13 @@ static void value_block_bf16(const head_bf16 *c, int t, int t_pad, int d_pad, co
     }
 }
 
-static void attend_rows_bf16(const head_bf16 *c, const float *q, int ld, int t, int t_pad, int head_dim, int d_pad,
-                             float scale, float *out, int ldo) {
-    for (int i = 0; i < t; i += QB) {
-        int rows = t - i < QB ? t - i : QB;
+static void attend_rows_bf16(const head_bf16 *c, const float *q, int ldq, int tq, int t, int t_pad, int head_dim,
+                             int d_pad, float scale, float *out, int ldo) {
+    for (int i = 0; i < tq; i += QB) {
+        int rows = tq - i < QB ? tq - i : QB;
         float inv[QB];
         for (int r = 0; r < QB; r++) { /* a short last block repeats its first row: same work, no branches inside */
-            const float *row = q + (size_t)(i + (r < rows ? r : 0)) * (size_t)ld;
+            const float *row = q + (size_t)(i + (r < rows ? r : 0)) * (size_t)ldq;
             for (int d = 0; d < head_dim; d += 16) {
                 __mmask16 mask = vm_tail(head_dim - d);
                 _mm256_mask_storeu_epi16(c->query + (size_t)r * (size_t)head_dim + d, mask,
@@ -304,8 +304,8 @@ static void attend_rows_bf16(const head_bf16 *c, const float *q, int ld, int t, 
     }
 }
 
-void avx512_attention_bf16(const float *q, const float *k, const float *v, int ld, int t, int heads, int head_dim,
-                           float scale, void *scratch, float *out, int ldo) {
+void avx512_attention_bf16(const float *q, int ldq, int tq, const float *k, const float *v, int ld, int t, int heads,
+                           int head_dim, float scale, void *scratch, float *out, int ldo) {
     int t_pad = kern_round_up(t, KEY_PANEL), d_pad = kern_round_up(head_dim, 16);
     head_bf16 c;
     c.scores = scratch;
@@ -316,7 +316,7 @@ void avx512_attention_bf16(const float *q, const float *k, const float *v, int l
     for (int h = 0; h < heads; h++) {
         size_t at = (size_t)h * (size_t)head_dim;
         copy_head_bf16(&c, k + at, v + at, ld, t, t_pad, head_dim, d_pad);
-        attend_rows_bf16(&c, q + at, ld, t, t_pad, head_dim, d_pad, scale, out + at, ldo);
+        attend_rows_bf16(&c, q + at, ldq, tq, t, t_pad, head_dim, d_pad, scale, out + at, ldo);
     }
 }
 

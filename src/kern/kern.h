@@ -130,15 +130,16 @@ typedef struct kern_ops {
     /* n floats -> bf16, round to nearest even. */
     void (*to_bf16)(const float *x, int n, uint16_t *y);
 
-    /* Full (unmasked) multi-head attention of one utterance, all heads. q, k, v: [t, heads * head_dim] with row stride
-     * ld; out likewise with ldo. scores = scale * q.k. `scratch` holds kern_attention_scratch() bytes. */
-    void (*attention)(const float *q, const float *k, const float *v, int ld, int t, int heads, int head_dim,
-                      float scale, void *scratch, float *out, int ldo);
+    /* Full (unmasked) multi-head attention of one utterance, all heads: q [tq, heads * head_dim] with row stride ldq
+     * look at k, v [t, heads * head_dim] with row stride ld; out [tq, ..] with ldo. scores = scale * q.k. `scratch`
+     * holds kern_attention_scratch(t) bytes. */
+    void (*attention)(const float *q, int ldq, int tq, const float *k, const float *v, int ld, int t, int heads,
+                      int head_dim, float scale, void *scratch, float *out, int ldo);
 
     /* The same with queries, keys, probabilities and values rounded to bf16 and sums in fp32: head_dim even. NULL where
      * the CPU has no bf16 product. */
-    void (*attention_bf16)(const float *q, const float *k, const float *v, int ld, int t, int heads, int head_dim,
-                           float scale, void *scratch, float *out, int ldo);
+    void (*attention_bf16)(const float *q, int ldq, int tq, const float *k, const float *v, int ld, int t, int heads,
+                           int head_dim, float scale, void *scratch, float *out, int ldo);
 
     /* One query row against `positions` cached positions in F16 pages. q, out: [heads * head_dim]. `probs` is scratch of
      * kern_paged_scratch() floats. If head_weight is not NULL, align[positions] += head_weight[h] * softmax_h
@@ -181,7 +182,7 @@ STENO_CHECK steno_err kern_select(const char *name);
 /* The table of one body, or NULL when the CPU lacks it: for tests that compare bodies. */
 const kern_ops *kern_body(const char *name);
 
-/* Bytes of scratch attention() needs for an utterance of t frames. */
+/* Bytes of scratch attention() needs over t keys. */
 size_t kern_attention_scratch(int t, int head_dim);
 
 /* Packs published weights. `w` is [k, n] u8 row-major as in ONNX MatMulInteger; several may stand side by side (fused

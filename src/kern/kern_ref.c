@@ -198,12 +198,12 @@ static void attention_row(const float *q, const float *k, const float *v, int ld
     }
 }
 
-static void attention(const float *q, const float *k, const float *v, int ld, int t, int heads, int head_dim,
-                      float scale, void *scratch, float *out, int ldo) {
+static void attention(const float *q, int ldq, int tq, const float *k, const float *v, int ld, int t, int heads,
+                      int head_dim, float scale, void *scratch, float *out, int ldo) {
     for (int h = 0; h < heads; h++) {
-        for (int i = 0; i < t; i++) {
+        for (int i = 0; i < tq; i++) {
             size_t at = (size_t)h * (size_t)head_dim;
-            attention_row(q + (size_t)i * (size_t)ld + at, k + at, v + at, ld, t, head_dim, scale, scratch,
+            attention_row(q + (size_t)i * (size_t)ldq + at, k + at, v + at, ld, t, head_dim, scale, scratch,
                           out + (size_t)i * (size_t)ldo + at);
         }
     }

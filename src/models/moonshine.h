@@ -29,7 +29,7 @@ typedef struct moonshine_info {
 #define MOONSHINE_MAX_FRAMES  1296 /* 31 s, whole pages */
 #define MOONSHINE_MAX_TOKENS  208  /* 6.5 a second, whole pages */
 #define MOONSHINE_MIN_SAMPLES                                                                                          \
-    1600 /* less audio than this has no encoder frame worth decoding; callers pad with zeros */
+    1600                        /* less audio than this has no encoder frame worth decoding; callers pad with zeros */
 #define MOONSHINE_MAX_BATCH 64  /* sequences in flight worth having */
 #define MOONSHINE_MAX_ROWS  128 /* of one decoder step: a draft being verified takes several */
 
@@ -60,16 +60,43 @@ typedef struct moonshine_utterance {
     const float *pcm; /* [samples], MOONSHINE_MIN_SAMPLES .. MOONSHINE_MAX_SECONDS */
     int samples;
     uint16_t *const *pages;
-    int frames;    /* out */
-    int first_row; /* out: its first row in moonshine_encoding.states */
+    int frames;      /* out */
+    int first_row;   /* out: its first row in moonshine_encoding.states */
+    int first_frame; /* out: the frame that row is; 0 but for the window of a chunk (moonshine_chunk.h) */
 } moonshine_utterance;
+
+/* Frames after each convolution of the stem. */
+typedef struct stem_sizes {
+    int t1, t2, t3; /* frames after each convolution */
+} stem_sizes;
+
+/* Frames as bf16 with the sum of each: what an affine convolution reads. */
+typedef struct bf16_frames {
+    uint16_t *x; /* [frames, channels] */
+    float *sum;  /* [frames] */
+    int channels;
+} bf16_frames;
+
+/* A stem under way; the model's own. */
+typedef struct moonshine_stem {
+    const moonshine *m;
+    arena *mem;
+    stem_sizes size;
+    float *pcm, *first, *out; /* [samples + 64], [t1, width], [t3, width] */
+    bf16_frames a, b;         /* where the CPU multiplies bf16: first and middle frames … */
+    float *window, *block;    /* … sums of windows, a block of middle frames */
+    float *second;            /* elsewhere: [t2, 2 width] */
+    int stage, at;            /* of the other two convolutions; the next row */
+} moonshine_stem;
 
 typedef struct moonshine_encoding {
     const moonshine *m;
     arena *a;
     moonshine_utterance *utt;
     int n, rows;
-    int step;             /* what moonshine_encode_step() does next */
+    int step, part, row; /* what moonshine_encode_step() does next: stem or layer, part of it, row of that */
+    size_t stem_mark;
+    moonshine_stem stem;
     float *states;        /* [rows, width]: encoder states; final after the last step */
     float *qkv, *context; /* scratch [rows, 3 width], [rows, width] */
 } moonshine_encoding;
@@ -80,8 +107,7 @@ size_t moonshine_encode_bytes(const moonshine *m, int total_samples, int longest
 /* Starts a batch. The arena is used until the batch is done and given back by the caller. */
 STENO_CHECK steno_err moonshine_encode_begin(moonshine_encoding *e, const moonshine *m, arena *a,
                                              moonshine_utterance *utt, int n);
-/* One slice of work (one utterance's stem, one layer, one layer's cross keys); true when all is done. Slices let a
- * shard do other work in between. */
+/* One slice of work, 1 to 3 ms; true when all is done. Slices let a shard do other work in between. */
 STENO_CHECK steno_err moonshine_encode_step(moonshine_encoding *e, bool *done);
 
 /* ---- decoding --------------------------------------------------------------------------------------------------- */

@@ -1,198 +1,97 @@
-/* moonshine_encoder.c: audio -> encoder states -> cross-attention keys and values, in slices.
+/* moonshine_encoder.c: audio -> encoder states -> cross-attention keys and values, in slices of a few ms.
  *
- * The stem (three strided convolutions) runs an utterance at a time, because its group normalisation spans the whole
- * utterance and its frames are large; the layers run on all rows of the batch, in blocks that stay in the second cache.
+ * Stems (moonshine_stem.c) run an utterance at a time; the layers run on all rows of the batch, in blocks that stay in the
+ * second cache. A slice is some rows through one part of a layer.
  */
 #include "models/moonshine_int.h"
 
 #include <math.h>
 #include <string.h>
 
-#define ROW_BLOCK 128 /* rows whose activations (hidden 1152 floats) fit the second cache beside a layer's weights */
-
-typedef struct stem_sizes {
-    int t1, t2, t3; /* frames after each convolution */
-} stem_sizes;
-
-static stem_sizes stem_frames(int samples) {
-    stem_sizes s;
-    s.t1 = (samples - STEM_CONV1_TAPS) / STEM_CONV1_STRIDE + 1;
-    s.t2 = (s.t1 - STEM_CONV2_TAPS) / STEM_CONV2_STRIDE + 1;
-    s.t3 = (s.t2 - STEM_CONV3_TAPS) / STEM_CONV3_STRIDE + 1;
-    return s;
-}
-
-static size_t pad64(size_t bytes) {
-    return (bytes + 63) / 64 * 64;
-}
-
-/* What one utterance's stem takes from the arena and gives back. */
-static size_t stem_bytes(const moonshine *m, int samples) {
-    stem_sizes s = stem_frames(samples);
-    size_t d = (size_t)m->info.width, t1 = (size_t)s.t1, t2 = (size_t)s.t2;
-    size_t both = pad64(((size_t)samples + 64) * 4) + pad64(t1 * d * 4) + 8 * 64;
-    if (!m->conv2.use_bf16) return both + pad64(t2 * 2 * d * 4);
-    return both + pad64(t2 * 2 * d * 2) + pad64(ROW_BLOCK * 2 * d * 4) + pad64(t1 * 4) + 3 * pad64(t2 * 4);
-}
+#define SLICE_ROWS (2 * MOONSHINE_ROW_BLOCK) /* of a layer: 1 to 3 ms */
 
 size_t moonshine_encode_bytes(const moonshine *m, int total_samples, int longest) {
     size_t rows = (size_t)(total_samples / (STEM_CONV1_STRIDE * STEM_CONV2_STRIDE * STEM_CONV3_STRIDE) + 1);
     size_t d = (size_t)m->info.width, wide = (size_t)m->info.encoder_hidden;
-    size_t qkv_rows = rows > ROW_BLOCK ? rows : ROW_BLOCK;
-    size_t block = pad64(ROW_BLOCK * wide * 4) + nn_rows_bytes(ROW_BLOCK, (int)wide) + nn_rows_bytes(ROW_BLOCK, (int)d);
+    size_t qkv_rows = rows > MOONSHINE_ROW_BLOCK ? rows : MOONSHINE_ROW_BLOCK;
+    size_t block = moonshine_pad64(MOONSHINE_ROW_BLOCK * wide * 4) + nn_rows_bytes(MOONSHINE_ROW_BLOCK, (int)wide) +
+                   nn_rows_bytes(MOONSHINE_ROW_BLOCK, (int)d);
     size_t attention = kern_attention_scratch(MOONSHINE_MAX_FRAMES, m->info.head_dim);
-    size_t layers = pad64(qkv_rows * 3 * d * 4) + pad64(rows * d * 4) + block + attention;
-    size_t stem = stem_bytes(m, longest);
-    return pad64(rows * d * 4) + (layers > stem ? layers : stem) + 64 * 64;
-}
-
-/* ---- stem ------------------------------------------------------------------------------------------------------- */
-
-/* Sums of each overlapping window of `taps` frames, from the sums of single frames. */
-static void window_sums(const float *frame_sum, int taps, int stride, int windows, float *out) {
-    for (int i = 0; i < windows; i++) {
-        float s = 0.0f;
-        for (int j = 0; j < taps; j++) s += frame_sum[i * stride + j];
-        out[i] = s;
-    }
-}
-
-static float bf16_row_sum(const uint16_t *x, int n) {
-    float s[8] = {0};
-    int i = 0;
-    for (; i + 8 <= n; i += 8) {
-        for (int j = 0; j < 8; j++) {
-            uint32_t bits = (uint32_t)x[i + j] << 16;
-            float f;
-            memcpy(&f, &bits, sizeof f);
-            s[j] += f;
-        }
-    }
-    return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
-}
-
-/* Frames as bf16 with the sum of each: what an affine convolution reads. */
-typedef struct bf16_frames {
-    uint16_t *x; /* [frames, channels] */
-    float *sum;  /* [frames] */
-    int channels;
-} bf16_frames;
-
-/* Rounds n frames of x into rows from `at` on. x may be the very memory of to->x when at is 0: a row is read before it
- * is overwritten, since bf16 rows are half as long. */
-static void round_frames(const float *x, int n, bf16_frames *to, int at) {
-    for (int i = 0; i < n; i++) {
-        uint16_t *row = to->x + (size_t)(at + i) * (size_t)to->channels;
-        kern()->to_bf16(x + (size_t)i * (size_t)to->channels, to->channels, row);
-        to->sum[at + i] = bf16_row_sum(row, to->channels);
-    }
-}
-
-/* The second and third convolutions in bf16. first [t1, width] is overwritten; the middle frames exist as floats only a
- * block at a time. */
-static steno_err finish_stem_bf16(moonshine_encoding *e, const stem_sizes *s, float *first, float *out) {
-    const moonshine *m = e->m;
-    int d = m->info.width;
-    bf16_frames a = {(uint16_t *)(void *)first, arena_take(e->a, (size_t)s->t1, 4), d};
-    bf16_frames b = {arena_take(e->a, (size_t)s->t2 * 2 * (size_t)d, 2), arena_take(e->a, (size_t)s->t2, 4), 2 * d};
-    float *window = arena_take(e->a, (size_t)s->t2, sizeof *window);
-    float *block = arena_take(e->a, ROW_BLOCK * 2 * (size_t)d, sizeof *block);
-    if (!a.sum || !b.x || !b.sum || !window || !block)
-        return err_fail(STENO_E_NOMEM, "the batch arena cannot hold a stem");
-    round_frames(first, s->t1, &a, 0);
-    window_sums(a.sum, STEM_CONV2_TAPS, STEM_CONV2_STRIDE, s->t2, window);
-    for (int r = 0; r < s->t2; r += ROW_BLOCK) {
-        int n = s->t2 - r < ROW_BLOCK ? s->t2 - r : ROW_BLOCK;
-        const uint16_t *x = a.x + (size_t)r * STEM_CONV2_STRIDE * (size_t)d;
-        kern()->gemm_bf16(x, STEM_CONV2_STRIDE * d, window + r, n, &m->conv2.b16, KERN_GELU, block, 2 * d);
-        round_frames(block, n, &b, r);
-    }
-    window_sums(b.sum, STEM_CONV3_TAPS, STEM_CONV3_STRIDE, s->t3, window);
-    kern()->gemm_bf16(b.x, STEM_CONV3_STRIDE * 2 * d, window, s->t3, &m->conv3.b16, KERN_GELU, out, d);
-    return STENO_OK;
-}
-
-static steno_err finish_stem_f32(moonshine_encoding *e, const stem_sizes *s, const float *first, float *out) {
-    const moonshine *m = e->m;
-    int d = m->info.width;
-    float *second = arena_take(e->a, (size_t)s->t2 * 2 * (size_t)d, sizeof *second);
-    if (!second) return err_fail(STENO_E_NOMEM, "the batch arena cannot hold a stem");
-    kern()->gemm_f32(first, STEM_CONV2_STRIDE * d, s->t2, &m->conv2.f32, KERN_GELU, second, 2 * d);
-    kern()->gemm_f32(second, STEM_CONV3_STRIDE * 2 * d, s->t3, &m->conv3.f32, KERN_GELU, out, d);
-    return STENO_OK;
-}
-
-static steno_err run_stem(moonshine_encoding *e, moonshine_utterance *u) {
-    const moonshine *m = e->m;
-    stem_sizes s = stem_frames(u->samples);
-    int d = m->info.width;
-    size_t mark = arena_mark(e->a);
-    float *pcm = arena_take(e->a, (size_t)u->samples + 64, sizeof *pcm);
-    float *first = arena_take(e->a, (size_t)s.t1 * (size_t)d, sizeof *first);
-    float *out = e->states + (size_t)u->first_row * (size_t)d;
-    if (!pcm || !first) return err_fail(STENO_E_NOMEM, "the batch arena cannot hold a stem");
-    memcpy(pcm, u->pcm, (size_t)u->samples * sizeof *pcm);
-    memset(pcm + u->samples, 0, 64 * sizeof *pcm); /* the even-length window reads one sample past the end */
-    kern()->gemm_f32(pcm, STEM_CONV1_STRIDE, s.t1, &m->conv1.f32, KERN_TANH, first, d);
-    kern()->groupnorm(first, s.t1, d, m->gn_gamma, m->gn_beta, first);
-    if (m->conv2.use_bf16)
-        ERR_TRY(finish_stem_bf16(e, &s, first, out));
-    else
-        ERR_TRY(finish_stem_f32(e, &s, first, out));
-    arena_release(e->a, mark);
-    return STENO_OK;
+    size_t layers = moonshine_pad64(qkv_rows * 3 * d * 4) + moonshine_pad64(rows * d * 4) + block + attention;
+    size_t stem = moonshine_stem_bytes(m, longest);
+    return moonshine_pad64(rows * d * 4) + (layers > stem ? layers : stem) + 64 * 64;
 }
 
 /* ---- layers ----------------------------------------------------------------------------------------------------- */
 
-static int block_rows(const moonshine_encoding *e, int from) {
-    return e->rows - from < ROW_BLOCK ? e->rows - from : ROW_BLOCK;
+/* Rows of a block from `from` on, at most up to `end`. */
+static int block_rows(int from, int end) {
+    return end - from < MOONSHINE_ROW_BLOCK ? end - from : MOONSHINE_ROW_BLOCK;
 }
 
-static steno_err project_qkv(moonshine_encoding *e, const encoder_layer *l) {
+steno_err moonshine_encode_qkv(moonshine_encoding *e, const encoder_layer *l, int from, int end) {
     const moonshine *m = e->m;
     int d = m->info.width;
     nn_rows rows;
-    ERR_TRY(nn_rows_take(&rows, e->a, ROW_BLOCK, d, m->info.fp32));
-    for (int r = 0; r < e->rows; r += ROW_BLOCK) {
-        int n = block_rows(e, r);
+    ERR_TRY(nn_rows_take(&rows, e->a, MOONSHINE_ROW_BLOCK, d, m->info.fp32));
+    for (int r = from; r < end; r += MOONSHINE_ROW_BLOCK) {
+        int n = block_rows(r, end);
         nn_rows_layernorm(&rows, e->states + (size_t)r * (size_t)d, d, n, l->attn_norm);
         linear_apply(&l->qkv, &rows, n, KERN_STORE, e->qkv + (size_t)r * 3 * (size_t)d, 3 * d);
     }
     return STENO_OK;
 }
 
-static steno_err attend(moonshine_encoding *e) {
+moonshine_attention moonshine_attention_of(const moonshine *m) {
+    return m->info.fp32 || !kern()->attention_bf16 ? kern()->attention : kern()->attention_bf16;
+}
+
+/* The utterance that row r belongs to. */
+static const moonshine_utterance *utterance_of(const moonshine_encoding *e, int r) {
+    int u = 0;
+    while (r >= e->utt[u].first_row + e->utt[u].frames) u++;
+    return &e->utt[u];
+}
+
+/* Turns the queries and keys of rows [from, end). */
+static void turn_rows(moonshine_encoding *e, int from, int end) {
+    size_t d = (size_t)e->m->info.width;
+    for (int r = from; r < end; r++) {
+        float *qkv = e->qkv + (size_t)r * 3 * d;
+        int position = r - utterance_of(e, r)->first_row;
+        moonshine_rope(e->m, qkv, position);
+        moonshine_rope(e->m, qkv + d, position);
+    }
+}
+
+/* Attention of rows [from, end), which may lie in several utterances. */
+static steno_err attend(moonshine_encoding *e, int from, int end) {
     const moonshine_info *i = &e->m->info;
-    int d = i->width;
+    size_t d = (size_t)i->width;
     void *scratch = arena_take(e->a, kern_attention_scratch(MOONSHINE_MAX_FRAMES, i->head_dim), 1);
     if (!scratch) return err_fail(STENO_E_NOMEM, "the batch arena cannot hold attention scratch");
     float scale = 1.0f / sqrtf((float)i->head_dim);
-    bool exact = i->fp32 || !kern()->attention_bf16;
-    void (*attention)(const float *, const float *, const float *, int, int, int, int, float, void *, float *, int) =
-        exact ? kern()->attention : kern()->attention_bf16;
-    for (int u = 0; u < e->n; u++) {
-        float *qkv = e->qkv + (size_t)e->utt[u].first_row * 3 * (size_t)d;
-        for (int t = 0; t < e->utt[u].frames; t++) {
-            moonshine_rope(e->m, qkv + (size_t)t * 3 * (size_t)d, t);
-            moonshine_rope(e->m, qkv + (size_t)t * 3 * (size_t)d + d, t);
-        }
-        attention(qkv, qkv + d, qkv + 2 * d, 3 * d, e->utt[u].frames, i->heads, i->head_dim, scale, scratch,
-                  e->context + (size_t)e->utt[u].first_row * (size_t)d, d);
+    for (int r = from; r < end;) {
+        const moonshine_utterance *u = utterance_of(e, r);
+        int last = u->first_row + u->frames, n = (end < last ? end : last) - r;
+        const float *keys = e->qkv + (size_t)u->first_row * 3 * d + d;
+        moonshine_attention_of(e->m)(e->qkv + (size_t)r * 3 * d, 3 * (int)d, n, keys, keys + d, 3 * (int)d, u->frames,
+                                     i->heads, i->head_dim, scale, scratch, e->context + (size_t)r * d, (int)d);
+        r += n;
     }
     return STENO_OK;
 }
 
-static steno_err project_out_and_mlp(moonshine_encoding *e, const encoder_layer *l) {
+steno_err moonshine_encode_mlp(moonshine_encoding *e, const encoder_layer *l, int from, int end) {
     const moonshine *m = e->m;
     int d = m->info.width, wide = m->info.encoder_hidden;
     nn_rows rows, hidden_rows;
-    ERR_TRY(nn_rows_take(&rows, e->a, ROW_BLOCK, d, m->info.fp32));
-    ERR_TRY(nn_rows_take(&hidden_rows, e->a, ROW_BLOCK, wide, m->info.fp32));
-    float *hidden = arena_take(e->a, (size_t)ROW_BLOCK * (size_t)wide, sizeof *hidden);
+    ERR_TRY(nn_rows_take(&rows, e->a, MOONSHINE_ROW_BLOCK, d, m->info.fp32));
+    ERR_TRY(nn_rows_take(&hidden_rows, e->a, MOONSHINE_ROW_BLOCK, wide, m->info.fp32));
+    float *hidden = arena_take(e->a, (size_t)MOONSHINE_ROW_BLOCK * (size_t)wide, sizeof *hidden);
     if (!hidden) return err_fail(STENO_E_NOMEM, "the batch arena cannot hold a hidden block");
-    for (int r = 0; r < e->rows; r += ROW_BLOCK) {
-        int n = block_rows(e, r);
+    for (int r = from; r < end; r += MOONSHINE_ROW_BLOCK) {
+        int n = block_rows(r, end);
         float *x = e->states + (size_t)r * (size_t)d;
         nn_rows_from(&rows, e->context + (size_t)r * (size_t)d, d, n);
         linear_apply(&l->o, &rows, n, KERN_ADD, x, d);
@@ -204,14 +103,22 @@ static steno_err project_out_and_mlp(moonshine_encoding *e, const encoder_layer 
     return STENO_OK;
 }
 
-static steno_err run_layer(moonshine_encoding *e, const encoder_layer *l) {
+/* One slice of a layer: rows through one of its parts. Attention wants the keys of all rows, so each part runs over all
+ * before the next begins. */
+static steno_err slice_layer(moonshine_encoding *e, const encoder_layer *l) {
     size_t mark = arena_mark(e->a);
-    ERR_TRY(project_qkv(e, l));
+    int from = e->row, end = e->rows - from < SLICE_ROWS ? e->rows : from + SLICE_ROWS;
+    if (e->part == 0) {
+        ERR_TRY(moonshine_encode_qkv(e, l, from, end));
+        turn_rows(e, from, end);
+    } else if (e->part == 1) {
+        ERR_TRY(attend(e, from, end));
+    } else {
+        ERR_TRY(moonshine_encode_mlp(e, l, from, end));
+    }
     arena_release(e->a, mark);
-    ERR_TRY(attend(e));
-    arena_release(e->a, mark);
-    ERR_TRY(project_out_and_mlp(e, l));
-    arena_release(e->a, mark);
+    e->row = end < e->rows ? end : 0;
+    if (e->row == 0) e->part = e->part == 2 ? 0 : e->part + 1;
     return STENO_OK;
 }
 
@@ -225,21 +132,21 @@ static void store_cross(moonshine_encoding *e, int layer, const float *kv, int f
         int lo = from > ut->first_row ? from : ut->first_row;
         int hi = from + n < ut->first_row + ut->frames ? from + n : ut->first_row + ut->frames;
         for (int r = lo; r < hi; r++) {
-            int t = r - ut->first_row;
+            int t = r - ut->first_row + ut->first_frame;
             const float *row = kv + (size_t)(r - from) * 2 * (size_t)i->width;
             moonshine_store_page(e->m, ut->pages[t / 16] + offset, t % 16, row, row + i->width);
         }
     }
 }
 
-static steno_err run_cross(moonshine_encoding *e, int layer) {
+steno_err moonshine_encode_cross(moonshine_encoding *e, int layer) {
     const moonshine *m = e->m;
     int d = m->info.width;
     size_t mark = arena_mark(e->a);
     nn_rows rows;
-    ERR_TRY(nn_rows_take(&rows, e->a, ROW_BLOCK, d, m->info.fp32));
-    for (int r = 0; r < e->rows; r += ROW_BLOCK) {
-        int n = block_rows(e, r);
+    ERR_TRY(nn_rows_take(&rows, e->a, MOONSHINE_ROW_BLOCK, d, m->info.fp32));
+    for (int r = 0; r < e->rows; r += MOONSHINE_ROW_BLOCK) {
+        int n = block_rows(r, e->rows);
         nn_rows_from(&rows, e->states + (size_t)r * (size_t)d, d, n);
         linear_apply(&m->dec[layer].cross_kv, &rows, n, KERN_STORE, e->qkv, 2 * d);
         store_cross(e, layer, e->qkv, r, n);
@@ -262,6 +169,7 @@ steno_err moonshine_encode_begin(moonshine_encoding *e, const moonshine *m, aren
                             MOONSHINE_MIN_SAMPLES, MOONSHINE_MAX_SECONDS * STENO_SAMPLE_RATE_HZ);
         utt[i].frames = moonshine_frames(utt[i].samples);
         utt[i].first_row = e->rows;
+        utt[i].first_frame = 0;
         e->rows += utt[i].frames;
     }
     size_t d = (size_t)m->info.width, rows = (size_t)e->rows;
@@ -269,28 +177,51 @@ steno_err moonshine_encode_begin(moonshine_encoding *e, const moonshine *m, aren
     return e->states ? STENO_OK : err_fail(STENO_E_NOMEM, "the batch arena cannot hold %d encoder rows", e->rows);
 }
 
-/* Memory of the layers, taken where the stems' was. */
-static steno_err begin_layers(moonshine_encoding *e) {
+steno_err moonshine_encode_begin_layers(moonshine_encoding *e) {
     size_t d = (size_t)e->m->info.width, rows = (size_t)e->rows;
-    e->qkv = arena_take(e->a, (rows > ROW_BLOCK ? rows : ROW_BLOCK) * 3 * d, sizeof(float));
+    e->qkv = arena_take(e->a, (rows > MOONSHINE_ROW_BLOCK ? rows : MOONSHINE_ROW_BLOCK) * 3 * d, sizeof(float));
     e->context = arena_take(e->a, rows * d, sizeof(float));
     if (e->qkv && e->context) return STENO_OK;
     return err_fail(STENO_E_NOMEM, "the batch arena cannot hold %d encoder rows", e->rows);
+}
+
+/* One slice of an utterance's stem; the next utterance's begins where it is done. */
+static steno_err slice_stem(moonshine_encoding *e) {
+    const moonshine *m = e->m;
+    const moonshine_utterance *u = &e->utt[e->step];
+    moonshine_stem *st = &e->stem;
+    if (e->part == 0) {
+        e->stem_mark = arena_mark(e->a);
+        ERR_TRY(moonshine_stem_begin(st, m, e->a, u->pcm, u->samples,
+                                     e->states + (size_t)u->first_row * (size_t)m->info.width));
+        e->part = 1;
+    }
+    if (e->part == 1) {
+        if (!moonshine_stem_first(st)) return STENO_OK;
+        kern()->groupnorm(st->first, st->size.t1, m->info.width, m->gn_gamma, m->gn_beta, st->first);
+        ERR_TRY(moonshine_stem_begin_rest(st));
+        e->part = 2;
+        return STENO_OK;
+    }
+    if (!moonshine_stem_rest(st)) return STENO_OK;
+    arena_release(e->a, e->stem_mark);
+    e->part = 0;
+    e->step++;
+    return e->step == e->n ? moonshine_encode_begin_layers(e) : STENO_OK;
 }
 
 steno_err moonshine_encode_step(moonshine_encoding *e, bool *done) {
     const moonshine_info *i = &e->m->info;
     int layer = e->step - e->n, cross = layer - i->encoder_layers - 1;
     *done = false;
-    if (e->step < e->n) {
-        ERR_TRY(run_stem(e, &e->utt[e->step]));
-        if (e->step == e->n - 1) ERR_TRY(begin_layers(e));
-    } else if (layer < i->encoder_layers) {
-        ERR_TRY(run_layer(e, &e->m->enc[layer]));
+    if (e->step < e->n) return slice_stem(e);
+    if (layer < i->encoder_layers) {
+        ERR_TRY(slice_layer(e, &e->m->enc[layer]));
+        if (e->row || e->part) return STENO_OK;
     } else if (layer == i->encoder_layers) {
         kern()->layernorm_rows(e->states, i->width, e->rows, i->width, e->m->enc_norm, e->states, i->width);
     } else {
-        ERR_TRY(run_cross(e, cross));
+        ERR_TRY(moonshine_encode_cross(e, cross));
     }
     e->step++;
     *done = e->step == e->n + i->encoder_layers + 1 + i->decoder_layers;

@@ -47,6 +47,39 @@ struct moonshine {
     float align_weight[MOONSHINE_MAX_LAYERS][MOONSHINE_MAX_HEADS]; /* heads that follow the audio, for word times */
 };
 
+/* ---- parts of the encoder (moonshine_encoder.c), for the chunk-wise one ------------------------------------------ */
+
+#define MOONSHINE_ROW_BLOCK                                                                                            \
+    128 /* rows whose activations (hidden 1152 floats) fit the second cache beside a layer's weights */
+
+static inline size_t moonshine_pad64(size_t bytes) {
+    return (bytes + 63) / 64 * 64;
+}
+
+stem_sizes moonshine_stem_sizes(int samples);
+size_t moonshine_stem_bytes(const moonshine *m, int samples);
+
+/* One stem: audio [samples] -> out [t3, width], which the caller holds. Everything else is taken from the arena. */
+STENO_CHECK steno_err moonshine_stem_begin(moonshine_stem *st, const moonshine *m, arena *a, const float *pcm,
+                                           int samples, float *out);
+/* A slice of the first convolution; true when st->first [t1, width] is whole: the caller normalises it. */
+bool moonshine_stem_first(moonshine_stem *st);
+/* Then memory for the other two, and slices of them; true when `out` is whole. st->first is overwritten. */
+STENO_CHECK steno_err moonshine_stem_begin_rest(moonshine_stem *st);
+bool moonshine_stem_rest(moonshine_stem *st);
+
+/* Memory of the layers, taken where the stems' was. */
+STENO_CHECK steno_err moonshine_encode_begin_layers(moonshine_encoding *e);
+/* What comes before attention (states -> qkv) and after it (context -> states), for rows [from, end); and one decoder layer's
+ * cross keys. */
+STENO_CHECK steno_err moonshine_encode_qkv(moonshine_encoding *e, const encoder_layer *l, int from, int end);
+STENO_CHECK steno_err moonshine_encode_mlp(moonshine_encoding *e, const encoder_layer *l, int from, int end);
+STENO_CHECK steno_err moonshine_encode_cross(moonshine_encoding *e, int layer);
+
+typedef void (*moonshine_attention)(const float *q, int ldq, int tq, const float *k, const float *v, int ld, int t,
+                                    int heads, int head_dim, float scale, void *scratch, float *out, int ldo);
+moonshine_attention moonshine_attention_of(const moonshine *m);
+
 /* Where layer `layer` lies in a page of all layers, in halfs. */
 size_t moonshine_layer_offset(const moonshine *m, int layer);
 

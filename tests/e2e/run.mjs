@@ -7,5 +7,7 @@ import './test_input.mjs';
 import './test_engine.mjs';
 import './test_live.mjs';
 import './test_help.mjs';
+import './test_asyncapi.mjs';
+import './test_page.mjs';
 
 process.exitCode = await runAll(process.argv[2]);

@@ -21,13 +21,13 @@ static void plain_softmax(double *dots, int n) {
 
 /* ---- a whole utterance ------------------------------------------------------------------------------------------- */
 
-typedef void (*attend)(const float *q, const float *k, const float *v, int ld, int t, int heads, int head_dim,
-                       float scale, void *scratch, float *out, int ldo);
+typedef void (*attend)(const float *q, int ldq, int tq, const float *k, const float *v, int ld, int t, int heads,
+                       int head_dim, float scale, void *scratch, float *out, int ldo);
 
 typedef struct full_case {
-    int t, heads, head_dim, ld, ldo;
-    float size; /* of queries and keys */
-    bool bf16;  /* attention_bf16 instead of attention */
+    int tq, t, heads, head_dim, ldq, ld, ldo; /* tq queries look at t keys */
+    float size;                               /* of queries and keys */
+    bool bf16;                                /* attention_bf16 instead of attention */
 } full_case;
 
 static attend attend_of(const kern_ops *ops, const full_case *c) {
@@ -38,12 +38,12 @@ static void check_full(const full_case *c, const float *q, const float *k, const
                        const float *out) {
     for (int h = 0; h < c->heads; h++) {
         size_t at = (size_t)h * (size_t)c->head_dim;
-        for (int i = 0; i < c->t; i++) {
+        for (int i = 0; i < c->tq; i++) {
             double p[MAX_POSITIONS], size = 0.0;
             for (int j = 0; j < c->t; j++) {
                 p[j] = 0.0;
                 for (int d = 0; d < c->head_dim; d++)
-                    p[j] += (double)q[(size_t)i * (size_t)c->ld + at + (size_t)d] *
+                    p[j] += (double)q[(size_t)i * (size_t)c->ldq + at + (size_t)d] *
                             (double)k[(size_t)j * (size_t)c->ld + at + (size_t)d];
                 p[j] *= (double)scale;
                 size = fmax(size, fabs(p[j]));
@@ -62,11 +62,11 @@ static void check_full(const full_case *c, const float *q, const float *k, const
 /* Other queries and other heads must not matter: all rows but the first are changed, and the first must not be. */
 static void check_independence(const kern_ops *ops, const full_case *c, float *q, const float *k, const float *v,
                                float scale, void *scratch, const float *out) {
-    size_t width = (size_t)c->heads * (size_t)c->head_dim, size = rows_size(c->t, (int)width, c->ldo);
+    size_t width = (size_t)c->heads * (size_t)c->head_dim, size = rows_size(c->tq, (int)width, c->ldo);
     float *again = floats_new(size, 0);
-    for (int i = 1; i < c->t; i++) random_fill(q + (size_t)i * (size_t)c->ld, width, 2.0f);
+    for (int i = 1; i < c->tq; i++) random_fill(q + (size_t)i * (size_t)c->ldq, width, 2.0f);
     if (c->heads > 1) random_fill(q + width - (size_t)c->head_dim, (size_t)c->head_dim, 2.0f);
-    attend_of(ops, c)(q, k, v, c->ld, c->t, c->heads, c->head_dim, scale, scratch, again, c->ldo);
+    attend_of(ops, c)(q, c->ldq, c->tq, k, v, c->ld, c->t, c->heads, c->head_dim, scale, scratch, again, c->ldo);
     size_t kept = c->heads > 1 ? width - (size_t)c->head_dim : width;
     same_bits("attention: one query and its neighbours", again, out, kept);
     floats_free(again, 0);
@@ -74,18 +74,20 @@ static void check_independence(const kern_ops *ops, const full_case *c, float *q
 
 static void check_full_case(const kern_ops *ops, const full_case *c) {
     int width = c->heads * c->head_dim;
-    size_t size = rows_size(c->t, width, c->ld), out_size = rows_size(c->t, width, c->ldo);
-    float *q = floats_new(size, 1), *k = floats_new(size, 2), *v = floats_new(size, 3), *out = floats_new(out_size, 1);
+    size_t size = rows_size(c->t, width, c->ld), q_size = rows_size(c->tq, width, c->ldq);
+    size_t out_size = rows_size(c->tq, width, c->ldo);
+    float *q = floats_new(q_size, 1), *k = floats_new(size, 2), *v = floats_new(size, 3),
+          *out = floats_new(out_size, 1);
     void *scratch = aligned_alloc(64, (kern_attention_scratch(c->t, c->head_dim) + 63) / 64 * 64);
     assert_non_null(scratch);
     memset(scratch, 0xff, kern_attention_scratch(c->t, c->head_dim)); /* NaN: nothing may depend on what was there */
-    random_fill(q, size, c->size);
+    random_fill(q, q_size, c->size);
     random_fill(k, size, c->size);
     random_fill(v, size, 1.0f);
     guard_fill(out, out_size);
     float scale = 1.0f / sqrtf((float)c->head_dim);
-    attend_of(ops, c)(q, k, v, c->ld, c->t, c->heads, c->head_dim, scale, scratch, out, c->ldo);
-    guard_check(out, c->t, width, c->ldo);
+    attend_of(ops, c)(q, c->ldq, c->tq, k, v, c->ld, c->t, c->heads, c->head_dim, scale, scratch, out, c->ldo);
+    guard_check(out, c->tq, width, c->ldo);
     check_full(c, q, k, v, scale, out);
     check_independence(ops, c, q, k, v, scale, scratch, out);
     free(scratch);
@@ -95,16 +97,25 @@ static void check_full_case(const kern_ops *ops, const full_case *c) {
     floats_free(out, 1);
 }
 
+static void check_both(const kern_ops *ops, full_case c) {
+    check_full_case(ops, &c);
+    c.bf16 = ops->attention_bf16 && c.head_dim % 2 == 0;
+    if (c.bf16) check_full_case(ops, &c);
+}
+
 static void full_body(const kern_ops *ops) {
     static const int lengths[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 40, 47, 48, 49, 63, 64, 65, 70, 129};
     for (int s = 0; s < COUNT(head_shapes); s++) {
         for (int i = 0; i < COUNT(lengths); i++) {
             int width = head_shapes[s][0] * head_shapes[s][1], ld = i % 2 ? 3 * width : width + i % 5;
             float size = i % 4 == 3 ? 20.0f : 1.0f; /* large scores: one key takes all */
-            full_case c = {lengths[i], head_shapes[s][0], head_shapes[s][1], ld, width + i % 3, size, false};
-            check_full_case(ops, &c);
-            c.bf16 = ops->attention_bf16 && c.head_dim % 2 == 0;
-            if (c.bf16) check_full_case(ops, &c);
+            full_case c = {.tq = lengths[i], .t = lengths[i], .ldq = ld, .ld = ld, .ldo = width + i % 3, .size = size};
+            c.heads = head_shapes[s][0];
+            c.head_dim = head_shapes[s][1];
+            check_both(ops, c);
+            c.tq = 1 + (i * 7) % 23; /* fewer queries than keys, and more */
+            c.ldq = width + i % 4;
+            check_both(ops, c);
         }
     }
 }

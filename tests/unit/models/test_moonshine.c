@@ -505,11 +505,11 @@ static void rows_that_are_refused(void **state) {
     alone a;
     net_open(&n, &plain_shape, false);
     run_alone(&n, 2, &a);
-    moonshine_row rows[MOONSHINE_MAX_BATCH + 1];
-    for (int i = 0; i <= MOONSHINE_MAX_BATCH; i++) rows[i] = (moonshine_row){.seq = &a.seq, .token = 5};
+    moonshine_row rows[MOONSHINE_MAX_ROWS + 1];
+    for (int i = 0; i <= MOONSHINE_MAX_ROWS; i++) rows[i] = (moonshine_row){.seq = &a.seq, .token = 5};
     assert_rows_refused(&n, rows, 0, &a.seq);
     assert_rows_refused(&n, rows, -1, &a.seq);
-    assert_rows_refused(&n, rows, MOONSHINE_MAX_BATCH + 1, &a.seq);
+    assert_rows_refused(&n, rows, MOONSHINE_MAX_ROWS + 1, &a.seq);
     static const int32_t wrong[] = {-1, 1100, INT32_MAX, INT32_MIN};
     for (size_t i = 0; i < 4; i++) {
         rows[2].token = wrong[i];

@@ -1,0 +1,133 @@
+/* events.c: see events.h. */
+#include "api/events.h"
+
+#include "base/mem.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REAL_DIGITS 10 /* values are rounded first: 0.45 and not 0.45000000000000001 */
+
+static event_text finish(json_t *object) {
+    event_text t = {0};
+    if (!object) return t;
+    t.json = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS));
+    json_decref(object);
+    if (!t.json) return t;
+    t.body = t.json + 1;
+    while (t.body[t.n]) t.n++;
+    return t;
+}
+
+void events_free(event_text *t) {
+    free(t->json);
+    *t = (event_text){0};
+}
+
+json_t *events_string(const char *text, size_t n) {
+    json_t *o = json_stringn(text, n);
+    if (o) return o;
+    char *copy = mem_alloc(1, n + 1);
+    for (size_t i = 0; copy && i < n; i++) copy[i] = (char)((unsigned char)text[i] < 0x80 ? text[i] : '?');
+    if (copy) o = json_stringn(copy, n);
+    mem_free(copy);
+    return o;
+}
+
+static json_t *milliseconds(double s) {
+    return json_real(round(s * 1000) / 1000);
+}
+
+size_t events_count_chars(const char *text, size_t n) {
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) count += ((unsigned char)text[i] & 0xc0) != 0x80;
+    return count;
+}
+
+static json_int_t whole(uint64_t n) {
+    return (json_int_t)n;
+}
+
+event_text events_ready(const ready_members *m) {
+    return finish(json_pack("{s:s, s:s, s:i, s:s, s:s, s:o, s:b, s:I, s:i}", "type", "ready", "session", m->session,
+                            "protocol", 1, "model", m->model, "language", m->language, "config",
+                            params_json(m->params, m->language), "resumed", m->resumed, "audio_samples",
+                            whole(m->audio_samples), "resume_window_ms", m->resume_window_ms));
+}
+
+event_text events_speech(const steno_event *e) {
+    return finish(json_pack("{s:s, s:I, s:o}", "type", "speech_started", "message_id", (json_int_t)e->segment.id,
+                            "start", milliseconds(e->segment.start_s)));
+}
+
+static json_t *words_of(const steno_segment *s) {
+    json_t *list = json_array();
+    for (uint32_t i = 0; list && i < s->n_words; i++) {
+        const steno_word *w = &s->words[i];
+        json_t *word = json_pack("{s:o, s:o, s:o, s:o}", "word", events_string(s->text + w->text_offset, w->text_bytes),
+                                 "start", milliseconds(w->start_s), "end", milliseconds(w->end_s), "confidence",
+                                 milliseconds((double)w->confidence));
+        if (!word || json_array_append_new(list, word) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static const char *reason_of(steno_end_reason end) {
+    switch (end) {
+    case STENO_END_ENDPOINT:
+        return "endpoint";
+    case STENO_END_MAX:
+        return "max_utterance";
+    case STENO_END_FINALIZED:
+        return "finalize";
+    default:
+        return "close";
+    }
+}
+
+event_text events_words(const steno_event *e, bool with_words) {
+    const steno_segment *s = &e->segment;
+    bool final = e->kind == STENO_EVENT_SEGMENT;
+    size_t stable = final ? events_count_chars(s->text, strlen(s->text)) : events_count_chars(s->text, s->stable_bytes);
+    json_t *o = json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:o}", "type", final ? "final" : "partial",
+                          "message_id", (json_int_t)s->id, "rev", (json_int_t)s->rev, "start", milliseconds(s->start_s),
+                          "end", milliseconds(s->end_s), "audio_end", milliseconds(e->heard_s), "text",
+                          events_string(s->text, strlen(s->text)), "stable_chars", whole(stable), "confidence",
+                          milliseconds((double)s->confidence));
+    bool complete = o && (!final || json_object_set_new(o, "reason", json_string(reason_of(s->end))) == 0) &&
+                    (!with_words || json_object_set_new(o, "words", words_of(s)) == 0);
+    if (complete) return finish(o);
+    json_decref(o);
+    return (event_text){0};
+}
+
+event_text events_overload(const steno_event *e) {
+    return finish(
+        json_pack("{s:s, s:b, s:i}", "type", "overload", "overloaded", e->overloaded, "partial_ms", e->partial_ms));
+}
+
+event_text events_stats(const session_totals *t, const char *answer) {
+    json_t *o =
+        json_pack("{s:s, s:I, s:o, s:o, s:I, s:I, s:i}", "type", "stats", "audio_samples", whole(t->audio_samples),
+                  "audio_s", milliseconds(t->audio_s), "speech_s", milliseconds(t->speech_s), "partials",
+                  whole(t->partials), "finals", whole(t->finals), "partial_ms", t->partial_ms);
+    if (!o || !answer || json_object_set_new(o, answer, json_true()) == 0) return finish(o);
+    json_decref(o);
+    return (event_text){0};
+}
+
+event_text events_error(const char *code, const char *message, bool fatal) {
+    return finish(json_pack("{s:s, s:s, s:o, s:b}", "type", "error", "code", code, "message",
+                            events_string(message, strlen(message)), "fatal", fatal));
+}
+
+event_text events_closed(const session_totals *t, const char *reason) {
+    return finish(json_pack("{s:s, s:s, s:I, s:o, s:o, s:I, s:I, s:I}", "type", "closed", "reason", reason,
+                            "audio_samples", whole(t->audio_samples), "audio_s", milliseconds(t->audio_s), "speech_s",
+                            milliseconds(t->speech_s), "partials", whole(t->partials), "finals", whole(t->finals),
+                            "words", whole(t->words)));
+}

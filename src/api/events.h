@@ -1,0 +1,47 @@
+/* events.h: engine events as the JSON of docs/protocol.md.
+ *
+ * Owner: the network thread. Pure: numbers in, text out. Texts are what stands behind the number of an event:
+ * "\"type\":…}", made by jansson; the caller gives them back by events_free(). NULL: no memory.
+ */
+#ifndef STENO_API_EVENTS_H
+#define STENO_API_EVENTS_H
+
+#include "api/params.h"
+
+typedef struct event_text {
+    char *json; /* owned, with its opening brace */
+    const char *body;
+    size_t n;
+} event_text;
+
+typedef struct session_totals {
+    uint64_t audio_samples; /* of the client's own rate, a channel */
+    double audio_s, speech_s;
+    uint64_t partials, finals, words;
+    int partial_ms;
+} session_totals;
+
+typedef struct ready_members {
+    const char *session, *model, *language;
+    const stream_params *params;
+    bool resumed;
+    uint64_t audio_samples;
+    int resume_window_ms;
+} ready_members;
+
+event_text events_ready(const ready_members *m);
+event_text events_speech(const steno_event *e);
+event_text events_words(const steno_event *e, bool with_words); /* partial or final */
+event_text events_overload(const steno_event *e);
+event_text events_stats(const session_totals *t, const char *answer); /* "finalized", "configured" or NULL */
+event_text events_error(const char *code, const char *message, bool fatal);
+event_text events_closed(const session_totals *t, const char *reason);
+void events_free(event_text *t);
+
+/* A string even if the text is not UTF-8: then what is not ASCII becomes '?'. */
+json_t *events_string(const char *text, size_t n);
+
+/* Unicode characters of the first n bytes of UTF-8. */
+size_t events_count_chars(const char *text, size_t n);
+
+#endif

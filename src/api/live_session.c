@@ -1,0 +1,190 @@
+/* live_session.c: the life of a live session: opened, connected, lost, resumed, over. See service_int.h. */
+#include "api/service_int.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define SEQ_HEAD_BYTES 40
+
+/* 128 random bits in base64url. */
+static steno_err make_token(char out[PARAMS_TOKEN_BYTES + 1]) {
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    unsigned char bits[SESSION_TOKEN_BYTES + 2] = {0}; /* padded to whole groups of three bytes */
+    if (getrandom(bits, SESSION_TOKEN_BYTES, 0) != SESSION_TOKEN_BYTES)
+        return err_fail(STENO_E_IO, "no random bytes: %s", strerror(errno));
+    for (int i = 0; i < PARAMS_TOKEN_BYTES; i++) {
+        const unsigned char *group = bits + i / 4 * 3;
+        unsigned all = (unsigned)group[0] << 16 | (unsigned)group[1] << 8 | group[2];
+        out[i] = letters[all >> (18 - i % 4 * 6) & 63];
+    }
+    out[PARAMS_TOKEN_BYTES] = 0;
+    return STENO_OK;
+}
+
+steno_err live_session_open(service *v, const stream_params *params, session **out) {
+    session *s = mem_alloc(1, sizeof *s);
+    if (!s) return err_fail(STENO_E_NOMEM, "no memory for a session");
+    *s = (session){.owner = v, .slot = v->slots, .params = *params, .audio = {.format = params->audio}};
+    s->totals.partial_ms = params->live.partial_ms;
+    pace_init(&s->pace, v->config.max_ahead_ms, v->config.resume_window_s * 1000);
+    steno_err e = make_token(s->token);
+    if (e == STENO_OK) e = steno_live_open(s->slot->engine, &params->live, s, &s->stream);
+    if (e != STENO_OK) {
+        mem_free(s);
+        return e;
+    }
+    s->slot->streams++;
+    s->heard_ms = net_now_ms();
+    s->next = v->first;
+    if (s->next) s->next->prev = s;
+    v->first = s;
+    v->sessions++;
+    v->opened++;
+    *out = s;
+    return STENO_OK;
+}
+
+session *live_session_find(service *v, const char *token) {
+    for (session *s = v->first; s; s = s->next) {
+        if (!s->abandoned && strcmp(s->token, token) == 0) return s;
+    }
+    return NULL;
+}
+
+void live_session_free(session *s) {
+    service *v = s->owner;
+    service_unstall(s);
+    if (s->prev)
+        s->prev->next = s->next;
+    else
+        v->first = s->next;
+    if (s->next) s->next->prev = s->prev;
+    v->sessions--;
+    if (!s->stream) v->ended--;
+    v->coalesced += s->out.coalesced;
+    outbox_free(&s->out);
+    pcm_free(&s->audio);
+    mem_free(s->held);
+    mem_free(s->control);
+    mem_free(s);
+}
+
+/* ---- connections ------------------------------------------------------------------------------------------------ */
+
+void live_session_attach(session *s, session_link *link) {
+    if (s->link) {
+        s->link->session = NULL;
+        net_end(s->link->conn, 1012, "resumed by another connection");
+    } else {
+        s->owner->connected++;
+    }
+    s->link = link;
+    link->session = s;
+    pcm_drop_carry(&s->audio); /* the other half of that sample comes whole */
+    s->control_n = 0;
+    s->ready_due = true;
+    s->heard_ms = net_now_ms();
+    net_want_write(link->conn);
+    live_session_work(s, s->heard_ms);
+}
+
+void live_session_detach(session *s, int64_t now_ms, bool for_good) {
+    s->link = NULL;
+    s->owner->connected--;
+    s->lost_ms = now_ms;
+    if (for_good && s->stream) {
+        s->abandoned = true;
+        live_session_finish(s, "close", 1000, "");
+    }
+    if (s->stream) live_session_work(s, now_ms);
+}
+
+void live_session_finish(session *s, const char *reason, int code, const char *text) {
+    size_t got = 0;
+    if (s->finish_due || s->finishing || !s->stream) return;
+    s->end_reason = reason;
+    s->end_code = code;
+    s->end_text = text;
+    s->finish_due = true;
+    float tail[PCM_OUT_MAX];
+    if (pcm_flush(&s->audio, tail, &got) != STENO_OK || got == 0) return;
+    if (!s->held && !(s->held = mem_alloc(SESSION_HELD_MAX, sizeof *s->held))) return; /* a few ms of sound */
+    memmove(s->held, s->held + s->held_at, (s->held_n - s->held_at) * sizeof *s->held);
+    s->held_n -= s->held_at;
+    s->held_at = 0;
+    memcpy(s->held + s->held_n, tail, got * sizeof *tail);
+    s->held_n += (uint32_t)got;
+}
+
+/* ---- what goes out ---------------------------------------------------------------------------------------------- */
+
+static bool send_body(session *s, uint64_t seq, const char *body, size_t n) {
+    char head[SEQ_HEAD_BYTES];
+    int head_bytes = snprintf(head, sizeof head, "{\"seq\":%" PRIu64 ",", seq);
+    s->owner->events++;
+    return net_send(s->link->conn, head, (size_t)head_bytes, body, n);
+}
+
+static bool send_ready(session *s) {
+    ready_members m = {.session = s->token,
+                       .model = steno_model_name(s->slot->model),
+                       .language = steno_model_language(s->slot->model),
+                       .params = &s->params,
+                       .resumed = s->resumed,
+                       .audio_samples = s->totals.audio_samples,
+                       .resume_window_ms = s->owner->config.resume_window_s * 1000};
+    event_text t = events_ready(&m);
+    s->ready_due = false;
+    bool more = t.json && send_body(s, outbox_number(&s->out), t.body, t.n);
+    if (!t.json) net_end(s->link->conn, 1011, "out of memory");
+    events_free(&t);
+    return more;
+}
+
+void live_session_send(session *s) {
+    bool more = !s->ready_due || send_ready(s);
+    while (more && s->out.unsent) {
+        const outbox_event *e = outbox_next(&s->out);
+        more = send_body(s, e->seq, e->body, e->n);
+        outbox_sent(&s->out);
+    }
+    if (s->out.unsent)
+        net_want_write(s->link->conn);
+    else if (!s->stream)
+        net_end(s->link->conn, s->end_code, s->end_text);
+}
+
+/* ---- once a second ---------------------------------------------------------------------------------------------- */
+
+static void sweep_connected(session *s, int64_t now_ms) {
+    if (s->stalled) s->heard_ms = now_ms; /* it is we who do not listen */
+    if (!s->stream || now_ms - s->heard_ms < (int64_t)s->owner->config.idle_timeout_s * 1000) return;
+    s->owner->idle_closed++;
+    net_end(s->link->conn, 1008, "nothing received for too long");
+}
+
+static void sweep_lost(session *s, int64_t now_ms) {
+    bool late = now_ms - s->lost_ms >= (int64_t)s->owner->config.resume_window_s * 1000;
+    if (!s->stream) {
+        if (late || s->abandoned || s->owner->ended > SERVICE_ENDED_MAX) live_session_free(s);
+        return;
+    }
+    if (!late || s->abandoned) return;
+    s->owner->expired++;
+    s->abandoned = true;
+    live_session_finish(s, "close", 1000, "");
+    live_session_work(s, now_ms);
+}
+
+void live_session_sweep(session *s, int64_t now_ms) {
+    if (s->link)
+        sweep_connected(s, now_ms);
+    else
+        sweep_lost(s, now_ms);
+}

@@ -1,0 +1,44 @@
+/* service.h: the live service: sessions on engines behind a network.
+ *
+ * Purpose    `steno serve` without its configuration and its signals.
+ * Owner      one thread; service_run() is its life. Opening models is for others: it takes too long for this thread.
+ * Invariants nothing blocks; a session's memory is bounded by the limits of outbox.h, pcm.h and service_int.h; an engine is
+ *            closed when the last of its streams has ended.
+ */
+#ifndef STENO_API_SERVICE_H
+#define STENO_API_SERVICE_H
+
+#include "net/net.h"
+#include "steno.h"
+
+#define SERVICE_MESSAGE_BYTES_MAX 1048576 /* of one message from a client */
+#define SERVICE_DRAIN_FLUSH_S     5       /* for last words, once the drain limit has passed */
+#define SERVICE_ENDED_MAX         1024    /* sessions that are over, kept for clients that lost their last events */
+
+typedef struct service service;
+
+typedef struct service_config {
+    net_config net;
+    int idle_timeout_s, resume_window_s, drain_s, max_ahead_ms;
+    steno_live_options live; /* the defaults of streams */
+} service_config;
+
+/* Listens, and takes over model and engine (on failure they stay the caller's). */
+STENO_CHECK steno_err service_open(const service_config *config, steno_model *model, steno_engine *engine,
+                                   service **out);
+/* Until it has drained or service_stop() was called. */
+void service_run(service *s);
+/* Ends every connection and closes the engines. */
+void service_close(service *s);
+
+net *service_net(service *s);
+
+/* No new streams; running ones may finish within drain_s. */
+void service_drain(service *s);
+void service_stop(service *s);
+
+/* Another engine, and other defaults, for new streams. Takes both over; on failure they stay the caller's. */
+STENO_CHECK steno_err service_replace(service *s, const service_config *config, steno_model *model,
+                                      steno_engine *engine);
+
+#endif

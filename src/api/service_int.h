@@ -1,0 +1,133 @@
+/* service_int.h: what the files of the live service share. See service.h. Owner: the network thread. */
+#ifndef STENO_API_SERVICE_INT_H
+#define STENO_API_SERVICE_INT_H
+
+#include "api/events.h"
+#include "api/outbox.h"
+#include "api/pace.h"
+#include "api/params.h"
+#include "api/service.h"
+
+#define SESSION_TOKEN_BYTES 16
+#define SESSION_RETRY_MS    10 /* what an engine refused is tried again after, if it has not said so before */
+#define SESSION_HELD_MAX    (2 * PCM_OUT_MAX) /* samples the engine had no room for */
+
+/* An engine, its model, and the streams on it. */
+typedef struct engine_slot {
+    struct engine_slot *next;
+    service *owner;
+    steno_model *model;
+    steno_engine *engine;
+    net_watch *watch;
+    int streams;
+} engine_slot;
+
+typedef struct session session;
+
+/* One connection's hold on a session; the user pointer of src/net. */
+typedef struct session_link {
+    service *owner;
+    session *session; /* NULL: taken by another connection, or not yet found */
+    net_conn *conn;   /* NULL: not open yet */
+    bool resumes;
+    char token[PARAMS_TOKEN_BYTES + 1]; /* with resumes */
+    uint64_t last_seq;
+} session_link;
+
+struct session {
+    session *prev, *next;                 /* of all */
+    session *stalled_prev, *stalled_next; /* of those that are not read from */
+    service *owner;
+    engine_slot *slot;
+    steno_stream_id stream; /* 0: over */
+    session_link *link;     /* NULL: nobody is connected */
+    char token[PARAMS_TOKEN_BYTES + 1];
+    stream_params params, wanted; /* wanted: of a configure that is due */
+    pcm audio;
+    pace pace;
+    float *held; /* [SESSION_HELD_MAX], made when the engine first refuses */
+    uint32_t held_at, held_n;
+    char *control; /* a control message that is not whole yet */
+    uint32_t control_n;
+    bool stalled, ready_due, resumed, configure_due, finalize_due, finish_due, finishing;
+    bool abandoned; /* nobody can come back: events are dropped */
+    const char *end_reason, *end_text;
+    int end_code;
+    outbox out;
+    session_totals totals;
+    uint64_t stats_at_samples;
+    int64_t heard_ms; /* when something last came in */
+    int64_t lost_ms;  /* when the connection was lost */
+};
+
+/* Why streams were refused, for /v1/status. */
+typedef enum refusal {
+    REFUSED_PARAMETERS,
+    REFUSED_DRAINING,
+    REFUSED_STREAMS,
+    REFUSED_OVERLOAD,
+    REFUSED_UNKNOWN_SESSION,
+    REFUSED_EVENTS_GONE,
+    REFUSED_MEMORY,
+    REFUSED_KINDS
+} refusal;
+
+struct service {
+    service_config config;
+    net *net;
+    engine_slot *slots; /* the first serves new streams */
+    session *first, *stalled;
+    net_timer *sweep, *retry;
+    int64_t started_ms;
+    bool draining, ending;
+    int64_t drain_until_ms;
+    int sessions, connected, ended;
+    uint64_t opened, resumed, expired, slow_readers, idle_closed, bad_messages, reloads;
+    uint64_t partials, finals, events, coalesced;
+    uint64_t refused[REFUSED_KINDS];
+};
+
+/* ---- live_session.c: life and death ---------------------------------------------------------------------------------- */
+
+/* A session with a stream on the current engine. STENO_E_LIMIT and STENO_E_AGAIN are the engine's. */
+STENO_CHECK steno_err live_session_open(service *v, const stream_params *params, session **out);
+session *live_session_find(service *v, const char *token);
+void live_session_attach(session *s, session_link *link);
+void live_session_detach(session *s, int64_t now_ms, bool for_good);
+/* The engine is to say what is left and end the stream; `code` then closes the connection. Texts are static. */
+void live_session_finish(session *s, const char *reason, int code, const char *text);
+/* Once a second. May free the session. */
+void live_session_sweep(session *s, int64_t now_ms);
+void live_session_free(session *s);
+/* Events that wait go out; the user of net's writable(). */
+void live_session_send(session *s);
+
+/* ---- live_input.c: audio and controls in --------------------------------------------------------------------- */
+
+void live_session_data(session *s, const net_data *d);
+/* Tries again what had to wait, and reads on when there is room. */
+void live_session_work(session *s, int64_t now_ms);
+/* In how many ms a stalled session is worth another try. */
+int live_session_wait_ms(const session *s, int64_t now_ms);
+
+/* ---- live_events.c: events out ------------------------------------------------------------------------------- */
+
+void live_session_event(session *s, const steno_event *e);
+void live_session_put(session *s, outbox_kind kind, uint32_t message, event_text text); /* frees the text */
+void live_session_put_stats(session *s, const char *answer);
+void live_session_put_error(session *s, const char *code, const char *message);
+
+/* ---- service.c -------------------------------------------------------------------------------------------------- */
+
+void service_stall(session *s);
+void service_unstall(session *s);
+/* A session or a connection has ended: perhaps the last one. */
+void service_check_drained(service *v);
+
+/* ---- status.c --------------------------------------------------------------------------------------------------- */
+
+void status_request(service *v, const net_request *r, net_reply *reply);
+/* {"code": …, "message": …} */
+void status_error(net_reply *reply, int status, const char *code, const char *message);
+
+#endif

@@ -1,0 +1,216 @@
+/* status.c: what the server says over plain HTTP: how it is, and the files of its page. See service_int.h. */
+#include "api/service_int.h"
+
+#include "api/assets.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define JSON_HEADERS "cache-control: no-store\r\nx-content-type-options: nosniff\r\n"
+/* The page may talk to this server and nobody else, and use the microphone. */
+#define PAGE_HEADERS                                                                                                   \
+    "cache-control: no-cache\r\n"                                                                                      \
+    "content-security-policy: default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; "                 \
+    "media-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"       \
+    "permissions-policy: microphone=(self), camera=(), geolocation=()\r\n"                                             \
+    "cross-origin-opener-policy: same-origin\r\n"                                                                      \
+    "referrer-policy: no-referrer\r\n"                                                                                 \
+    "x-content-type-options: nosniff\r\n"                                                                              \
+    "x-frame-options: DENY\r\n"
+
+static void answer_json(net_reply *reply, int status, json_t *object) {
+    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(10)) : NULL;
+    char *copy = text ? mem_strdup(text) : NULL; /* net frees by mem_free() */
+    free(text);
+    json_decref(object);
+    *reply = (net_reply){.status = copy ? status : 500,
+                         .type = "application/json",
+                         .headers = JSON_HEADERS,
+                         .body = copy ? copy : "",
+                         .bytes = copy ? strlen(copy) : 0,
+                         .owned = copy};
+}
+
+void status_error(net_reply *reply, int status, const char *code, const char *message) {
+    answer_json(reply, status,
+                json_pack("{s:s, s:o}", "code", code, "message", events_string(message, strlen(message))));
+}
+
+/* ---- /v1/status ------------------------------------------------------------------------------------------------- */
+
+static void put_integers(json_t *into, size_t n, const char *const names[], const uint64_t values[]) {
+    for (size_t i = 0; i < n; i++) json_object_set_new(into, names[i], json_integer((json_int_t)values[i]));
+}
+
+#define COUNT(list) (sizeof(list) / sizeof(list)[0])
+
+static json_t *engine_json(const engine_slot *slot) {
+    steno_engine_stats s;
+    steno_engine_get_stats(slot->engine, &s);
+    static const char *const names[] = {"shards",
+                                        "streams",
+                                        "live",
+                                        "opened",
+                                        "refused",
+                                        "ticks",
+                                        "vad_frames",
+                                        "speech_frames",
+                                        "encode_batches",
+                                        "encode_utterances",
+                                        "encode_rows",
+                                        "decode_steps",
+                                        "decode_rows",
+                                        "partials",
+                                        "partials_skipped",
+                                        "finals",
+                                        "finals_early",
+                                        "draft_tokens",
+                                        "draft_kept",
+                                        "kv_pages",
+                                        "kv_pages_free",
+                                        "kv_pages_low",
+                                        "audio_frames",
+                                        "audio_frames_free",
+                                        "segments",
+                                        "segments_free",
+                                        "waiting",
+                                        "active"};
+    const uint64_t values[] = {(uint64_t)s.shards,
+                               (uint64_t)s.streams,
+                               (uint64_t)s.live,
+                               s.opened,
+                               s.refused,
+                               s.ticks,
+                               s.vad_frames,
+                               s.speech_frames,
+                               s.encode_batches,
+                               s.encode_utterances,
+                               s.encode_rows,
+                               s.decode_steps,
+                               s.decode_rows,
+                               s.partials,
+                               s.partials_skipped,
+                               s.finals,
+                               s.finals_early,
+                               s.draft_tokens,
+                               s.draft_kept,
+                               (uint64_t)s.kv_pages,
+                               (uint64_t)s.kv_pages_free,
+                               (uint64_t)s.kv_pages_low,
+                               (uint64_t)s.audio_frames,
+                               (uint64_t)s.audio_frames_free,
+                               (uint64_t)s.segments,
+                               (uint64_t)s.segments_free,
+                               (uint64_t)s.waiting,
+                               (uint64_t)s.active};
+    _Static_assert(COUNT(names) == COUNT(values), "a name for each");
+    json_t *o = json_pack("{s:s, s:s, s:b, s:f, s:f, s:f, s:f}", "model", steno_model_name(slot->model), "language",
+                          steno_model_language(slot->model), "overloaded", s.overloaded, "load", s.load, "stretch",
+                          s.stretch, "busy_s", s.busy_s, "audio_s", s.audio_s);
+    put_integers(o, COUNT(names), names, values);
+    return o;
+}
+
+static json_t *refused_json(const service *v) {
+    static const char *const names[REFUSED_KINDS] = {"parameters",      "draining",    "streams", "overload",
+                                                     "unknown_session", "events_gone", "memory"};
+    json_t *o = json_object();
+    put_integers(o, REFUSED_KINDS, names, v->refused);
+    return o;
+}
+
+static json_t *network_json(const service *v) {
+    net_counts c;
+    net_get_counts(v->net, &c);
+    static const char *const names[] = {"connections", "websockets",     "accepted",   "refused",
+                                        "requests",    "received_bytes", "sent_bytes", "pings_missed"};
+    const uint64_t values[] = {(uint64_t)c.connections, (uint64_t)c.websockets, c.accepted,    c.refused, c.requests,
+                               c.received_bytes,        c.sent_bytes,           c.pings_missed};
+    json_t *o = json_object();
+    put_integers(o, COUNT(names), names, values);
+    return o;
+}
+
+static json_t *sessions_json(const service *v) {
+    uint64_t coalesced = v->coalesced, stalled = 0, waiting = 0;
+    for (const session *s = v->first; s; s = s->next) {
+        coalesced += s->out.coalesced;
+        stalled += s->stalled;
+        waiting += s->stream && !s->link;
+    }
+    static const char *const names[] = {"connected", "waiting",  "ended",        "stalled",           "opened",
+                                        "resumed",   "expired",  "slow_readers", "idle_closed",       "bad_messages",
+                                        "events",    "partials", "finals",       "partials_coalesced"};
+    const uint64_t values[] = {
+        (uint64_t)v->connected, waiting,        (uint64_t)v->ended, stalled,   v->opened,   v->resumed, v->expired,
+        v->slow_readers,        v->idle_closed, v->bad_messages,    v->events, v->partials, v->finals,  coalesced};
+    _Static_assert(COUNT(names) == COUNT(values), "a name for each");
+    json_t *o = json_object();
+    put_integers(o, COUNT(names), names, values);
+    return o;
+}
+
+static void answer_status(service *v, net_reply *reply) {
+    json_t *engines = json_array();
+    for (const engine_slot *slot = v->slots; slot; slot = slot->next) json_array_append_new(engines, engine_json(slot));
+    answer_json(reply, 200,
+                json_pack("{s:s, s:f, s:b, s:I, s:o, s:o, s:o, s:o}", "version", STENO_VERSION, "uptime_s",
+                          (double)(net_now_ms() - v->started_ms) / 1000, "draining", v->draining, "reloads",
+                          (json_int_t)v->reloads, "sessions", sessions_json(v), "refused", refused_json(v), "network",
+                          network_json(v), "engines", engines));
+}
+
+/* ---- the rest --------------------------------------------------------------------------------------------------- */
+
+static void answer_ready(service *v, net_reply *reply) {
+    steno_engine_stats s;
+    steno_engine_get_stats(v->slots->engine, &s);
+    if (v->draining)
+        status_error(reply, 503, "draining", "this server takes no new streams");
+    else if (s.overloaded)
+        status_error(reply, 503, "overloaded", "there is too much to do for new streams");
+    else
+        answer_json(reply, 200, json_pack("{s:b}", "ready", true));
+}
+
+static void answer_asset(const asset *a, const net_request *r, net_reply *reply) {
+    static char etag[ASSET_ETAG_BYTES]; /* of this reply: its head is written before the next is made */
+    asset_etag(a, etag);
+    *reply = (net_reply){.status = 200,
+                         .type = asset_type(a->path),
+                         .etag = etag,
+                         .headers = PAGE_HEADERS,
+                         .body = a->bytes,
+                         .bytes = (size_t)(a->end - a->bytes)};
+    if (strstr(r->if_none_match, etag)) reply->status = 304;
+}
+
+static void answer_without_page(net_reply *reply) {
+    static const char page[] = "<!doctype html><title>steno</title><p>steno is running; this build has no page.\n";
+    *reply = (net_reply){.status = 200,
+                         .type = "text/html; charset=utf-8",
+                         .headers = PAGE_HEADERS,
+                         .body = page,
+                         .bytes = sizeof page - 1};
+}
+
+void status_request(service *v, const net_request *r, net_reply *reply) {
+    const asset *a;
+    if (strcmp(r->method, "GET") != 0 && strcmp(r->method, "HEAD") != 0)
+        status_error(reply, 405, "method", "only GET and HEAD");
+    else if (strcmp(r->path, "/healthz") == 0)
+        answer_json(reply, 200, json_pack("{s:b}", "ok", true));
+    else if (strcmp(r->path, "/readyz") == 0)
+        answer_ready(v, reply);
+    else if (strcmp(r->path, "/v1/status") == 0)
+        answer_status(v, reply);
+    else if (strcmp(r->path, "/v1/stream") == 0)
+        status_error(reply, 426, "upgrade_required", "this is a WebSocket: see docs/protocol.md");
+    else if ((a = asset_find(r->path)))
+        answer_asset(a, r, reply);
+    else if (strcmp(r->path, "/") == 0)
+        answer_without_page(reply);
+    else
+        status_error(reply, 404, "not_found", "no such page");
+}

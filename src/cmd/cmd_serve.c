@@ -1,0 +1,348 @@
+/* cmd_serve.c: `steno serve`: the live service on a port, until it is told to stop.
+ *
+ * Owner: the main thread, which is the network thread; SIGHUP starts a thread that opens the new model meanwhile and
+ * hands it over through a descriptor. See docs/man/steno-serve.1.
+ */
+#include "api/service.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cmd/cli.h"
+#include "cmd/cmd.h"
+#include "cmd/config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define SPARE_DESCRIPTORS 128 /* for models, engines, logs … beside connections */
+#define OPTION_CONFIG     256
+#define OPTION_KEYS       257 /* and on: one a key */
+
+typedef struct overrides {
+    const char *value[CONFIG_MAX_KEYS]; /* of options, by the index of their key */
+    const char *file;
+} overrides;
+
+/* What the reloading thread makes. Its own until it writes to the descriptor, the main thread's after that. */
+typedef struct reload {
+    config config;
+    steno_model *model;
+    steno_engine *engine;
+    steno_err error;
+    char why[ERR_DETAIL_BYTES];
+} reload;
+
+typedef struct serve {
+    overrides given;
+    config config;
+    service *service;
+    int signal_fd, reload_fd;
+    bool stopping, reloading, again; /* again: another SIGHUP came while one was worked on */
+    int stopped_by;                  /* the second signal */
+    pthread_t reloader;
+    reload reload;
+} serve;
+
+/* ---- options ---------------------------------------------------------------------------------------------------- */
+
+static void option_name(const config_key *key, char out[64]) {
+    size_t n = strlen(key->name);
+    for (size_t i = 0; i <= n; i++) out[i] = (char)(key->name[i] == '_' ? '-' : key->name[i]);
+}
+
+static void help(void) {
+    config defaults;
+    config_init(&defaults);
+    printf("Usage: steno serve [options]\n\n"
+           "Recognises live speech for clients on a network: WebSockets at /v1/stream (docs/protocol.md), a page that\n"
+           "shows it at /, the state of the server at /healthz, /readyz and /v1/status.\n\n"
+           "Every key of the configuration file is an option too, which wins (docs/configuration.md):\n"
+           "  --config FILE            read this file; SIGHUP reads it again, for new streams\n");
+    for (const config_key *key = config_keys; key->name; key++) {
+        char name[64], value[CONFIG_TEXT_BYTES], left[96];
+        option_name(key, name);
+        config_get(&defaults, key, value);
+        snprintf(left, sizeof left, "--%s %s", name,
+                 key->kind == CONFIG_TEXT ? (key->words ? key->words : "TEXT") : "N");
+        printf("  %-24s %s%s%s%s\n", left, key->help, value[0] ? " (default " : "", value, value[0] ? ")" : "");
+    }
+    printf(
+        "  -h, --help               this text\n"
+        "\nSIGTERM or SIGINT: no new streams, and the end once the running ones have ended; a second one: the end.\n");
+}
+
+/* -1: go on; else the exit status. */
+static int read_options(serve *s, int argc, char **argv) {
+    struct option options[CONFIG_MAX_KEYS + 3] = {{"config", required_argument, NULL, OPTION_CONFIG},
+                                                  {"help", no_argument, NULL, 'h'}};
+    char names[CONFIG_MAX_KEYS][64];
+    for (int i = 0; config_keys[i].name; i++) {
+        option_name(&config_keys[i], names[i]);
+        options[2 + i] = (struct option){names[i], required_argument, NULL, OPTION_KEYS + i};
+    }
+    for (int code; (code = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
+        if (code == 'h') {
+            help();
+            return 0;
+        }
+        if (code == OPTION_CONFIG)
+            s->given.file = optarg;
+        else if (code >= OPTION_KEYS)
+            s->given.value[code - OPTION_KEYS] = optarg;
+        else
+            return cli_wrong_option("serve", code, argv);
+    }
+    if (optind < argc) return cli_usage("serve", "'%s' is one argument too many", argv[optind]);
+    return -1;
+}
+
+/* The whole configuration: defaults, then the file, then options. *usage: an option is wrong, not the file. */
+static steno_err load_config(const overrides *o, config *c, bool *usage) {
+    *usage = false;
+    config_init(c);
+    if (o->file) ERR_TRY(config_read(c, o->file));
+    *usage = true;
+    for (int i = 0; config_keys[i].name; i++) {
+        if (o->value[i]) ERR_TRY(config_set(c, &config_keys[i], o->value[i]));
+    }
+    return config_check(c);
+}
+
+static log_level level_of(const config *c) {
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    for (int i = 0; i < 4; i++) {
+        if (strcmp(c->log_level, names[i]) == 0) return (log_level)i;
+    }
+    return LOG_LEVEL_INFO;
+}
+
+/* ---- engines ---------------------------------------------------------------------------------------------------- */
+
+static steno_err open_engine(const config *c, steno_model **model, steno_engine **engine) {
+    steno_model_options m = {
+        .name = c->model, .precision = c->precision, .dir = c->models_dir[0] ? c->models_dir : NULL};
+    steno_engine_config e;
+    steno_engine_config_init(&e);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    e.shards = c->threads ? c->threads : cores < 1 ? 1 : (int)cores;
+    e.max_batch = c->max_batch;
+    e.max_streams = c->max_streams;
+    e.max_live = c->max_streams;
+    e.max_wait_ms = c->max_wait_ms;
+    e.audio_pool_s = c->audio_pool_s;
+    e.kv_pool_mb = c->kv_pool_mb;
+    *engine = NULL;
+    ERR_TRY(steno_model_open(&m, model));
+    steno_err rc = steno_engine_open(*model, &e, engine);
+    if (rc != STENO_OK) {
+        steno_model_close(*model);
+        *model = NULL;
+    }
+    return rc;
+}
+
+static service_config service_config_of(const config *c) {
+    return (service_config){
+        .net = {.bind = c->bind, .port = c->port, .max_connections = c->max_connections, .ping_s = c->ping_s},
+        .idle_timeout_s = c->idle_timeout_s,
+        .resume_window_s = c->resume_window_s,
+        .drain_s = c->drain_s,
+        .max_ahead_ms = c->max_ahead_ms,
+        .live = c->live};
+}
+
+/* ---- SIGHUP ----------------------------------------------------------------------------------------------------- */
+
+static void *reload_main(void *arg) {
+    serve *s = arg;
+    reload *r = &s->reload;
+    bool usage;
+    uint64_t one = 1;
+    r->error = load_config(&s->given, &r->config, &usage);
+    if (r->error == STENO_OK) r->error = open_engine(&r->config, &r->model, &r->engine);
+    if (r->error != STENO_OK) snprintf(r->why, sizeof r->why, "%s", steno_error_detail());
+    if (write(s->reload_fd, &one, sizeof one) < 0) abort(); /* an event counter at zero takes one */
+    return NULL;
+}
+
+static void start_reload(serve *s) {
+    if (s->reloading) {
+        s->again = true;
+        return;
+    }
+    s->reload = (reload){0};
+    s->reloading = pthread_create(&s->reloader, NULL, reload_main, s) == 0;
+    if (!s->reloading) log_line(LOG_LEVEL_ERROR, "SIGHUP: no thread to open the model with");
+}
+
+static void warn_of_fixed_keys(const config *old, const config *now) {
+    if (strcmp(old->bind, now->bind) != 0 || old->port != now->port || old->max_connections != now->max_connections ||
+        old->ping_s != now->ping_s)
+        log_line(LOG_LEVEL_WARN, "SIGHUP: bind, port, max_connections and ping_s stay as they are until a restart");
+}
+
+static void use_reload(serve *s) {
+    reload *r = &s->reload;
+    service_config c = service_config_of(&r->config);
+    if (r->error == STENO_OK && (r->error = service_replace(s->service, &c, r->model, r->engine)) != STENO_OK) {
+        snprintf(r->why, sizeof r->why, "%s", steno_error_detail());
+        steno_engine_close(r->engine);
+        steno_model_close(r->model);
+    }
+    if (r->error != STENO_OK) {
+        log_line(LOG_LEVEL_ERROR, "SIGHUP: the old configuration stays: %s", r->why);
+        return;
+    }
+    warn_of_fixed_keys(&s->config, &r->config);
+    s->config = r->config;
+    log_set_level(level_of(&s->config));
+    log_line(LOG_LEVEL_INFO, "SIGHUP: new streams use model %s (%s)", s->config.model, s->config.precision);
+}
+
+static void reload_ready(void *ctx) {
+    serve *s = ctx;
+    uint64_t count;
+    if (read(s->reload_fd, &count, sizeof count) < 0) return;
+    pthread_join(s->reloader, NULL);
+    s->reloading = false;
+    use_reload(s);
+    if (s->again) {
+        s->again = false;
+        start_reload(s);
+    }
+}
+
+/* ---- other signals ---------------------------------------------------------------------------------------------- */
+
+static void signal_ready(void *ctx) {
+    serve *s = ctx;
+    struct signalfd_siginfo info;
+    while (read(s->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGHUP) {
+            start_reload(s);
+        } else if (!s->stopping) {
+            s->stopping = true;
+            service_drain(s->service);
+        } else {
+            s->stopped_by = (int)info.ssi_signo;
+            service_stop(s->service);
+        }
+    }
+}
+
+/* Before any thread starts: a thread that does not block a signal would die of it. */
+static steno_err watch_signals(serve *s) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    s->reload_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) == 0) s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (s->signal_fd >= 0 && s->reload_fd >= 0) return STENO_OK;
+    return err_fail(STENO_E_IO, "no descriptor for signals: %s", strerror(errno));
+}
+
+/* ---- the run ---------------------------------------------------------------------------------------------------- */
+
+/* As many descriptors as the connections need, or as many connections as there are descriptors for. */
+static void fit_descriptors(config *c) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    rlim_t want = (rlim_t)c->max_connections + SPARE_DESCRIPTORS;
+    if (limit.rlim_cur < want) {
+        limit.rlim_cur = limit.rlim_max < want ? limit.rlim_max : want;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0 && getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    }
+    if (limit.rlim_cur >= want) return;
+    int fit = limit.rlim_cur > 2 * SPARE_DESCRIPTORS ? (int)limit.rlim_cur - SPARE_DESCRIPTORS : SPARE_DESCRIPTORS;
+    if (fit >= c->max_connections) return;
+    log_line(LOG_LEVEL_WARN, "max_connections is %d and not %d: the process may have %llu descriptors (ulimit -n)", fit,
+             c->max_connections, (unsigned long long)limit.rlim_cur);
+    c->max_connections = fit;
+}
+
+static double resident_mb(void) {
+    long pages = 0, resident = 0;
+    FILE *in = fopen("/proc/self/statm", "re");
+    if (!in) return 0;
+    if (fscanf(in, "%ld %ld", &pages, &resident) != 2)
+        resident = 0; /* NOLINT(cert-err34-c): two numbers of the kernel's */
+    fclose(in);
+    return (double)resident * (double)sysconf(_SC_PAGESIZE) / 1e6;
+}
+
+static void announce(const serve *s, const steno_engine *engine) {
+    steno_engine_stats stats;
+    steno_engine_get_stats((steno_engine *)engine, &stats);
+    log_line(LOG_LEVEL_INFO, "model %s (%s) on %d threads, up to %d streams", s->config.model, s->config.precision,
+             stats.shards, s->config.max_streams);
+    log_line(LOG_LEVEL_INFO, "reserved: %d pages of key/value memory, %.0f s of audio, %d segments; %.0f MB resident",
+             stats.kv_pages, stats.audio_frames * 0.032, stats.segments, resident_mb());
+    log_line(LOG_LEVEL_INFO, "listening on http://%s/", net_address(service_net(s->service)));
+}
+
+static steno_err start(serve *s) {
+    steno_model *model;
+    steno_engine *engine;
+    ERR_TRY(watch_signals(s));
+    fit_descriptors(&s->config);
+    ERR_TRY(open_engine(&s->config, &model, &engine));
+    service_config c = service_config_of(&s->config);
+    steno_err e = service_open(&c, model, engine, &s->service);
+    if (e != STENO_OK) {
+        char why[ERR_DETAIL_BYTES];
+        snprintf(why, sizeof why, "%s", steno_error_detail());
+        steno_engine_close(engine);
+        steno_model_close(model);
+        return err_fail(e, "%s", why);
+    }
+    net *n = service_net(s->service);
+    if (!net_watch_open(n, s->signal_fd, signal_ready, s) || !net_watch_open(n, s->reload_fd, reload_ready, s))
+        return err_fail(STENO_E_NOMEM, "signals cannot be watched");
+    announce(s, engine);
+    return STENO_OK;
+}
+
+/* A model that is being opened for nobody. */
+static void abandon_reload(serve *s) {
+    if (!s->reloading) return;
+    pthread_join(s->reloader, NULL);
+    if (s->reload.error != STENO_OK) return;
+    steno_engine_close(s->reload.engine);
+    steno_model_close(s->reload.model);
+}
+
+int cmd_serve(int argc, char **argv) {
+    serve s = {.signal_fd = -1, .reload_fd = -1};
+    bool usage;
+    int status = read_options(&s, argc, argv);
+    if (status >= 0) return status;
+    if (load_config(&s.given, &s.config, &usage) != STENO_OK) {
+        if (usage) return cli_usage("serve", "%s", steno_error_detail());
+        fprintf(stderr, "steno: %s\n", steno_error_detail());
+        return 2;
+    }
+    log_set_level(level_of(&s.config));
+    if (start(&s) == STENO_OK) {
+        service_run(s.service);
+        log_line(LOG_LEVEL_INFO, "stopped");
+        status = s.stopped_by ? 128 + s.stopped_by : 0;
+    } else {
+        fprintf(stderr, "steno: %s\n", steno_error_detail());
+        status = 1;
+    }
+    abandon_reload(&s);
+    service_close(s.service);
+    if (s.signal_fd >= 0) close(s.signal_fd);
+    if (s.reload_fd >= 0) close(s.reload_fd);
+    return status;
+}

@@ -1,0 +1,219 @@
+// fake_stream.mjs: a stand-in for `steno serve` in tests of the page: serves web/ under the same Content-Security-Policy and
+// speaks docs/protocol.md with made-up words. Everything it says follows from the count of samples it has taken, never from a clock.
+// Run directly (node tests/e2e/fake_stream.mjs PORT) it serves the page to look at.
+import { createServer } from 'node:http';
+import { readFileSync } from 'node:fs';
+import { extname } from 'node:path';
+
+const WEB = new URL('../../web/', import.meta.url);
+const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
+const POLICY = "default-src 'self'; connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+// What is said, one array an utterance: the growing and changing texts of its partials; the last is the final.
+export const SCRIPT = [
+  [['so what', 0], ['so what do you', 7], ['So what do you 👋 sink', 17], ['So what do you 👋 think?', null]],
+  [['hmm', 0], ['', null]],
+  [['I said the quick', 0], ['I said the quick brown <b>fox</b>', 16], ['I said the quick brown <b>fox</b> jumps.', null]],
+];
+const STEP_S = 0.25; // of audio between two events
+const CONFIG = { encoding: 'pcm_s16le', sample_rate: 16000, channels: 1, endpoint_ms: 500, unfinished_ms: 500, max_utterance_s: 15, partial_ms: 500, language: 'en', words: true, stats_ms: 2000 };
+
+class Session {
+  constructor(token, rate) {
+    Object.assign(this, { token, rate, taken: [], count: 0, events: [], seq: 0, steps: 0, utterance: 0, line: -1, socket: null, partials: 0, finals: 0 });
+  }
+
+  say(event) {
+    const full = { ...event, seq: ++this.seq };
+    this.events.push(full);
+    this.socket?.send(JSON.stringify(full));
+  }
+
+  // The next thing in the script.
+  step(reason = 'endpoint') {
+    const lines = SCRIPT[this.utterance % SCRIPT.length];
+    const heard = this.count / this.rate;
+    if (this.line < 0) {
+      this.began = Math.max(0, heard - STEP_S);
+      this.line = 0;
+      return this.say({ type: 'speech_started', message_id: this.utterance, start: this.began });
+    }
+    const [text, stable] = lines[this.line];
+    const last = stable === null;
+    const parts = text.split(' ').filter(Boolean);
+    const each = (heard - this.began) / Math.max(1, parts.length);
+    const words = parts.map((word, i) => ({ word, start: this.began + i * each, end: this.began + (i + 1) * each, confidence: 0.9 }));
+    this.say({ type: last ? 'final' : 'partial', message_id: this.utterance, rev: this.line + 1, start: this.began, end: heard, text, stable_chars: last ? Array.from(text).length : stable,
+      confidence: 0.9, words, audio_end: heard, ...(last ? { reason } : {}) });
+    this[last ? 'finals' : 'partials']++;
+    this.line = last ? -1 : this.line + 1;
+    if (last) this.utterance++;
+  }
+
+  take(samples) {
+    this.taken.push(samples);
+    this.count += samples.length;
+    while (this.count / this.rate >= (this.steps + 1) * STEP_S) {
+      this.steps++;
+      this.step();
+      if (this.steps % 4 === 0) this.stats();
+    }
+  }
+
+  counts() {
+    return { audio_samples: this.count, audio_s: this.count / this.rate, speech_s: this.count / this.rate, partials: this.partials, finals: this.finals };
+  }
+
+  stats(more = {}) {
+    this.say({ type: 'stats', ...this.counts(), partial_ms: 500, ...more });
+  }
+
+  finish(reason) {
+    if (this.line >= 0) this.line = SCRIPT[this.utterance % SCRIPT.length].length - 1;
+    if (this.line >= 0) this.step(reason);
+  }
+
+  samples() {
+    const all = new Int16Array(this.count);
+    let at = 0;
+    for (const part of this.taken) {
+      all.set(part, at);
+      at += part.length;
+    }
+    return all;
+  }
+}
+
+// Options, changeable while it runs: refuse (HTTP status of upgrades), shy (a plain request is not told it), closeWith (a close code instead of an answer),
+// drops, overloadAt, failAt: seconds of audio at which the connection breaks (a list), it is overloaded, it fails; drainAt: it goes down.
+// `said`: every event, for checking against the schema.
+export class FakeStream {
+  options = {};
+  sessions = [];
+  controls = [];
+  said = [];
+  connections = 0;
+  forgets = false; // a resumed session has no audio any more: what must not be
+
+  constructor(WebSocketServer) {
+    this.http = createServer((request, response) => this.serve(request, response));
+    this.sockets = new WebSocketServer({ noServer: true });
+    this.http.on('upgrade', (request, socket, head) => this.upgrade(request, socket, head));
+  }
+
+  async listen(port = 0) {
+    await new Promise((resolve) => this.http.listen(port, '127.0.0.1', resolve));
+    this.address = `http://127.0.0.1:${this.http.address().port}/`;
+    return this;
+  }
+
+  close() {
+    for (const socket of this.sockets.clients) socket.terminate();
+    this.http.closeAllConnections();
+    return new Promise((resolve) => this.http.close(resolve));
+  }
+
+  refusal(url) {
+    if (this.options.refuse) return this.options.refuse;
+    const token = url.searchParams.get('resume');
+    return token && !this.sessions.some((s) => s.token === token) ? 404 : 0;
+  }
+
+  serve(request, response) {
+    const url = new URL(request.url, 'http://x');
+    if (url.pathname === '/v1/stream') {
+      const status = (!this.options.shy && this.refusal(url)) || 426;
+      response.writeHead(status, { 'Content-Type': 'application/json', ...(status === 503 ? { 'Retry-After': '5' } : {}) });
+      return response.end(JSON.stringify({ code: 'x', message: status === 400 ? 'sample_rate: 1 is below 8000' : 'no' }));
+    }
+    const name = url.pathname === '/' ? 'index.html' : url.pathname.slice(1);
+    try {
+      const body = readFileSync(new URL(name, WEB));
+      response.writeHead(200, { 'Content-Type': TYPES[extname(name)], 'Content-Security-Policy': POLICY });
+      response.end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  }
+
+  upgrade(request, socket, head) {
+    const url = new URL(request.url, 'http://x');
+    const refused = this.refusal(url);
+    if (refused) return socket.end(`HTTP/1.1 ${refused} No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    this.sockets.handleUpgrade(request, socket, head, (ws) => this.open(ws, url.searchParams));
+  }
+
+  open(ws, parameters) {
+    this.connections++;
+    if (this.options.closeWith) return ws.close(this.options.closeWith);
+    const token = parameters.get('resume');
+    const rate = Number(parameters.get('sample_rate') ?? 16000);
+    const session = this.sessions.find((s) => s.token === token) ?? new Session(`t${this.sessions.length}`, rate);
+    if (!token) this.sessions.push(session);
+    session.socket = { send: (text) => (this.said.push(JSON.parse(text)), ws.send(text)) };
+    const ready = { type: 'ready', session: session.token, protocol: 1, model: 'tiny', language: 'en', config: { ...CONFIG, sample_rate: rate }, resumed: Boolean(token),
+      audio_samples: token && this.forgets ? 0 : session.count, resume_window_ms: 30000 };
+    if (token) {
+      session.socket.send(JSON.stringify({ ...ready, seq: ++session.seq }));
+      // One more than is missing: a client must take no event twice.
+      for (const event of session.events.filter((e) => e.seq >= Number(parameters.get('last_seq')))) ws.send(JSON.stringify(event));
+    } else {
+      session.say(ready);
+    }
+    ws.on('message', (data, binary) => this.message(ws, session, data, binary));
+  }
+
+  message(ws, session, data, binary) {
+    if (ws.broken) return undefined;
+    if (!binary) return this.control(ws, session, JSON.parse(data));
+    const { overloadAt, failAt, drainAt } = this.options;
+    const samples = new Int16Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength));
+    const drops = this.options.drops?.[0] <= (session.count + samples.length) / session.rate;
+    session.take(drops ? samples.subarray(0, samples.length >> 1) : samples); // a connection breaks inside a message
+    const heard = session.count / session.rate;
+    if (overloadAt && heard >= overloadAt) {
+      this.options.overloadAt = 0;
+      session.say({ type: 'overload', overloaded: true, partial_ms: 1500 });
+    }
+    if (drainAt && heard >= drainAt) {
+      session.finish('close');
+      session.say({ type: 'closed', reason: 'draining', ...session.counts(), words: 0 });
+      ws.close(1001);
+    }
+    if (failAt && heard >= failAt) {
+      session.say({ type: 'error', code: 'internal', message: 'the recogniser gave up', fatal: true });
+      ws.close(1011);
+    }
+    if (drops) {
+      this.options.drops.shift();
+      this.lose(session, ws);
+    }
+    return undefined;
+  }
+
+  // Breaks a connection; what was on its way is lost, and what the session says now nobody hears.
+  lose(session, ws) {
+    ws.broken = true;
+    session.socket = null;
+    session.step();
+    ws.terminate();
+  }
+
+  control(ws, session, message) {
+    this.controls.push(message);
+    if (message.type === 'configure') session.stats({ configured: true });
+    if (message.type === 'finalize') {
+      session.finish('finalize');
+      session.stats({ finalized: true });
+    }
+    if (message.type !== 'close' || this.options.neverClose) return;
+    session.finish('close');
+    session.say({ type: 'closed', reason: 'close', ...session.counts(), words: 0 });
+    ws.close(1000);
+  }
+}
+
+if (process.argv[1] === new URL(import.meta.url).pathname) {
+  const fake = await new FakeStream((await import('ws')).WebSocketServer).listen(Number(process.argv[2] ?? 8081));
+  console.log(fake.address);
+}
