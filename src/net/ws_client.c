@@ -223,7 +223,7 @@ static steno_err parse_address(const char *url, address *a) {
     const char *protocol, *path;
     if (strlen(url) >= sizeof a->text)
         return err_fail(STENO_E_LIMIT, "an address is longer than %zu bytes", sizeof a->text - 1);
-    strcpy(a->text, url);
+    snprintf(a->text, sizeof a->text, "%s", url);
     if (!strstr(url, "://") || lws_parse_uri(a->text, &protocol, &a->host, &a->port, &path) != 0 || !a->host[0])
         return err_fail(STENO_E_INVALID, "%s: not an address like ws://host:port/v1/stream", url);
     a->tls = strcmp(protocol, "wss") == 0;
