@@ -16,7 +16,6 @@
 #define GOODBYE_S     10   /* streams that have not answered `close` by then have failed */
 #define STATS_MS      1000
 #define STATUS_BUSY   503
-#define CODE_BUSY     1013
 #define PACKET_MAX    (STENO_SAMPLE_RATE_HZ * BENCH_PACKET_MS_MAX / 1000)
 
 typedef enum stream_state { NEW, OPENING, TALKING, CLOSING, OVER } stream_state;
@@ -116,7 +115,7 @@ static void on_closed(void *user, const ws_end *end) {
     stream *s = user;
     load *l = s->load;
     bool well = s->closed || (s->state == CLOSING && end->code == 1000);
-    bool busy = end->http_status == STATUS_BUSY || end->code == CODE_BUSY;
+    bool busy = end->http_status == STATUS_BUSY || end->code == WS_CLIENT_CODE_MASKED /* 1013 */;
     char reason[sizeof l->result->reason];
     if (s->state >= TALKING) bench_meter_end(&s->meter, feeder_clock_s());
     if (!well) {

@@ -123,7 +123,7 @@ void bench_server_stop(bench_server *s) {
 /* "ws://host:port/…" taken apart. */
 static bool split(const char *url, char host[256], char port[8]) {
     if (strncmp(url, "ws://", 5) != 0) return false;
-    strcpy(port, "80");
+    snprintf(port, 8, "80");
     return sscanf(url + 5, "[%255[^]]]:%7[0-9]", host, port) >= 1 ||
            sscanf(url + 5, "%255[^:/]:%7[0-9]", host, port) >= 1;
 }

@@ -195,14 +195,15 @@ static steno_err run_part(straggler *s, part *p) {
     ERR_TRY(open_engine(s));
     s->measured_from_s = feeder_clock_s() + WARM_UP_S;
     s->until_s = s->measured_from_s + c->duration_s;
-    for (double now_s = feeder_clock_s(); now_s < s->until_s; now_s = feeder_clock_s()) {
+    for (;;) {
+        double now_s = feeder_clock_s();
+        if (now_s >= s->until_s) return STENO_OK;
         for (int i = 0; i < c->streams; i++) ERR_TRY(push_commands(s, &s->live[i], now_s));
         for (int i = 0; p->recordings && i < c->recordings; i++) ERR_TRY(feed_recording(s, &s->recordings[i]));
         ERR_TRY(take_events(s));
         struct pollfd fd = {.fd = steno_engine_fd(s->engine), .events = POLLIN};
         (void)poll(&fd, 1, TICK_MS);
     }
-    return STENO_OK;
 }
 
 /* ---- the whole -------------------------------------------------------------------------------------------------- */

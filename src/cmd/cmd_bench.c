@@ -70,7 +70,7 @@ static void help(void) {
     printf(
         "Usage: steno bench offline [options] FILE…\n"
         "       steno bench offline [options] --list LIST\n"
-        "       steno bench live --corpus DIR|LIST [options]; see 'steno bench live --help'\n"
+        "       steno bench live [options]; see 'steno bench live --help'\n"
         "       steno bench kernels\n\n"
         "Transcribes recordings and reports audio, CPU and wall seconds, real-time factors, CPU time by stage and\n"
         "peak memory. Loading the model is not part of the figures. 'kernels' measures the numeric kernels alone.\n\n"

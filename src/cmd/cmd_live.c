@@ -101,9 +101,9 @@ static int take_option(live *l, choice *c, int code, const char *value) {
         if (live_encoding_find(value, &l->pipe.encoding)) return 0;
         return cli_usage("live", "--encoding cannot be '%s': want s16le, f32le, mulaw or alaw", value);
     case OPT_RATE:
-        return whole("rate", value, 8000, 48000, &l->pipe.rate_hz);
+        return whole("rate", value, PCM_MIN_HZ, PCM_MAX_HZ, &l->pipe.rate_hz);
     case OPT_CHANNELS:
-        return whole("channels", value, 1, LIVE_SOURCE_MAX_CHANNELS, &l->pipe.channels);
+        return whole("channels", value, 1, PCM_MAX_CHANNELS, &l->pipe.channels);
     case OPT_PARTIALS:
         c->partials_given = true;
         return 0;
@@ -234,10 +234,9 @@ void live_close_source(live *l) {
 
 steno_err live_fill(live *l) {
     if (l->ended || l->at < l->have) return STENO_OK;
-    size_t got = 0, cap = (size_t)l->source.format.rate_hz * LIVE_CHUNK_MS / 1000;
-    if (cap > LIVE_CHUNK_SAMPLES) cap = LIVE_CHUNK_SAMPLES;
+    size_t got = 0;
     l->at = l->have = 0;
-    steno_err e = live_source_read(&l->source, l->chunk, cap, &got);
+    steno_err e = live_source_read(&l->source, l->chunk, LIVE_CHUNK_SAMPLES, &got);
     if (e != STENO_OK) return e;
     l->have = got;
     l->ended = got == 0;
@@ -248,7 +247,7 @@ size_t live_due(live *l, double now_s, int *wait_ms) {
     size_t left = l->have - l->at;
     if (l->speed <= 0 || left == 0) return left;
     if (l->started_s == 0) l->started_s = now_s;
-    double rate = (double)l->speed * l->source.format.rate_hz;
+    double rate = (double)l->speed * STENO_SAMPLE_RATE_HZ;
     double due_s = l->started_s + (double)(l->sent + left) / rate; /* a chunk exists when its last sample does */
     if (due_s <= now_s) return left;
     *wait_ms = (int)((due_s - now_s) * 1000) + 1;
@@ -285,7 +284,7 @@ static int run(live *l) {
 }
 
 int cmd_live(int argc, char **argv) {
-    live l = {.pipe = {LIVE_S16LE, STENO_SAMPLE_RATE_HZ, 1}, .signal_fd = -1, .source = {.fd = -1}};
+    live l = {.pipe = {PCM_S16LE, STENO_SAMPLE_RATE_HZ, 1}, .signal_fd = -1, .source = {.fd = -1}};
     session_options_init(&l.session);
     steno_live_options_init(&l.options);
     int status = read_options(&l, argc, argv);

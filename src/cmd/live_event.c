@@ -1,9 +1,6 @@
 /* live_event.c: see live_event.h. docs/protocol.md says what the members mean. */
 #include "cmd/live_event.h"
 
-#include "cmd/output_format.h"
-
-#include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -27,12 +24,6 @@ size_t live_prefix_bytes(const char *text, uint64_t characters) {
         if (begins_character(text[at]) && seen++ == characters) break;
     }
     return at;
-}
-
-uint64_t live_characters(const char *text, size_t bytes) {
-    uint64_t n = 0;
-    for (size_t i = 0; i < bytes; i++) n += begins_character(text[i]);
-    return n;
 }
 
 /* ---- from the wire ---------------------------------------------------------------------------------------------- */
@@ -158,75 +149,4 @@ void live_event_from_engine(const steno_event *from, live_event *out) {
                         .code = steno_err_name(from->error),
                         .what = from->detail};
     if (s->n_words > 0) out->first_word_end_s = s->words[0].end_s;
-}
-
-/* ---- to JSON ---------------------------------------------------------------------------------------------------- */
-
-static void put_member(FILE *out, const char *key, double value) {
-    fprintf(out, ",\"%s\":", key);
-    output_put_number(out, value);
-}
-
-static void put_string(FILE *out, const char *key, const char *text, size_t n) {
-    fprintf(out, ",\"%s\":\"", key);
-    output_put_text(out, text, n, output_escape_json);
-    putc('"', out);
-}
-
-static void put_words(FILE *out, const steno_segment *s) {
-    fputs(",\"words\":[", out);
-    for (uint32_t i = 0; i < s->n_words; i++) {
-        const steno_word *w = &s->words[i];
-        fprintf(out, "%s{\"word\":\"", i ? "," : "");
-        output_put_text(out, s->text + w->text_offset, w->text_bytes, output_escape_json);
-        putc('"', out);
-        put_member(out, "start", w->start_s);
-        put_member(out, "end", w->end_s);
-        put_member(out, "confidence", (double)w->confidence);
-        putc('}', out);
-    }
-    putc(']', out);
-}
-
-static void put_segment(FILE *out, const steno_segment *s, double heard_s, bool final) {
-    const char *text = s->text ? s->text : "";
-    fprintf(out, ",\"rev\":%" PRIu32, s->rev);
-    put_member(out, "start", s->start_s);
-    put_member(out, "end", s->end_s);
-    put_member(out, "audio_end", heard_s);
-    put_string(out, "text", text, strlen(text));
-    fprintf(out, ",\"stable_chars\":%" PRIu64, live_characters(text, final ? strlen(text) : s->stable_bytes));
-    put_member(out, "confidence", (double)s->confidence);
-    put_words(out, s);
-    if (final) fprintf(out, ",\"reason\":\"%s\"", (size_t)s->end < N_REASONS ? reasons[s->end] : "");
-}
-
-static void put_totals(FILE *out, const steno_stats *s) {
-    put_member(out, "audio_s", s->audio_s);
-    put_member(out, "speech_s", s->speech_s);
-    fprintf(out, ",\"partials\":%" PRIu64 ",\"finals\":%" PRIu64, s->partials, s->segments);
-}
-
-steno_err live_event_write(FILE *out, const steno_event *event, uint64_t seq) {
-    static const char *const types[] = {
-        [LIVE_SPEECH] = "speech_started", [LIVE_PARTIAL] = "partial", [LIVE_FINAL] = "final",
-        [LIVE_OVERLOAD] = "overload",     [LIVE_ERROR] = "error",     [LIVE_CLOSED] = "closed"};
-    live_kind kind = kind_from_engine(event);
-    if (kind == LIVE_OTHER) return STENO_OK;
-    fprintf(out, "{\"type\":\"%s\",\"seq\":%" PRIu64, types[kind], seq);
-    if (kind == LIVE_SPEECH || kind == LIVE_PARTIAL || kind == LIVE_FINAL)
-        fprintf(out, ",\"message_id\":%" PRIu32, event->segment.id);
-    if (kind == LIVE_SPEECH) put_member(out, "start", event->segment.start_s);
-    if (kind == LIVE_PARTIAL || kind == LIVE_FINAL)
-        put_segment(out, &event->segment, event->heard_s, kind == LIVE_FINAL);
-    if (kind == LIVE_OVERLOAD)
-        fprintf(out, ",\"overloaded\":%s,\"partial_ms\":%d", event->overloaded ? "true" : "false", event->partial_ms);
-    if (kind == LIVE_CLOSED) put_totals(out, &event->stats);
-    if (kind == LIVE_ERROR) {
-        fprintf(out, ",\"code\":\"%s\"", steno_err_name(event->error));
-        put_string(out, "message", event->detail, strnlen(event->detail, sizeof event->detail));
-        fputs(",\"fatal\":true", out);
-    }
-    fputs("}\n", out);
-    return fflush(out) == 0 && !ferror(out) ? STENO_OK : err_fail(STENO_E_IO, "standard output is gone");
 }

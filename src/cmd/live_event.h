@@ -8,8 +8,6 @@
 
 #include "base/err.h"
 
-#include <stdio.h>
-
 typedef enum live_kind {
     LIVE_OTHER, /* a type this program does not know: ignored, as the protocol may grow */
     LIVE_READY,
@@ -46,12 +44,8 @@ void live_event_free(live_event *e);
 
 /* The bytes of the first `characters` Unicode characters of `text`, or all of them. */
 size_t live_prefix_bytes(const char *text, uint64_t characters);
-uint64_t live_characters(const char *text, size_t bytes);
 
 /* What an engine said. LIVE_OTHER for what the wire has no word for. */
 void live_event_from_engine(const steno_event *from, live_event *out);
-
-/* An engine's event as the wire has it, one line: `seq` counts from 1. Nothing for LIVE_OTHER. */
-STENO_CHECK steno_err live_event_write(FILE *out, const steno_event *event, uint64_t seq);
 
 #endif

@@ -10,7 +10,7 @@
 #include "cmd/session.h"
 
 #define LIVE_CHUNK_MS      32
-#define LIVE_CHUNK_SAMPLES (48000 * LIVE_CHUNK_MS / 1000) /* at the highest rate */
+#define LIVE_CHUNK_SAMPLES (STENO_SAMPLE_RATE_HZ * LIVE_CHUNK_MS / 1000)
 #define LIVE_SPEED_MAX     100
 
 typedef struct live {
@@ -19,7 +19,7 @@ typedef struct live {
     const char *path, *url;
     bool from_pipe, json;
     float speed; /* times real time; 0: as the pipe comes */
-    live_format pipe;
+    pcm_format pipe;
 
     media_host *host; /* with a recording */
     live_source source;

@@ -2,8 +2,10 @@
  *
  * The loop, in order: take the engine's events, move audio that is due, sleep.
  */
+#include "api/events.h"
 #include "cmd/live_int.h"
 
+#include <inttypes.h>
 #include <poll.h>
 
 #define TICK_MS 200 /* a safety net should a wake-up be lost */
@@ -14,6 +16,7 @@ typedef struct local {
     steno_engine *engine;
     steno_stream_id stream;
     uint64_t seq;
+    session_totals totals; /* for JSON */
     bool finished, done;
     bool wants_data, wants_space;
     int wait_ms;
@@ -35,11 +38,47 @@ static void local_close(local *o) {
     if (o->model) steno_model_close(o->model);
 }
 
+/* The body of an event as a server would send it; `json` NULL: the wire has no word for it. */
+static event_text event_json(local *o, const steno_event *event) {
+    session_totals *t = &o->totals;
+    switch (event->kind) {
+    case STENO_EVENT_SPEECH:
+        return events_speech(event);
+    case STENO_EVENT_SEGMENT:
+        t->finals++;
+        t->words += event->segment.n_words;
+        return events_words(event, true);
+    case STENO_EVENT_PARTIAL:
+        t->partials++;
+        return events_words(event, true);
+    case STENO_EVENT_OVERLOAD:
+        return events_overload(event);
+    case STENO_EVENT_ERROR:
+        return events_error("recognition", event->detail, true);
+    case STENO_EVENT_DONE:
+        t->audio_samples = o->l->sent;
+        t->audio_s = (double)o->l->sent / STENO_SAMPLE_RATE_HZ;
+        t->speech_s = event->stats.speech_s;
+        return events_closed(t, "close");
+    default:
+        return (event_text){0};
+    }
+}
+
+static steno_err put_json(local *o, const steno_event *event) {
+    FILE *out = o->l->out;
+    event_text text = event_json(o, event);
+    if (!text.json) return err_fail(STENO_E_NOMEM, "no memory for an event");
+    fprintf(out, "{\"seq\":%" PRIu64 ",%.*s\n", ++o->seq, (int)text.n, text.body);
+    events_free(&text);
+    return fflush(out) == 0 && !ferror(out) ? STENO_OK : err_fail(STENO_E_IO, "standard output is gone");
+}
+
 static steno_err take_event(local *o, const steno_event *event) {
     live_event e;
     live_event_from_engine(event, &e);
     if (e.kind == LIVE_CLOSED) o->done = true;
-    if (o->l->json && e.kind != LIVE_OTHER) ERR_TRY(live_event_write(o->l->out, event, ++o->seq));
+    if (o->l->json && e.kind != LIVE_OTHER) ERR_TRY(put_json(o, event));
     if (e.kind == LIVE_ERROR) return err_fail(event->error, "%s", event->detail);
     return o->l->json ? STENO_OK : live_show(o->l, &e);
 }
@@ -64,12 +103,6 @@ static steno_err finish(local *o) {
     return e;
 }
 
-static steno_err check_rate(const live *l) {
-    if (l->source.format.rate_hz == STENO_SAMPLE_RATE_HZ) return STENO_OK;
-    return err_fail(STENO_E_UNSUPPORTED, "standard input: %d Hz; without --url a pipe has to have %d Hz",
-                    l->source.format.rate_hz, STENO_SAMPLE_RATE_HZ);
-}
-
 /* Moves what is due. Says in wants_* and wait_ms what to wait for. */
 static steno_err move_audio(local *o) {
     live *l = o->l;
@@ -81,7 +114,6 @@ static steno_err move_audio(local *o) {
         o->wants_data = e == STENO_E_AGAIN;
         if (o->wants_data) return STENO_OK;
         ERR_TRY(e);
-        ERR_TRY(check_rate(l));
         if (l->ended) return finish(o);
         size_t n = live_due(l, feeder_clock_s(), &o->wait_ms), taken = 0;
         if (n == 0) return STENO_OK;

@@ -6,14 +6,12 @@
 #include "cmd/live_int.h"
 #include "net/ws_client.h"
 
-#include <poll.h>
 #include <string.h>
 
-#define STEP_MS        10
-#define GOODBYE_S      30 /* a server that does not answer `close` by then is left */
-#define STATUS_BUSY    503
-#define CODE_NORMAL    1000
-#define CODE_TRY_AGAIN 1013
+#define STEP_MS     10
+#define GOODBYE_S   30 /* a server that does not answer `close` by then is left */
+#define STATUS_BUSY 503
+#define CODE_NORMAL 1000
 
 typedef struct remote {
     live *l;
@@ -101,8 +99,9 @@ static void on_closed(void *user, const ws_end *end) {
     r->done = true;
     r->conn = NULL;
     if (r->closed || (r->close_sent && end->code == CODE_NORMAL)) return;
-    if (end->http_status == STATUS_BUSY || end->code == CODE_TRY_AGAIN)
-        fail(r, err_fail(STENO_E_AGAIN, "the server is full; try again later"));
+    if (end->http_status == STATUS_BUSY || end->code == WS_CLIENT_CODE_MASKED)
+        fail(r,
+             err_fail(STENO_E_AGAIN, "the server is full; try again later")); /* 1013: 1012 comes only to who resumes */
     else if (!end->opened && end->http_status)
         fail(r, err_fail(STENO_E_IO, "the server refused the stream: status %d", end->http_status));
     else if (!end->opened)
@@ -122,7 +121,7 @@ static steno_err connect_to(remote *r) {
     int n = snprintf(
         url, sizeof url,
         "%s%cencoding=pcm_s16le&sample_rate=%d&endpoint_ms=%d&unfinished_ms=%d&max_utterance_s=%g&partial_ms=%d",
-        l->url, strchr(l->url, '?') ? '&' : '?', l->source.format.rate_hz, o->endpoint_ms, o->unfinished_ms,
+        l->url, strchr(l->url, '?') ? '&' : '?', STENO_SAMPLE_RATE_HZ, o->endpoint_ms, o->unfinished_ms,
         (double)o->max_utterance_s, o->partial_ms);
     if (n < 0 || (size_t)n >= sizeof url) return err_fail(STENO_E_LIMIT, "the address is too long");
     ERR_TRY(ws_client_open(&handler, 1, strncmp(l->url, "wss:", 4) == 0, &r->client));
@@ -135,26 +134,17 @@ static steno_err move(remote *r) {
     int wait_ms = 0;
     steno_err e = l->stops > 0 ? STENO_OK : live_fill(l);
     if (e != STENO_OK && e != STENO_E_AGAIN) return e;
-    if (!r->client && (l->have > 0 || l->ended || l->stops > 0)) return connect_to(r); /* the rate is known */
     if (!r->conn || !r->ready || r->close_sent) return STENO_OK;
     if (l->stops > 0 || l->ended || live_due(l, feeder_clock_s(), &wait_ms) > 0) ws_conn_want_write(r->conn);
     return STENO_OK;
 }
 
-static void wait_a_step(remote *r) {
-    struct pollfd fd = {.fd = live_source_fd(&r->l->source), .events = POLLIN};
-    if (r->client)
-        ws_client_step(r->client, STEP_MS * 1000);
-    else
-        (void)poll(&fd, 1, STEP_MS);
-}
-
 steno_err live_run_remote(live *l) {
     remote r = {.l = l};
-    steno_err e = STENO_OK;
+    steno_err e = connect_to(&r);
     while (e == STENO_OK && !r.done && r.error == STENO_OK) {
         e = move(&r);
-        if (e == STENO_OK) wait_a_step(&r);
+        if (e == STENO_OK) ws_client_step(r.client, STEP_MS * 1000);
         if (live_stopped(l)) e = err_fail(STENO_E_CANCELLED, "interrupted");
         if (r.close_sent && feeder_clock_s() - r.close_sent_s > GOODBYE_S)
             e = err_fail(STENO_E_IO, "the server does not answer 'close'");

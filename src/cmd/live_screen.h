@@ -8,6 +8,8 @@
 
 #include "cmd/live_event.h"
 
+#include <stdio.h>
+
 #define LIVE_SCREEN_COLUMNS 80 /* where the terminal does not say */
 
 typedef struct live_screen {

@@ -2,56 +2,18 @@
 #include "cmd/live_source.h"
 
 #include <errno.h>
-#include <math.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
-/* ---- samples ---------------------------------------------------------------------------------------------------- */
-
-static size_t sample_bytes(live_encoding encoding) {
-    return encoding == LIVE_F32LE ? 4 : encoding == LIVE_S16LE ? 2 : 1;
-}
-
-bool live_encoding_find(const char *name, live_encoding *out) {
+bool live_encoding_find(const char *name, pcm_encoding *out) {
     static const char *const names[] = {"s16le", "f32le", "mulaw", "alaw"};
     if (strncmp(name, "pcm_", 4) == 0) name += 4;
     for (int i = 0; i < 4; i++) {
-        *out = (live_encoding)i;
+        *out = (pcm_encoding)i;
         if (strcmp(name, names[i]) == 0) return true;
     }
     return false;
-}
-
-/* ITU-T G.711: an exponent of three bits and a mantissa of four. */
-static int decode_mulaw(unsigned char code) {
-    code = (unsigned char)~code;
-    int magnitude = ((((code & 15) << 3) + 132) << (code >> 4 & 7)) - 132;
-    return code & 128 ? -magnitude : magnitude;
-}
-
-static int decode_alaw(unsigned char code) {
-    code ^= 0x55;
-    int exponent = code >> 4 & 7, magnitude = ((code & 15) << 4) + 8;
-    if (exponent > 0) magnitude = (magnitude + 256) << (exponent - 1);
-    return code & 128 ? magnitude : -magnitude;
-}
-
-static float decode(live_encoding encoding, const unsigned char *at) {
-    float value = 0;
-    switch (encoding) {
-    case LIVE_S16LE:
-        return (float)(int16_t)(at[0] | at[1] << 8) / 32768.0f;
-    case LIVE_F32LE: {
-        uint32_t bits = at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-        memcpy(&value, &bits, sizeof value);
-        return isfinite(value) ? fminf(fmaxf(value, -1), 1) : 0;
-    }
-    case LIVE_MULAW:
-        return (float)decode_mulaw(at[0]) / 32768.0f;
-    default:
-        return (float)decode_alaw(at[0]) / 32768.0f;
-    }
 }
 
 /* ---- a WAV header ----------------------------------------------------------------------------------------------- */
@@ -65,25 +27,25 @@ static uint32_t u32(const unsigned char *at) {
 }
 
 /* False: not a format that can be streamed. */
-static bool take_format(const unsigned char *at, uint32_t bytes, live_format *format) {
+static bool take_format(const unsigned char *at, uint32_t bytes, pcm_format *format) {
     uint32_t tag = u16(at), bits = u16(at + 14);
     if (tag == 0xfffe && bytes >= 40) tag = u16(at + 24); /* WAVE_FORMAT_EXTENSIBLE */
     format->channels = (int)u16(at + 2);
-    format->rate_hz = u32(at + 4) <= 48000 ? (int)u32(at + 4) : 0;
+    format->rate_hz = u32(at + 4) <= PCM_MAX_HZ ? (int)u32(at + 4) : 0;
     if (tag == 1 && bits == 16)
-        format->encoding = LIVE_S16LE;
+        format->encoding = PCM_S16LE;
     else if (tag == 3 && bits == 32)
-        format->encoding = LIVE_F32LE;
+        format->encoding = PCM_F32LE;
     else if (tag == 7 && bits == 8)
-        format->encoding = LIVE_MULAW;
+        format->encoding = PCM_MULAW;
     else if (tag == 6 && bits == 8)
-        format->encoding = LIVE_ALAW;
+        format->encoding = PCM_ALAW;
     else
         return false;
-    return format->channels >= 1 && format->channels <= LIVE_SOURCE_MAX_CHANNELS && format->rate_hz >= 8000;
+    return format->channels >= 1 && format->channels <= PCM_MAX_CHANNELS && format->rate_hz >= PCM_MIN_HZ;
 }
 
-int live_wav_header(const unsigned char *bytes, size_t n, live_format *format) {
+int live_wav_header(const unsigned char *bytes, size_t n, pcm_format *format) {
     bool known = false;
     size_t at = 12;
     if (memcmp(bytes, "RIFF", n < 4 ? n : 4) != 0) return 0;
@@ -106,32 +68,13 @@ int live_wav_header(const unsigned char *bytes, size_t n, live_format *format) {
 
 /* ---- the pipe --------------------------------------------------------------------------------------------------- */
 
-void live_source_open_pipe(live_source *s, int fd, const live_format *format) {
-    *s = (live_source){.fd = fd, .format = *format};
-}
-
-static void drop_bytes(live_source *s, size_t n) {
-    s->n_bytes -= n;
-    memmove(s->bytes, s->bytes + n, s->n_bytes);
-}
-
-/* Looks at the front of the pipe until it is known whether a header stands there. */
-static steno_err sniff(live_source *s) {
-    int header = s->n_bytes ? live_wav_header(s->bytes, s->n_bytes, &s->format) : -1;
-    if (header == -1 && !s->ended) return STENO_E_AGAIN;
-    if (header == -2)
-        return err_fail(
-            STENO_E_UNSUPPORTED,
-            "standard input: a WAV file of another kind than 16-bit, 32-bit float, mu-law or A-law of one or "
-            "two channels and 8000 to 48000 Hz");
-    s->sniffed = true;
-    if (header > 0) drop_bytes(s, (size_t)header);
-    return STENO_OK;
+void live_source_open_pipe(live_source *s, int fd, const pcm_format *format) {
+    *s = (live_source){.fd = fd, .pcm = {.format = *format}};
 }
 
 static steno_err fill(live_source *s) {
     struct pollfd ready = {.fd = s->fd, .events = POLLIN};
-    if (s->ended || s->n_bytes == sizeof s->bytes || poll(&ready, 1, 0) != 1) return STENO_OK;
+    if (s->ended || poll(&ready, 1, 0) != 1) return STENO_OK;
     ssize_t got = read(s->fd, s->bytes + s->n_bytes, sizeof s->bytes - s->n_bytes);
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) return STENO_OK;
     if (got < 0) return err_fail(STENO_E_IO, "standard input: %s", strerror(errno));
@@ -140,25 +83,45 @@ static steno_err fill(live_source *s) {
     return STENO_OK;
 }
 
+/* Looks at the front of the pipe until it is known whether a header stands there, and drops it. */
+static steno_err sniff(live_source *s) {
+    int header = s->n_bytes ? live_wav_header(s->bytes, s->n_bytes, &s->pcm.format) : -1;
+    if (header == -1 && s->n_bytes == sizeof s->bytes) header = -2;
+    if (header == -1 && !s->ended) return STENO_E_AGAIN;
+    if (header == -2)
+        return err_fail(
+            STENO_E_UNSUPPORTED,
+            "standard input: a WAV file of another kind than 16-bit, 32-bit float, mu-law or A-law of one or "
+            "two channels and %d to %d Hz",
+            PCM_MIN_HZ, PCM_MAX_HZ);
+    s->sniffed = true;
+    if (header <= 0) return STENO_OK;
+    s->n_bytes -= (size_t)header;
+    memmove(s->bytes, s->bytes + header, s->n_bytes);
+    return STENO_OK;
+}
+
+/* Decodes what there is. With nothing decoded: STENO_E_AGAIN, or the end. */
+static steno_err refill(live_source *s) {
+    size_t frames;
+    s->at = s->have = 0;
+    ERR_TRY(fill(s));
+    if (!s->sniffed) ERR_TRY(sniff(s));
+    size_t n = s->n_bytes;
+    s->n_bytes = 0;
+    if (n > 0) return pcm_push(&s->pcm, s->bytes, n, s->samples, &s->have, &frames);
+    if (!s->ended || s->flushed) return STENO_OK;
+    s->flushed = true;
+    return pcm_flush(&s->pcm, s->samples, &s->have);
+}
+
 static steno_err read_pipe(live_source *s, float *out, size_t cap, size_t *got) {
-    size_t channels = (size_t)s->format.channels, width = sample_bytes(s->format.encoding) * channels;
-    if (s->n_bytes < width || !s->sniffed) ERR_TRY(fill(s));
-    if (!s->sniffed) {
-        ERR_TRY(sniff(s));
-        channels = (size_t)s->format.channels;
-        width = sample_bytes(s->format.encoding) * channels;
-    }
-    size_t n = s->n_bytes / width;
-    if (n > cap) n = cap;
-    for (size_t i = 0; i < n; i++) {
-        float sum = 0;
-        for (size_t c = 0; c < channels; c++)
-            sum += decode(s->format.encoding, s->bytes + i * width + c * width / channels);
-        out[i] = sum / (float)channels;
-    }
-    drop_bytes(s, n * width);
+    if (s->at == s->have) ERR_TRY(refill(s));
+    size_t n = s->have - s->at < cap ? s->have - s->at : cap;
+    memcpy(out, s->samples + s->at, n * sizeof *out);
+    s->at += n;
     *got = n;
-    return n > 0 || s->ended ? STENO_OK : STENO_E_AGAIN;
+    return n > 0 || s->flushed ? STENO_OK : STENO_E_AGAIN;
 }
 
 /* ---- either ----------------------------------------------------------------------------------------------------- */
@@ -166,12 +129,13 @@ static steno_err read_pipe(live_source *s, float *out, size_t cap, size_t *got) 
 steno_err live_source_open_media(live_source *s, media_host *host, const char *path) {
     media_limits limits;
     media_limits_init(&limits);
-    *s = (live_source){.fd = -1, .format = {LIVE_S16LE, STENO_SAMPLE_RATE_HZ, 1}};
+    *s = (live_source){.fd = -1};
     return media_open(host, path, MEDIA_MIX, &limits, &s->media);
 }
 
 void live_source_close(live_source *s) {
     if (s->media) media_close(s->media);
+    pcm_free(&s->pcm);
     *s = (live_source){.fd = -1};
 }
 

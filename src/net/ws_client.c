@@ -9,7 +9,6 @@
 
 #include <libwebsockets.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define RECEIVE_BYTES     16384 /* most messages fit and are handed over where they lie */
@@ -65,13 +64,6 @@ static void reap(ws_client *c, bool all) {
 static void set_reason(ws_conn *conn, const void *bytes, size_t n) {
     snprintf(conn->reason, sizeof conn->reason, "%.*s", (int)(n < REASON_BYTES ? n : REASON_BYTES - 1),
              bytes ? (const char *)bytes : "");
-}
-
-/* The status line of an answer that was not an upgrade. */
-static int status_of(struct lws *wsi) {
-    char text[16] = "";
-    if (lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP) > 0) return atoi(text);
-    return 0;
 }
 
 static void end_connection(ws_conn *conn) {
@@ -157,7 +149,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         return 0;
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
         conn->wsi = wsi;
-        conn->end.http_status = status_of(wsi);
+        conn->end.http_status = (int)lws_http_client_http_response(wsi);
         set_reason(conn, in ? in : "no answer", in ? n : 9);
         end_connection(conn);
         return 0;
@@ -231,7 +223,7 @@ static steno_err parse_address(const char *url, address *a) {
     const char *protocol, *path;
     if (strlen(url) >= sizeof a->text)
         return err_fail(STENO_E_LIMIT, "an address is longer than %zu bytes", sizeof a->text - 1);
-    strcpy(a->text, url);
+    snprintf(a->text, sizeof a->text, "%s", url);
     if (!strstr(url, "://") || lws_parse_uri(a->text, &protocol, &a->host, &a->port, &path) != 0 || !a->host[0])
         return err_fail(STENO_E_INVALID, "%s: not an address like ws://host:port/v1/stream", url);
     a->tls = strcmp(protocol, "wss") == 0;

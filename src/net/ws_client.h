@@ -13,7 +13,10 @@
 
 #define WS_CLIENT_MESSAGE_BYTES_MAX ((size_t)1 << 20) /* received; a longer one ends the connection with 1009 */
 #define WS_CLIENT_SEND_BYTES_MAX    ((size_t)64 << 10)
-#define WS_CLIENT_URL_BYTES_MAX     2048
+/* What ws_end.code is when the peer said 1012, 1013 or 1014: libwebsockets 4.1 takes these for errors of the peer's and puts
+ * "protocol error" in their place before anybody sees them. The reason stays. */
+#define WS_CLIENT_CODE_MASKED   1002
+#define WS_CLIENT_URL_BYTES_MAX 2048
 
 typedef struct ws_client ws_client;
 typedef struct ws_conn ws_conn;

@@ -2,11 +2,11 @@
 // Prints its port as "listening on http://127.0.0.1:PORT". Every second of audio is a word; an utterance is `words` of them and
 // is final `pause` seconds later. Options: words=4 pause=0.5 late_ms=0 (finals come so late) max=1000 (streams; more get 503)
 // busy=1 (close 1013 after ready) break_s=0 (cut the connection after so much audio) fatal_s=0 (a fatal error then)
-// overload_s=0 (an overload event then).
+// overload_s=0 (an overload event then) deaf=1 (does not answer `close`).
 import { createServer } from 'node:http';
 import { WebSocketServer } from 'ws';
 
-const option = { words: 4, pause: 0.5, late_ms: 0, max: 1000, busy: 0, break_s: 0, fatal_s: 0, overload_s: 0 };
+const option = { words: 4, pause: 0.5, late_ms: 0, max: 1000, busy: 0, break_s: 0, fatal_s: 0, overload_s: 0, deaf: 0 };
 for (const argument of process.argv.slice(2)) {
   const [name, value] = argument.split('=');
   if (!(name in option)) throw new Error(`no option ${name}`);
@@ -91,7 +91,7 @@ class Stream {
   control(text) {
     const { type } = JSON.parse(text);
     const now = this.samples / this.rate;
-    if (type !== 'close') return;
+    if (type !== 'close' || option.deaf) return;
     this.final(now, 'close');
     this.send({ type: 'closed', reason: 'close', audio_samples: this.samples, audio_s: now, speech_s: now, partials: this.partials, finals: this.finals, words: 0 });
     this.socket.close(1000);

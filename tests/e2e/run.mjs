@@ -5,6 +5,7 @@ import './test_output.mjs';
 import './test_times.mjs';
 import './test_input.mjs';
 import './test_engine.mjs';
+import './test_live.mjs';
 import './test_help.mjs';
 import './test_serve.mjs';
 import './test_asyncapi.mjs';
