@@ -7,10 +7,9 @@
 // reading: LibriVox and any FILE named by STENO_READING (comma-separated), against what is heard of the untouched file
 //          without VAD. noise: recordings without speech; words and segments found in them.
 // Levels are relative to the recordings; the median in dBFS is printed beside. Noise is added first, then all is scaled, so
-// that an SNR is the same at every level. A level of -200 dB would be the noise of the float format: nothing is rounded
-// unless --bits 16. Needs the packages of `tools/setup.sh run test` and converted models.
+// that an SNR is the same at every level. Samples are floats, so nothing is rounded unless --bits 16. Needs the packages of `tools/setup.sh run test` and converted models.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { add, babble, hum, pink, ratio, readWav, scaled, speechLevel, white, writeWav } from './sound.mjs';
@@ -96,7 +95,7 @@ function speech(all) {
           const s = score(all, heard);
           const silent = all.filter((r) => !heard.get(r.id)).length;
           const cells = [kind, snr || '-', level, (middle + level).toFixed(1), vad, s.wer_percent.toFixed(2), s.deletions, s.substitutions, s.insertions, silent];
-          console.log([...cells, heard.figures.voice_activity_cpu_s?.toFixed(3) ?? ''].join('\t'));
+          console.log([...cells, heard.figures.vad_cpu_s.toFixed(3)].join('\t'));
         }
       }
     }
@@ -114,7 +113,6 @@ function roomTone(all) {
       const part = pcm.subarray(at, at + frame);
       const peak = part.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
       if (peak < ratio(-60)) out.push(...part);
-      else if (out.length % frame === 0 && out.length && peak < ratio(-40)) out.push(...new Float32Array(0));
     }
   }
   return Float32Array.from(out);
@@ -129,19 +127,19 @@ function alone() {
     ['pink', pink(n, SEED), [-10, -20, -30, -40, -50, -60, -70, -80]],
     ['hum', hum(n, rate, SEED), [-10, -20, -30, -40, -50, -60, -70, -80]],
     ['room', room, [0, 10, 20, 30, 40]],
+    ['silence', new Float32Array(n), [0]],
   ];
-  console.log(['noise', 'dBFS', 's', 'speech s', 'segments', 'words'].join('\t'));
+  console.log(['noise', 'dBFS', 's', 'speech s', 'segments', 'words', 'VAD CPU s'].join('\t'));
   for (const [kind, pcm, gains] of kinds) {
     for (const gain of gains) {
       const file = writeWav(join(work, `${kind}.wav`), rate, scaled(pcm, ratio(gain)), bits);
       const heard = hear([file], ['--vad', 'on']);
       const words = [...heard.values()].join(' ').split(/\s+/).filter(Boolean).length;
-      console.log([kind, kind === 'room' ? `+${gain}` : gain, heard.figures.audio_s.toFixed(1), heard.figures.speech_s.toFixed(2), heard.figures.segments, words].join('\t'));
+      console.log([kind, kind === 'room' ? `+${gain}` : gain, heard.figures.audio_s.toFixed(1), heard.figures.speech_s.toFixed(2), heard.figures.segments, words, heard.figures.vad_cpu_s.toFixed(4)].join('\t'));
     }
   }
 }
 
-mkdirSync(work, { recursive: true });
 const set = option('set', 'prompts');
 if (set === 'noise') alone();
 else speech(set === 'reading' ? reading() : prompts());

@@ -1,43 +1,50 @@
 /* level.c: see level.h for the rules.
  *
- * Owner: one stream. Everything is a power (mean square), so that no logarithm is taken; the only root is the gain's.
- * The gain starts at 1 and rises only when LEVEL_SOUND_FRAMES sounds have been heard and none of them was loud: a loud
- * word that fades in, or the noise before it, is therefore not taken for a quiet speaker.
+ * Owner: one stream. Levels are powers (mean squares) here, so that no logarithm is taken.
+ * A normal voice begins quietly too: with a breath, an "s", a fade-in. So the gain of a new stream stays 1 until
+ * LEVEL_SURE_FRAMES low sounds (vowels, not hisses) have been heard and none was loud. That costs a quiet stream nothing
+ * but the start of its very first word, which the segmenter's lead makes good.
  */
 #include "listen/level.h"
 
 #include <math.h>
 #include <string.h>
 
-#define LANES 8 /* sums side by side: the same on every machine */
-#include <stdlib.h>
-static float E(const char *n, float d) { const char *v = getenv(n); return v ? (float)atof(v) : d; }
-static float gate_p, normal_p, target_p, max_g, above, fall; static int soundf, gatef;
-static float db(float v) { return powf(10.0f, v / 10.0f); }
+#define LANES 8 /* sums side by side, in one order on every machine */
 
-static float frame_power(const float *pcm) {
-    float sum[LANES] = {0}, square[LANES] = {0};
-    for (int i = 0; i < LEVEL_FRAME_SAMPLES; i += LANES) {
-        for (int l = 0; l < LANES; l++) {
-            sum[l] += pcm[i + l];
-            square[l] += pcm[i + l] * pcm[i + l];
-        }
-    }
-    float mean = 0.0f, power = 0.0f;
-    for (int l = 0; l < LANES; l++) {
-        mean += sum[l];
-        power += square[l];
-    }
-    mean /= (float)LEVEL_FRAME_SAMPLES;
-    power = power / (float)LEVEL_FRAME_SAMPLES - mean * mean;
-    return power > 0.0f ? power : 0.0f;
+/* 10^(dB/10) of level.h's constants; tests/unit/listen/test_level.c compares. */
+#define GATE_POWER   2.5118864e-9f
+#define SOUND_POWER  1.0e-8f
+#define SOUND_RATIO  10.0f
+#define NORMAL_POWER 5.0118723e-4f
+#define TARGET_POWER 5.0118723e-2f
+#define MAX_GAIN     316.22777f
+#define FALL_A_FRAME 0.97095271f /* 4 dB/s in 32 ms */
+#define LOW_SLOPE    0.2f        /* power of the differences by the power: a tone of 1,150 Hz */
+
+typedef struct frame_level {
+    float power;
+    bool low; /* most of it lies where vowels are */
+} frame_level;
+
+static float add_lanes(const float *lane) {
+    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
 }
 
-void level_init(level *s) {
-    gate_p = db(E("L_GATE", LEVEL_GATE_DBFS)); normal_p = db(E("L_NORMAL", LEVEL_NORMAL_DBFS)); target_p = db(E("L_TARGET", LEVEL_TARGET_DBFS));
-    max_g = sqrtf(db(E("L_MAX", LEVEL_MAX_GAIN_DB))); above = db(E("L_ABOVE", LEVEL_ABOVE_DB)); fall = db(-E("L_FALL", LEVEL_FALL_DB_S)*0.032f);
-    soundf = (int)E("L_SOUNDS", LEVEL_SOUND_FRAMES); gatef = (int)E("L_GATEF", LEVEL_GATE_FRAMES);
-    level_reset(s);
+static frame_level measure(const float *pcm) {
+    float sum[LANES] = {0}, square[LANES] = {0}, slope[LANES] = {0};
+    for (int i = 0; i < LEVEL_FRAME_SAMPLES; i += LANES) {
+        for (int l = 0; l < LANES; l++) {
+            float x = pcm[i + l], d = i + l ? x - pcm[i + l - 1] : 0.0f;
+            sum[l] += x;
+            square[l] += x * x;
+            slope[l] += d * d;
+        }
+    }
+    const float n = (float)LEVEL_FRAME_SAMPLES;
+    float mean = add_lanes(sum) / n;
+    float power = fmaxf(add_lanes(square) / n - mean * mean, 0.0f);
+    return (frame_level){.power = power, .low = add_lanes(slope) / n < LOW_SLOPE * power};
 }
 
 void level_reset(level *s) {
@@ -53,35 +60,24 @@ static void follow_room(level *s, float power) {
         s->room_frames = 0;
     }
     s->room_frames++;
-    if (power < s->room) s->room = power;
+    s->room = fminf(s->room, power);
 }
 
-static bool is_sound(const level *s, float power) {
-    float room = fminf(s->room, s->room_before);
-    return power > above * fmaxf(room, gate_p);
+static void follow_loudest(level *s, frame_level f) {
+    bool sound = f.power >= SOUND_POWER && f.power > SOUND_RATIO * fminf(s->room, s->room_before);
+    bool sure = s->sure_frames == LEVEL_SURE_FRAMES;
+    if (sound && sure) s->loudest *= FALL_A_FRAME;
+    if (sound && !sure && f.low) s->sure_frames++;
+    if (f.power >= NORMAL_POWER) s->sure_frames = LEVEL_SURE_FRAMES; /* loud is certain at once */
+    if (sound || sure || f.power >= NORMAL_POWER) s->loudest = fmaxf(s->loudest, f.power);
 }
 
-static void follow_loudest(level *s, float power) {
-    if (power > s->loudest && (s->sounds == soundf || power >= normal_p)) {
-        s->loudest = power;
-        s->sounds = soundf;
-    }
-    if (!is_sound(s, power)) return;
-    if (s->sounds < soundf) {
-        s->heard = fmaxf(s->heard, power);
-        if (++s->sounds == soundf) s->loudest = s->heard;
-        return;
-    }
-    s->loudest = fmaxf(power, s->loudest * fall);
+static float wanted_gain(const level *s) {
+    if (s->sure_frames < LEVEL_SURE_FRAMES || s->loudest >= NORMAL_POWER) return 1.0f;
+    return fminf(MAX_GAIN, sqrtf(TARGET_POWER / s->loudest));
 }
 
-static float wanted_gain(const level *s, float power) {
-    float most = fmaxf(s->loudest, power);
-    if (s->sounds < soundf || most >= normal_p) return 1.0f;
-    return fminf(max_g, sqrtf(target_p / most));
-}
-
-/* Up within the frame, so that no step is heard; down at once. */
+/* Up within the frame, so that there is no step to be heard; down at once, so that nothing is ever too loud. */
 static void apply_gain(level *s, float gain, float *pcm) {
     float from = fminf(s->gain, gain);
     s->gain = gain;
@@ -91,14 +87,16 @@ static void apply_gain(level *s, float gain, float *pcm) {
 }
 
 bool level_step(level *s, float *pcm) {
-    float power = frame_power(pcm);
-    s->silent_frames = power < gate_p ? s->silent_frames + 1 : 0;
-    follow_room(s, power);
-    follow_loudest(s, power);
-    if (s->silent_frames > gatef) {
-        s->silent_frames--;
+    frame_level f = measure(pcm);
+    follow_room(s, f.power);
+    follow_loudest(s, f);
+    if (f.power >= GATE_POWER) {
+        s->silent_frames = 0;
+    } else if (s->silent_frames == LEVEL_GATE_FRAMES) {
         return false;
+    } else {
+        s->silent_frames++;
     }
-    apply_gain(s, wanted_gain(s, power), pcm);
+    apply_gain(s, wanted_gain(s), pcm);
     return true;
 }
