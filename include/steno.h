@@ -224,7 +224,8 @@ typedef struct steno_engine_stats {
     uint64_t opened, refused;     /* streams */
     uint64_t ticks;
     double busy_s, audio_s;       /* time at work and audio heard, all shards and streams */
-    uint64_t vad_frames, speech_frames; /* heard, and of them inside utterances */
+    uint64_t vad_frames, gated_frames, speech_frames; /* heard; of them so silent that the network need not hear them; of
+                                                         them inside utterances */
     uint64_t encode_batches, encode_utterances, encode_rows; /* an encoder row is a frame of 24 ms */
     uint64_t decode_steps, decode_rows;
     uint64_t partials, partials_skipped; /* skipped: overtaken before they began */

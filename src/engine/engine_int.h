@@ -17,6 +17,7 @@
 #include "base/arena.h"
 #include "base/ring.h"
 #include "engine/model.h"
+#include "listen/level.h"
 #include "listen/segmenter.h"
 #include "listen/transcript.h"
 
@@ -182,6 +183,7 @@ typedef struct stream {
     bool hearing; /* in the shard's queue of streams with something to hear */
     int open_index;
     steno_vad_options vad;
+    level level; /* of what the VAD hears */
     silero_state vad_state;
     segmenter seg;
     frame *window[STREAM_WINDOW_FRAMES]; /* by frame number modulo its size */

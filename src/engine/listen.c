@@ -50,6 +50,7 @@ bool listen_has_recordings(const shard *s) {
 void listen_open(shard *s, const message *m) {
     stream *t = stream_of(s, m->stream);
     silero_reset(&t->vad_state);
+    level_reset(&t->level);
     t->window_first = t->arrived = t->listened = t->stepped = 0;
     t->hearing = t->ending = t->flushed = false;
     t->stalled_count = 0;
@@ -287,25 +288,50 @@ void listen_result(shard *s, segment *g) {
 
 /* ---- hearing ------------------------------------------------------------------------------------------------------ */
 
+/* One stream's part of a batch. */
+typedef struct listen_job {
+    int slot, frames;
+    uint64_t gated;    /* bit f: frame f is so surely silent that the network need not hear it */
+    const float *prob; /* [frames that are not gated] */
+} listen_job;
+
 typedef struct listen_batch {
-    silero_job jobs[LISTEN_ROWS];
-    int slots[LISTEN_ROWS];
-    int n, rows;
+    silero_job vad[LISTEN_ROWS];
+    listen_job jobs[LISTEN_ROWS];
+    int vad_n, n, rows;
 } listen_batch;
+
+static bool has_vad(const stream *t) {
+    return t->is_live || t->vad.enabled;
+}
+
+/* The frames that the network has to hear, at the level it should hear them, side by side; returns how many. */
+static int gather_frames(stream *t, int n, float *pcm, uint64_t *gated) {
+    int heard = 0;
+    *gated = 0;
+    for (int f = 0; f < n; f++) {
+        float *to = pcm + (size_t)heard * FRAME_SAMPLES;
+        memcpy(to, t->window[window_index(t->listened + f)]->pcm, FRAME_SAMPLES * sizeof *to);
+        if (level_step(&t->level, to))
+            heard++;
+        else
+            *gated |= (uint64_t)1 << f;
+    }
+    return heard;
+}
 
 static steno_err add_job(shard *s, listen_batch *b, int slot, int n) {
     stream *t = stream_of(s, slot);
+    listen_job *j = &b->jobs[b->n++];
+    *j = (listen_job){.slot = slot, .frames = n};
+    b->rows += n;
+    if (n == 0 || !has_vad(t)) return STENO_OK;
     float *pcm = arena_take(&s->scratch, (size_t)n * FRAME_SAMPLES, sizeof *pcm);
     float *prob = arena_take(&s->scratch, (size_t)n, sizeof *prob);
     if (!pcm || !prob) return err_fail(STENO_E_NOMEM, "the shard's arena cannot hold a VAD batch");
-    for (int f = 0; f < n; f++) {
-        const frame *fr = t->window[window_index(t->listened + f)];
-        memcpy(pcm + (size_t)f * FRAME_SAMPLES, fr->pcm, sizeof fr->pcm);
-        prob[f] = 1.0f;
-    }
-    b->jobs[b->n] = (silero_job){.state = &t->vad_state, .pcm = pcm, .frames = n, .prob = prob};
-    b->slots[b->n++] = slot;
-    b->rows += n;
+    int heard = gather_frames(t, n, pcm, &j->gated);
+    j->prob = prob;
+    if (heard) b->vad[b->vad_n++] = (silero_job){.state = &t->vad_state, .pcm = pcm, .frames = heard, .prob = prob};
     return STENO_OK;
 }
 
@@ -325,22 +351,16 @@ static steno_err collect(shard *s, listen_batch *b, slot_queue *q) {
     return STENO_OK;
 }
 
-/* Runs the network for the streams that want it: jobs with VAD off keep their probability of one. */
-static steno_err run_vad(shard *s, const listen_batch *b) {
-    silero_job jobs[LISTEN_ROWS];
-    int n = 0;
-    for (int i = 0; i < b->n; i++) {
-        const stream *t = stream_of(s, b->slots[i]);
-        if (b->jobs[i].frames && (t->is_live || t->vad.enabled)) jobs[n++] = b->jobs[i];
-    }
-    return n ? silero_step(s->engine->model->vad, &s->scratch, jobs, n) : STENO_OK;
-}
-
-static void note_heard(shard *s, stream *t, const silero_job *job, double cpu_share_s) {
-    bool vad = t->is_live || t->vad.enabled;
+static void note_heard(shard *s, const listen_job *j, double cpu_share_s) {
+    stream *t = stream_of(s, j->slot);
+    const float *next = j->prob;
     t->stats.vad_cpu_s += cpu_share_s;
-    for (int f = 0; f < job->frames; f++) t->window[window_index(t->listened++)]->speech = vad ? job->prob[f] : -1.0f;
-    counter_add(&s->count.vad_frames, (uint64_t)job->frames);
+    for (int f = 0; f < j->frames; f++) {
+        float speech = !has_vad(t) ? -1.0f : j->gated >> f & 1 ? LEVEL_GATED_PROB : *next++;
+        t->window[window_index(t->listened++)]->speech = speech;
+    }
+    counter_add(&s->count.vad_frames, (uint64_t)j->frames);
+    counter_add(&s->count.gated_frames, (uint64_t)__builtin_popcountll(j->gated));
 }
 
 /* Recordings are stepped over all that was heard: the segmenter never waits for anything. */
@@ -393,18 +413,18 @@ bool listen_step(shard *s) {
     bool recordings = s->hear_recordings.count && !far_ahead(s);
     if (s->hear_live.count == 0 && !recordings) return sent > 0;
     listen_batch b;
-    b.n = b.rows = 0;
+    b.n = b.vad_n = b.rows = 0;
     size_t mark = arena_mark(&s->scratch);
     double start_s = thread_cpu_s();
     steno_err err = collect(s, &b, &s->hear_live);
     if (err == STENO_OK && recordings) err = collect(s, &b, &s->hear_recordings);
-    if (err == STENO_OK) err = run_vad(s, &b);
+    if (err == STENO_OK && b.vad_n) err = silero_step(s->engine->model->vad, &s->scratch, b.vad, b.vad_n);
     assert(err == STENO_OK); /* the arena is sized for LISTEN_ROWS */
     (void)err;
     double share_s = b.rows ? (thread_cpu_s() - start_s) / b.rows : 0.0;
-    for (int i = 0; i < b.n; i++) note_heard(s, stream_of(s, b.slots[i]), &b.jobs[i], share_s * b.jobs[i].frames);
+    for (int i = 0; i < b.n; i++) note_heard(s, &b.jobs[i], share_s * b.jobs[i].frames);
     arena_release(&s->scratch, mark);
-    for (int i = 0; i < b.n; i++) advance(s, b.slots[i]);
+    for (int i = 0; i < b.n; i++) advance(s, b.jobs[i].slot);
     return true;
 }
 

@@ -201,6 +201,7 @@ void shard_add_stats(const shard *s, steno_engine_stats *out) {
     out->ticks += count_of(&c->ticks);
     out->busy_s += atomic_load_explicit(&c->busy_s, memory_order_relaxed);
     out->vad_frames += count_of(&c->vad_frames);
+    out->gated_frames += count_of(&c->gated_frames);
     out->speech_frames += count_of(&c->speech_frames);
     out->encode_batches += count_of(&c->encode_batches);
     out->encode_utterances += count_of(&c->encode_utterances);

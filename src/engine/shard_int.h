@@ -97,7 +97,7 @@ typedef struct shard_meter {
 } shard_meter;
 
 typedef struct shard_counters {
-    _Atomic uint64_t ticks, vad_frames, speech_frames, encode_batches, encode_utterances, encode_rows;
+    _Atomic uint64_t ticks, vad_frames, gated_frames, speech_frames, encode_batches, encode_utterances, encode_rows;
     _Atomic uint64_t decode_steps, decode_rows, partials, partials_skipped, finals, finals_early;
     _Atomic uint64_t draft_tokens, draft_kept;
     _Atomic double busy_s;
