@@ -6,5 +6,6 @@ import './test_times.mjs';
 import './test_input.mjs';
 import './test_engine.mjs';
 import './test_help.mjs';
+import './test_onsets.mjs';
 
 process.exitCode = await runAll(process.argv[2]);
