@@ -3,7 +3,8 @@
  * The quick lane takes short segments and runs to the end of its batch in every tick. The long lane takes long live ones and
  * the bulk lane long recordings; while more urgent work is there they get a share of its time, as credit, and otherwise
  * BUDGET_S a tick. A segment starts only when everything it may need is there (a sequence slot, KV pages), so a sequence in
- * flight never waits for memory. Partials start when no final waits. Owner: the shard.
+ * flight never waits for memory. Partials start when no final waits; passes that may become one have
+ * time until the pause is long enough. Owner: the shard.
  */
 #include "engine/shard_int.h"
 
@@ -66,6 +67,7 @@ void recognise_enqueue(shard *s, segment *g) {
     assert(q->count < q->cap);
     q->items[(q->head + q->count++) % q->cap] = g;
     s->waiting_count++;
+    s->finals_waiting += g->pass == PASS_FINAL;
 }
 
 static segment *first_waiting(const wait_queue *q) {
@@ -73,6 +75,7 @@ static segment *first_waiting(const wait_queue *q) {
 }
 
 static void drop_first(shard *s, wait_queue *q) {
+    s->finals_waiting -= q->items[q->head]->pass == PASS_FINAL;
     q->head = (q->head + 1) % q->cap;
     q->count--;
     s->waiting_count--;
@@ -131,7 +134,7 @@ static void fill_from(shard *s, encode_lane *l, urgency u, bool is_long, int max
         l->utt[l->n] = (moonshine_utterance){.samples = samples, .pages = x->own.cross};
         l->seq[l->n++] = x;
         l->rows += rows;
-        if (u == URGENT_FINAL) l->finals = true;
+        if (g->pass == PASS_FINAL) l->finals = true;
     }
 }
 
@@ -158,7 +161,7 @@ static bool partials_ripe(const shard *s) {
 }
 
 bool encode_partials_may_start(const shard *s) {
-    return !waits(s, URGENT_FINAL) && !s->lane[LANE_LONG].finals && partials_ripe(s);
+    return s->finals_waiting == 0 && !s->lane[LANE_LONG].finals && partials_ripe(s);
 }
 
 static void fill_lane(shard *s, lane_kind kind) {

@@ -35,6 +35,7 @@ typedef struct growing growing;
 
 typedef struct frame {
     _Atomic int refs;
+    float power; /* mean square, set when heard */
     float
         speech; /* probability that somebody speaks, set when heard, before any segment refers to it; -1: VAD is off */
     float pcm[FRAME_SAMPLES];
@@ -84,6 +85,7 @@ typedef struct segment {
     uint32_t order; /* 0, 1, 2 … within the stream; not of partials */
     pass_kind pass;
     segmenter_span span;
+    float gain;          /* of its audio: very quiet speech is made louder for the recogniser */
     int64_t first_frame; /* the stream's frame number of frames[0] */
     int frames_n;
     frame *frames[SEGMENT_MAX_FRAMES];
@@ -146,12 +148,13 @@ typedef struct live_state {
     bool open;                      /* an utterance is under way and announced */
     uint32_t next_id, id, rev;      /* of utterances; rev of the newest event of this one */
     bool shown;                     /* words of it are out */
-    int64_t pass_frame;             /* frames stepped when the newest pass was asked for */
+    int64_t due_ms;                 /* when the next partial is, in audio stepped */
     int64_t covered_sample;         /* the end of the speech that pass hears */
     growing *grow;                  /* of this utterance, or NULL */
     segment *partial;               /* on its way, or NULL */
     segment *closing;               /* the text of the utterance as it stands in this pause, or NULL */
     bool closing_done;              /* and it is there */
+    bool closing_cut;               /* it is of the front that max_utterance_s will cut off */
     hypothesis last;                /* the newest text; `forced`: tokens that have settled */
     bool finalizing, finalize_done; /* FINALIZE arrived at frame finalize_frame; and was carried out … */
     int64_t finalize_frame;

@@ -15,7 +15,9 @@
 #include <assert.h>
 #include <string.h>
 
-#define TAIL_TOKENS 16  /* of the last text that are verified again: fewer change the words (docs/partials.md) */
+#define TAIL_TOKENS 24  /* of the last text that are verified again: fewer change the words (docs/partials.md) */
+#define WHOLE_ROWS  167 /* shorter utterances, 4 s, have all layers computed again each time, */
+#define WHOLE_BUSY  0.5 /* and so has every one while the shard has time */
 #define GROW_JOBS   16  /* utterances in one batch */
 #define GROW_ROWS   320 /* frames in one batch; one longer window goes alone */
 #define MAX_SAMPLES (MOONSHINE_MAX_SECONDS * STENO_SAMPLE_RATE_HZ)
@@ -174,8 +176,13 @@ typedef struct grow_batch {
     int n, rows;
 } grow_batch;
 
-static int new_rows(const segment *seg) {
-    return moonshine_chunk_rows(&seg->grow->chunk, segment_samples(seg));
+/* Whether all layers are computed again: the text is better for it. */
+static bool anew(const shard *s, const segment *seg) {
+    return shard_busy(s) < WHOLE_BUSY || moonshine_frames(segment_samples(seg)) <= WHOLE_ROWS;
+}
+
+static int new_rows(const shard *s, const segment *seg) {
+    return moonshine_chunk_rows(&seg->grow->chunk, segment_samples(seg), anew(s, seg));
 }
 
 static segment *pop_waiting(shard *s) {
@@ -199,7 +206,7 @@ static void fill(shard *s, grow_batch *b) {
     wait_queue *w = &s->waiting_grow;
     while (b->n < GROW_JOBS && w->count) {
         segment *seg = w->items[w->head];
-        int rows = new_rows(seg);
+        int rows = new_rows(s, seg);
         if (b->n && b->rows + rows > GROW_ROWS) return;
         sequence *q = recognise_free_sequence(s, URGENT_PARTIAL);
         if (!q) return;
@@ -209,7 +216,8 @@ static void fill(shard *s, grow_batch *b) {
             continue;
         }
         load_partial_began(s, s->now_s - seg->due_s, s->engine->streams[seg->stream].live.opt.partial_ms / 1000.0);
-        b->jobs[b->n] = (moonshine_chunk_job){.state = &seg->grow->chunk, .pages = seg->grow->kv.cross};
+        b->jobs[b->n] =
+            (moonshine_chunk_job){.state = &seg->grow->chunk, .pages = seg->grow->kv.cross, .anew = anew(s, seg)};
         b->seq[b->n++] = q;
         b->rows += rows;
     }

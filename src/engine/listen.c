@@ -7,7 +7,13 @@
 #include "engine/shard_int.h"
 
 #include <assert.h>
+#include <math.h>
 #include <string.h>
+
+#define SILENT_POWER 1e-10f /* mean squares of a frame */
+#define QUIET_POWER  1e-4f  /* -40 dBFS */
+#define LOUD_POWER   0.05f  /* -13 dBFS */
+#define MAX_GAIN     1000.0f
 
 #define AHEAD_SAMPLES ((int64_t)90 * STENO_SAMPLE_RATE_HZ) /* of audio waiting or in work on every shard */
 
@@ -115,7 +121,15 @@ shard *listen_choose_shard(shard *home) {
     return best;
 }
 
+/* Moonshine understands less and less below about -57 dBFS (docs/vad.md). A segment whose loudest frame is quieter than
+ * QUIET_POWER is brought to LOUD_POWER; louder ones, and silence, are left alone. */
+static float quiet_gain(float loudest) {
+    if (!(loudest > SILENT_POWER && loudest < QUIET_POWER)) return 1.0f;
+    return fminf(MAX_GAIN, sqrtf(LOUD_POWER / loudest));
+}
+
 static void reference_frames(stream *t, segment *g) {
+    float loudest = 0.0f;
     g->first_frame = g->span.start_sample / FRAME_SAMPLES;
     int64_t last = (g->span.end_sample + FRAME_SAMPLES - 1) / FRAME_SAMPLES;
     if (last > t->listened) last = t->listened;
@@ -123,8 +137,10 @@ static void reference_frames(stream *t, segment *g) {
     for (int64_t f = g->first_frame; f < last && g->frames_n < SEGMENT_MAX_FRAMES; f++) {
         frame *fr = t->window[window_index(f)];
         frame_retain(fr);
+        loudest = fmaxf(loudest, fr->power);
         g->frames[g->frames_n++] = fr;
     }
+    g->gain = quiet_gain(loudest);
 }
 
 segment *listen_take_segment(shard *s, int slot, const segmenter_span *span, pass_kind pass, int keep) {
@@ -351,13 +367,23 @@ static steno_err collect(shard *s, listen_batch *b, slot_queue *q) {
     return STENO_OK;
 }
 
+static float mean_square(const float *pcm) {
+    float sum[8] = {0};
+    for (int i = 0; i < FRAME_SAMPLES; i += 8) {
+        for (int j = 0; j < 8; j++) sum[j] += pcm[i + j] * pcm[i + j];
+    }
+    return (((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]))) / FRAME_SAMPLES;
+}
+
 static void note_heard(shard *s, const listen_job *j, double cpu_share_s) {
     stream *t = stream_of(s, j->slot);
     const float *next = j->prob;
     t->stats.vad_cpu_s += cpu_share_s;
     for (int f = 0; f < j->frames; f++) {
         float speech = !has_vad(t) ? -1.0f : j->gated >> f & 1 ? LEVEL_GATED_PROB : *next++;
-        t->window[window_index(t->listened++)]->speech = speech;
+        frame *fr = t->window[window_index(t->listened++)];
+        fr->speech = speech;
+        fr->power = mean_square(fr->pcm);
     }
     counter_add(&s->count.vad_frames, (uint64_t)j->frames);
     counter_add(&s->count.gated_frames, (uint64_t)__builtin_popcountll(j->gated));

@@ -22,9 +22,10 @@
 #include <string.h>
 
 #define FRAME_MS     32
-#define EARLY_FRAMES 6 /* between partials until the first words are out: 192 ms */
-#define SPARE        8 /* segments that partials leave to finals */
-#define QUIET_FRAMES 4 /* a pause this long, and no new speech: nothing new to show */
+#define EARLY_MS     192 /* between partials until the first words are out */
+#define SPARE        8   /* segments that partials leave to finals */
+#define HELD_WORDS   2   /* at the end of what two texts agree on: they still change now and then */
+#define QUIET_FRAMES 4   /* a pause this long, and no new speech: nothing new to show */
 
 static stream *stream_of(shard *s, int slot) {
     return &s->engine->streams[slot];
@@ -98,13 +99,11 @@ void live_finalize(shard *s, const message *m) {
 
 /* ---- passes ------------------------------------------------------------------------------------------------------- */
 
-/* A segment over the open utterance as it stands, with the newest text as its draft; NULL: no segment to spare. */
-static segment *take_pass(shard *s, int slot, pass_kind pass, int keep) {
+/* A segment over a span of the open utterance, with the newest text as its draft; NULL: no segment to spare. */
+static segment *take_pass(shard *s, int slot, const segmenter_span *span, pass_kind pass, int keep) {
     stream *t = stream_of(s, slot);
     live_state *l = &t->live;
-    segmenter_span span;
-    segmenter_peek(&t->seg, &span);
-    segment *g = listen_take_segment(s, slot, &span, pass, keep);
+    segment *g = listen_take_segment(s, slot, span, pass, keep);
     if (!g) return NULL;
     g->text_ids = l->last;
     if (pass == PASS_CLOSING) g->text_ids.forced = 0;
@@ -112,8 +111,28 @@ static segment *take_pass(shard *s, int slot, pass_kind pass, int keep) {
     g->early = !l->shown;
     g->heard_s = heard_s(t);
     g->due_s = s->now_s;
-    l->pass_frame = t->stepped;
-    l->covered_sample = span.speech_end_sample;
+    return g;
+}
+
+/* When the next partial is due: a cadence after this one was, or after now when it is late. */
+static void next_due(shard *s, stream *t) {
+    live_state *l = &t->live;
+    int64_t now_ms = t->stepped * FRAME_MS;
+    int every_ms = partial_ms(s, l);
+    if (!l->shown && every_ms > EARLY_MS) every_ms = EARLY_MS;
+    if (l->due_ms < now_ms - FRAME_MS) l->due_ms = now_ms;
+    l->due_ms += every_ms;
+}
+
+/* A pass over the whole utterance as it stands. */
+static segment *take_present(shard *s, int slot, pass_kind pass, int keep) {
+    stream *t = stream_of(s, slot);
+    segmenter_span span;
+    segmenter_peek(&t->seg, &span);
+    segment *g = take_pass(s, slot, &span, pass, keep);
+    if (!g) return NULL;
+    next_due(s, t);
+    t->live.covered_sample = span.speech_end_sample;
     return g;
 }
 
@@ -122,7 +141,7 @@ static void ask_partial(shard *s, int slot) {
     live_state *l = &t->live;
     if (!l->grow) l->grow = grow_take(s);
     if (l->grow && l->grow->busy) return; /* one that was dropped is still at work on it */
-    segment *g = take_pass(s, slot, PASS_PARTIAL, SPARE);
+    segment *g = take_present(s, slot, PASS_PARTIAL, SPARE);
     if (!g) return;
     g->grow = l->grow;
     if (l->grow) l->grow->busy = true;
@@ -167,16 +186,28 @@ static void ask_closing(shard *s, int slot, int keep) {
     stream *t = stream_of(s, slot);
     drop_closing(s, &t->live);
     drop_partial(s, &t->live);
-    segment *g = take_pass(s, slot, PASS_CLOSING, keep);
+    segment *g = take_present(s, slot, PASS_CLOSING, keep);
     if (!g) return;
     t->live.closing = g;
-    t->live.closing_done = false;
+    t->live.closing_done = t->live.closing_cut = false;
     listen_send(s, g, listen_choose_shard(s));
+}
+
+/* Speech goes on and the utterance will soon have to be cut: its front is recognised before it is. */
+static void ask_cut(shard *s, int slot) {
+    stream *t = stream_of(s, slot);
+    live_state *l = &t->live;
+    segmenter_span span;
+    if (l->closing || !segmenter_plan_cut(&t->seg, &span)) return;
+    l->closing = take_pass(s, slot, &span, PASS_CLOSING, SPARE);
+    l->closing_done = false;
+    l->closing_cut = true;
+    if (l->closing) listen_send(s, l->closing, listen_choose_shard(s));
 }
 
 /* Speech goes on after a pause: what was to be the final may still come back as a partial. */
 static void closing_to_partial(shard *s, live_state *l) {
-    if (!l->closing) return;
+    if (!l->closing || l->closing_cut) return;
     if (l->closing_done || l->partial || l->opt.partial_ms == 0) {
         drop_closing(s, l);
         return;
@@ -192,6 +223,7 @@ static void settle(const steno_engine *e, live_state *l, const hypothesis *now) 
     int settled = l->last.forced;
     if (l->last.n) {
         int agreed = stable_tokens(e->model->tokens, l->last.ids, l->last.n, now->ids, now->n);
+        agreed = stable_hold_back(e->model->tokens, now->ids, agreed, HELD_WORDS);
         if (agreed > settled) settled = agreed;
     }
     if (settled > now->n) settled = now->n;
@@ -260,7 +292,7 @@ static void closing_came(shard *s, int slot, segment *g) {
     stream *t = stream_of(s, slot);
     live_state *l = &t->live;
     l->closing_done = true;
-    if (g->error == STENO_OK && g->text.text_bytes && l->opt.partial_ms) show_copy(s, t, g);
+    if (g->error == STENO_OK && g->text.text_bytes && l->opt.partial_ms && !l->closing_cut) show_copy(s, t, g);
     live_advance(s, slot);
 }
 
@@ -293,7 +325,7 @@ static void announce(shard *s, stream *t) {
     l->rev = 0;
     l->shown = false;
     l->last.n = l->last.forced = 0;
-    l->pass_frame = span.speech_start_sample / FRAME_SAMPLES;
+    l->due_ms = span.speech_start_sample / (STENO_SAMPLE_RATE_HZ / 1000) + EARLY_MS;
     event_message m = {
         .kind = STENO_EVENT_SPEECH, .id = l->id, .start_s = seconds(span.speech_start_sample), .heard_s = heard_s(t)};
     emit_note(s, t, &m);
@@ -366,12 +398,10 @@ void live_handed_out(shard *s, int slot) {
 
 /* ---- frame by frame ----------------------------------------------------------------------------------------------- */
 
-static bool partial_due(const shard *s, const stream *t) {
+static bool partial_due(const stream *t) {
     const live_state *l = &t->live;
     if (l->opt.partial_ms == 0 || l->partial || !finals_are_out(t)) return false;
-    int64_t every = l->shown ? partial_ms(s, l) / FRAME_MS : EARLY_FRAMES;
-    if (every * FRAME_MS > partial_ms(s, l)) every = partial_ms(s, l) / FRAME_MS;
-    if (t->stepped - l->pass_frame < every) return false;
+    if (t->stepped * FRAME_MS < l->due_ms) return false;
     int64_t speech_end = (t->seg.last_speech + 1) * FRAME_SAMPLES;
     return l->covered_sample < speech_end || segmenter_pause(&t->seg) < QUIET_FRAMES;
 }
@@ -387,10 +417,10 @@ static void follow(shard *s, int slot) {
     if (!l->open) announce(s, t);
     int pause = segmenter_pause(&t->seg);
     if (pause == 0) closing_to_partial(s, l);
-    if (pause == segmenter_tail_frames(&t->seg))
-        ask_closing(s, slot, SPARE);
-    else if (pause < segmenter_tail_frames(&t->seg) && partial_due(s, t))
-        ask_partial(s, slot);
+    if (pause == segmenter_tail_frames(&t->seg)) ask_closing(s, slot, SPARE);
+    if (pause >= segmenter_tail_frames(&t->seg)) return;
+    ask_cut(s, slot);
+    if (partial_due(t)) ask_partial(s, slot);
 }
 
 /* True when it is known whether the text of this pause looks unfinished; false: wait for it. */

@@ -122,4 +122,6 @@ void segment_gather(const segment *s, int from, int n, float *out) {
         done += (int)most;
     }
     memset(out + done, 0, (size_t)(n - done) * sizeof *out);
+    if (s->gain == 1.0f) return;
+    for (int i = 0; i < done; i++) out[i] *= s->gain;
 }

@@ -117,7 +117,7 @@ struct shard {
     kv_pool pages;
     wait_queue waiting[URGENCIES][2]; /* [urgency][long] */
     wait_queue waiting_grow;          /* partials that only add to what is kept */
-    int waiting_count;
+    int waiting_count, finals_waiting;
     growing *grow;       /* [grow_count] */
     growing **grow_free; /* stack */
     int grow_count, grow_free_count;

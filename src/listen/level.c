@@ -12,7 +12,7 @@
 
 #define LANES 8 /* sums side by side, in one order on every machine */
 
-/* 10^(dB/10) of level.h's constants; tests/unit/listen/test_level.c compares. */
+/* 10^(dB/10) of level.h's constants, the gain's 10^(dB/20). */
 #define GATE_POWER   2.5118864e-9f
 #define SOUND_POWER  1.0e-8f
 #define SOUND_RATIO  10.0f

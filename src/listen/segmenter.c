@@ -17,6 +17,7 @@
 #define LAST_PART         0.6f  /* without a pause, a cut falls behind this share of the span */
 #define MIN_REST_FRAMES   16    /* and leaves at least this much speech to the rest: 512 ms */
 #define LONG_FROM         0.4f  /* from this share of max_utterance_s on shorter and shorter pauses end a live span, */
+#define PLAN_FRAMES       31    /* a live cut is planned this long before it is due: 1 s */
 #define LONG_PAUSE_FRAMES 5     /* down to this one: 160 ms */
 #define MAX_SPAN          ((int64_t)(SEGMENTER_MAX_SPAN_S * STENO_SAMPLE_RATE_HZ))
 
@@ -305,16 +306,22 @@ static int64_t cut_frame(const segmenter *s, int64_t now) {
     return s->live ? min64(cut, (s->start_sample + MAX_SPAN) / SEGMENTER_FRAME_SAMPLES) : cut;
 }
 
+/* The open span up to frame `cut`. */
+static segmenter_span front_of(const segmenter *s, int64_t cut) {
+    int64_t last = cut - 1;
+    while (last > s->speech_start && !is_speech(s, last)) last--;
+    return (segmenter_span){.start_sample = s->start_sample,
+                            .end_sample = cut * SEGMENTER_FRAME_SAMPLES,
+                            .speech_start_sample = s->speech_start * SEGMENTER_FRAME_SAMPLES,
+                            .speech_end_sample = (last + 1) * SEGMENTER_FRAME_SAMPLES,
+                            .forced = true};
+}
+
 /* Hands out the front of the open span; the rest, which ends with speech frame `now`, stays open and touches it. */
 static void cut_span(segmenter *s, int64_t now, segmenter_span *span) {
-    int64_t cut = cut_frame(s, now), last = cut - 1, next = cut;
-    while (last > s->speech_start && !is_speech(s, last)) last--;
+    int64_t cut = s->planned_cut > s->open_frame ? s->planned_cut : cut_frame(s, now), next = cut;
     while (next < now && !is_speech(s, next)) next++;
-    segmenter_span made = {.start_sample = s->start_sample,
-                           .end_sample = cut * SEGMENTER_FRAME_SAMPLES,
-                           .speech_start_sample = s->speech_start * SEGMENTER_FRAME_SAMPLES,
-                           .speech_end_sample = (last + 1) * SEGMENTER_FRAME_SAMPLES,
-                           .forced = true};
+    segmenter_span made = front_of(s, cut);
     hand_out(s, &made, span);
     /* A live pause may be longer than an utterance: only a lead of it goes to the rest, or that would be cut again in it. */
     if (s->live) cut = max64(cut, next - s->pad_samples / SEGMENTER_FRAME_SAMPLES);
@@ -423,6 +430,14 @@ void segmenter_decide(segmenter *s, bool unfinished) {
 
 void segmenter_peek(const segmenter *s, segmenter_span *span) {
     *span = live_span(s, s->frames * SEGMENTER_FRAME_SAMPLES);
+}
+
+bool segmenter_plan_cut(segmenter *s, segmenter_span *span) {
+    if (!segmenter_speaks(s) || s->frames - s->open_frame < s->max_frames - PLAN_FRAMES) return false;
+    if (s->planned_cut <= s->open_frame) s->planned_cut = cut_frame(s, s->frames - 1);
+    if (s->planned_cut <= s->speech_start) return false;
+    *span = front_of(s, s->planned_cut);
+    return true;
 }
 
 bool segmenter_finalize(segmenter *s, segmenter_span *span) {

@@ -69,6 +69,7 @@ typedef struct segmenter {
     bool live;
     bool decided, unfinished; /* live: this pause has been judged; it has to last unfinished_frames longer */
     int endpoint_frames, unfinished_frames;
+    int64_t planned_cut; /* of the open span, 0: none */
 } segmenter;
 
 /* STENO_E_INVALID names the option that is out of range. */
@@ -105,6 +106,9 @@ void segmenter_decide(segmenter *s, bool unfinished);
 /* The open span as far as it has been heard, its pause cut to the tail: what a partial shows, and from a pause of
  * tail_frames on exactly what closing it would hand out. Only when segmenter_speaks(). */
 void segmenter_peek(const segmenter *s, segmenter_span *span);
+/* True in the last second before max_utterance_s: where the open span will be cut if no pause comes before, and what the cut
+ * will hand out; so that it, too, can be recognised before it is. */
+bool segmenter_plan_cut(segmenter *s, segmenter_span *span);
 /* Closes the open span where it stands; false when there was none worth handing out. */
 bool segmenter_finalize(segmenter *s, segmenter_span *span);
 

@@ -27,6 +27,17 @@ int stable_tokens(const tokenizer *t, const int32_t *before, int n_before, const
     return k;
 }
 
+int stable_hold_back(const tokenizer *t, const int32_t *ids, int n, int words) {
+    uint8_t kind[TRANSCRIPT_MAX_TOKENS];
+    if (n > TRANSCRIPT_MAX_TOKENS) n = TRANSCRIPT_MAX_TOKENS;
+    times_kinds(t, ids, n, kind);
+    while (n > 0 && words > 0) {
+        if (kind[--n] == ALIGN_WORD) words--;
+    }
+    while (n > 0 && kind[n - 1] == ALIGN_SILENT) n--;
+    return n;
+}
+
 uint32_t stable_bytes(const tokenizer *t, const int32_t *ids, int n, const transcript *text) {
     char front[TRANSCRIPT_TEXT_BYTES];
     size_t bytes = tokenizer_decode(t, ids, (size_t)n, front, sizeof front), same = 0;

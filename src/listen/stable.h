@@ -11,6 +11,9 @@
 /* How many tokens from the front of now [n_now] are settled, given the hypothesis before [n_before]. */
 int stable_tokens(const tokenizer *t, const int32_t *before, int n_before, const int32_t *now, int n_now);
 
+/* How many of the first n tokens are left when `words` words at their end are taken off. */
+int stable_hold_back(const tokenizer *t, const int32_t *ids, int n, int words);
+
 /* How many bytes from the front of `text` the first n tokens make: whole characters, no space at the end. */
 uint32_t stable_bytes(const tokenizer *t, const int32_t *ids, int n, const transcript *text);
 

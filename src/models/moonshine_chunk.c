@@ -54,14 +54,14 @@ void moonshine_chunk_reset(moonshine_chunk_state *s) {
 }
 
 /* Where the window begins once there are `frames`. */
-static int window_first(const moonshine_chunk_state *s, int frames) {
-    bool anew = s->stem_done && s->shape.anew_percent && frames >= s->anew_at;
-    return anew ? 0 : s->settled;
+static int window_first(const moonshine_chunk_state *s, int frames, bool anew) {
+    bool grown = s->shape.anew_percent && frames >= s->anew_at;
+    return s->stem_done && (anew || grown) ? 0 : s->settled;
 }
 
-int moonshine_chunk_rows(const moonshine_chunk_state *s, int samples) {
+int moonshine_chunk_rows(const moonshine_chunk_state *s, int samples, bool anew) {
     int frames = moonshine_frames(samples);
-    return frames - window_first(s, frames);
+    return frames - window_first(s, frames, anew);
 }
 
 int moonshine_chunk_first_sample(const moonshine_chunk_state *s) {
@@ -283,7 +283,7 @@ static steno_err place_job(moonshine_chunk_job *j, moonshine_utterance *u) {
         return err_fail(STENO_E_INVALID, "a chunk that ends at sample %d, behind %d", end,
                         seen > MOONSHINE_MIN_SAMPLES ? seen : MOONSHINE_MIN_SAMPLES);
     j->frames = moonshine_frames(end);
-    j->first_frame = j->state->settled = window_first(j->state, j->frames);
+    j->first_frame = j->state->settled = window_first(j->state, j->frames, j->anew);
     *u = (moonshine_utterance){.pcm = j->pcm + (first - j->first_sample),
                                .samples = end - first,
                                .pages = j->pages,

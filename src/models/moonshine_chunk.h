@@ -50,8 +50,8 @@ STENO_CHECK steno_err moonshine_chunk_init(moonshine_chunk_state *s, const moons
 /* The next utterance, or the same one anew, in the same memory: the next update begins at sample 0. */
 void moonshine_chunk_reset(moonshine_chunk_state *s);
 
-/* Encoder rows that the next update computes when the utterance has so many samples then. */
-int moonshine_chunk_rows(const moonshine_chunk_state *s, int samples);
+/* Encoder rows that the next update (anew or not) computes when the utterance has so many samples then. */
+int moonshine_chunk_rows(const moonshine_chunk_state *s, int samples, bool anew);
 
 /* The first sample of the utterance that the next update reads. */
 int moonshine_chunk_first_sample(const moonshine_chunk_state *s);
@@ -66,6 +66,7 @@ typedef struct moonshine_chunk_job {
     const float *pcm; /* [samples], needed until the last step */
     int first_sample, samples;
     uint16_t *const *pages;
+    bool anew;               /* all layers are computed again, where the stem is kept */
     int first_frame, frames; /* out: frames [first_frame, frames) were computed: the utterance has `frames` now */
 } moonshine_chunk_job;
 

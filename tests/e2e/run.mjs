@@ -10,5 +10,6 @@ import './test_help.mjs';
 import './test_serve.mjs';
 import './test_asyncapi.mjs';
 import './test_page.mjs';
+import './test_onsets.mjs';
 
 process.exitCode = await runAll(process.argv[2]);

@@ -161,6 +161,7 @@ static plain_live plain_play_live(const float *pcm, size_t n, const steno_live_o
             segmenter_decide(seg, goes_on);
         }
         if (segmenter_step(seg, prob, &span)) plain_note(&p, &span);
+        if (segmenter_pause(seg) < segmenter_tail_frames(seg)) (void)segmenter_plan_cut(seg, &span);
     }
     if (segmenter_finalize(seg, &span)) plain_note(&p, &span);
     arena_free(&a);

@@ -96,7 +96,7 @@ static void update(stream *const *s, const int *end, int n) {
         int first = moonshine_chunk_first_sample(&s[i]->state);
         pcm[i] = malloc((size_t)(end[i] - first) * sizeof(float)); /* sanitizers see what lies beyond */
         memcpy(pcm[i], s[i]->pcm + first, (size_t)(end[i] - first) * sizeof(float));
-        jobs[i] = (moonshine_chunk_job){&s[i]->state, pcm[i], first, end[i] - first, s[i]->pages, -1, -1};
+        jobs[i] = (moonshine_chunk_job){&s[i]->state, pcm[i], first, end[i] - first, s[i]->pages, false, -1, -1};
     }
     assert_ok(moonshine_chunk_begin(&c, net, &scratch, jobs, n));
     while (!done) assert_ok(moonshine_chunk_step(&c, &done));
@@ -307,7 +307,7 @@ static void check_sizes(bool fp32) {
             int before = s.state.frames ? end - (1 + 977 * (at - 1)) : end;
             int first = moonshine_chunk_first_sample(&s.state);
             assert_true(before - first <= moonshine_chunk_history_samples(&plain) || s.state.frames == 0);
-            moonshine_chunk_job job = {&s.state, s.pcm + first, first, end - first, s.pages, 0, 0};
+            moonshine_chunk_job job = {&s.state, s.pcm + first, first, end - first, s.pages, false, 0, 0};
             moonshine_chunking c;
             bool done = false;
             assert_ok(arena_init(&exact, moonshine_chunk_bytes(net, &plain, end - first, end - first)));
@@ -337,15 +337,14 @@ static void chunks_that_are_refused(void **state) {
         int first, samples;
     } wrong[] = {{first + 1, 10000}, {-1, 30000}, {first, INT32_MAX}, {first, -1}, {0, 19000}, {0, 500000}};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        moonshine_chunk_job job = {&s.state, s.pcm, wrong[i].first, wrong[i].samples, s.pages, 0, 0};
+        moonshine_chunk_job job = {&s.state, s.pcm, wrong[i].first, wrong[i].samples, s.pages, false, 0, 0};
         assert_int_equal(moonshine_chunk_begin(&c, net, &scratch, &job, 1), STENO_E_INVALID);
         arena_release(&scratch, 0);
     }
     assert_int_equal(moonshine_chunk_begin(&c, net, &scratch, NULL, 0), STENO_E_INVALID);
     static const moonshine_chunk_shape odd[] = {
-        {.recompute_frames = -1, .cache_frames = 1}, {.cache_frames = 0},
-        {.cache_frames = 1, .sink_frames = -1},      {.cache_frames = 1, .warm_frames = -1},
-        {.cache_frames = 2000},                      {.cache_frames = 1, .stem_frames = -1},
+        {.recompute_frames = -1, .cache_frames = 1}, {.cache_frames = 0},    {.cache_frames = 1, .sink_frames = -1},
+        {.cache_frames = 1, .warm_frames = -1},      {.cache_frames = 2000}, {.cache_frames = 1, .stem_frames = -1},
         {.cache_frames = 1, .anew_percent = -1}};
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
         moonshine_chunk_state refused;
