@@ -222,18 +222,12 @@ static int least_live(const steno_engine *e) {
 }
 
 /* Frames a stream may hold: its longest span and what comes in while that waits. Within them its segmenter always gets
- * to the end of a span, so a stream at its limit needs no more audio to move on. */
-static int held_limit(double longest_s) {
+ * to the end of a span, so a stream at its limit needs no more audio to move on. Live streams, whose options may change,
+ * may fill their window. */
+static int held_limit(const steno_vad_options *vad) {
+    double longest_s = (double)vad->max_segment_s + 2.0 * vad->pad_ms / 1000.0;
     int frames = (int)(longest_s * STENO_SAMPLE_RATE_HZ / FRAME_SAMPLES) + LIMIT_SLACK_FRAMES;
     return frames < STREAM_WINDOW_FRAMES ? frames : STREAM_WINDOW_FRAMES;
-}
-
-static int vad_held_limit(const steno_vad_options *vad) {
-    return held_limit((double)vad->max_segment_s + 2.0 * vad->pad_ms / 1000.0);
-}
-
-static int live_held_limit(const steno_live_options *o) {
-    return held_limit((double)o->max_utterance_s + (o->lead_ms + o->endpoint_ms + o->unfinished_ms) / 1000.0);
 }
 
 static steno_err refuse(steno_engine *e, int claim) {
@@ -309,7 +303,7 @@ steno_err steno_stream_open(steno_engine *e, const steno_vad_options *vad, void 
     else
         steno_vad_options_init(&m.u.vad);
     ERR_TRY(segmenter_init(&trial, &m.u.vad));
-    ERR_TRY(take_slot(e, user, vad_held_limit(&m.u.vad), false, &slot));
+    ERR_TRY(take_slot(e, user, held_limit(&m.u.vad), false, &slot));
     *out = open_at(e, slot, least_loaded(e), &m);
     return STENO_OK;
 }
@@ -333,7 +327,7 @@ steno_err steno_live_open(steno_engine *e, const steno_live_options *options, vo
         pthread_mutex_unlock(&e->table_lock);
         return err_fail(STENO_E_AGAIN, "overloaded: every compute thread is busy and partials come late");
     }
-    ERR_TRY(take_slot(e, user, live_held_limit(&m.u.live), true, &slot));
+    ERR_TRY(take_slot(e, user, STREAM_WINDOW_FRAMES, true, &slot));
     shard_live_add(e->shards[home], 1);
     *out = open_at(e, slot, home, &m);
     return STENO_OK;
@@ -356,9 +350,6 @@ steno_err steno_live_configure(steno_engine *e, steno_stream_id id, const steno_
     stream *s;
     ERR_TRY(find_live(e, id, &s));
     ERR_TRY(steno_live_options_check(options));
-    if (live_held_limit(options) > s->held_limit)
-        return err_fail(STENO_E_INVALID, "max_utterance_s %g and its pauses are more than the stream was opened for",
-                        (double)options->max_utterance_s);
     pthread_mutex_lock(&e->table_lock);
     bool on_its_way = s->configuring;
     s->wanted = *options;

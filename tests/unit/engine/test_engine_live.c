@@ -627,9 +627,11 @@ static void options_that_are_refused(void **state) {
     assert_int_equal(steno_live_configure(e, l.id, &o), STENO_E_INVALID);
     assert_non_null(strstr(steno_error_detail(), "partial_ms"));
     o = l.opt;
-    o.max_utterance_s = 25.0f; /* the pool has promised less */
+    o.max_utterance_s = 31.0f;
     assert_int_equal(steno_live_configure(e, l.id, &o), STENO_E_INVALID);
     assert_non_null(strstr(steno_error_detail(), "max_utterance_s"));
+    o.max_utterance_s = 25.0f; /* more than it was opened with */
+    assert_ok(steno_live_configure(e, l.id, &o));
     o.max_utterance_s = 2.0f;
     assert_ok(steno_live_configure(e, l.id, &o));
     steno_stream_id plain;
