@@ -229,6 +229,7 @@ void bench_talk_next(bench_talk *t, int16_t *out, size_t n) {
         size_t m = t->gap_left < n - done ? t->gap_left : n - done;
         for (size_t i = 0; i < m; i++) out[done + i] = (int16_t)((int)bench_random(&t->random, 3) - 1);
         t->gap_left -= m;
+        t->silent += m;
         done += m;
     }
 }

@@ -45,6 +45,7 @@ typedef struct bench_talk {
     bench_gaps gaps;
     uint64_t random;
     size_t clip, at, gap_left;
+    uint64_t silent; /* samples of gaps so far */
 } bench_talk;
 
 void bench_talk_init(bench_talk *t, const bench_corpus *corpus, const bench_gaps *gaps, uint64_t seed);

@@ -102,6 +102,7 @@ static void on_message(void *user, bool text, const char *bytes, size_t n) {
         s->load->result->opened++;
         bench_meter_init(&s->meter, &s->load->result->totals, now_s, s->load->packet_samples);
     } else if (s->state >= TALKING) {
+        s->meter.silent_samples = s->talk.silent;
         bench_meter_event(&s->meter, &e, now_s);
     }
     if (e.kind == LIVE_ERROR) note(s->load, e.what);

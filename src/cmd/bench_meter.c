@@ -61,8 +61,12 @@ static bench_open *open_message(bench_meter *m, uint64_t message, double now_s, 
         if (oldest->used && (!o->used || o->order < oldest->order)) oldest = o;
     }
     *made = true;
-    *oldest = (bench_open){
-        .used = true, .message = message, .order = ++m->opened, .last_event_s = now_s, .continues = m->next_continues};
+    *oldest = (bench_open){.used = true,
+                           .message = message,
+                           .order = ++m->opened,
+                           .last_event_s = now_s,
+                           .silent_samples = m->silent_samples,
+                           .continues = m->next_continues};
     m->next_continues = false;
     return oldest;
 }
@@ -77,6 +81,14 @@ static void mark_next(bench_meter *m, const bench_open *cut) {
     m->next_continues = true;
 }
 
+/* Time between two events of an utterance. One in which nobody said anything for a while counts without that while, and
+ * only when it is too long to be overlooked. */
+static void add_interval(bench_meter *m, const bench_open *o, double now_s) {
+    double interval_s = now_s - o->last_event_s, silent_s = (double)(m->silent_samples - o->silent_samples) / RATE;
+    if (silent_s > 0.1) interval_s -= silent_s;
+    if (silent_s <= 0.1 || interval_s > BENCH_INTERVAL_LONG_S) bench_samples_add(&m->totals->interval, interval_s);
+}
+
 static void on_partial(bench_meter *m, const live_event *e, double now_s) {
     bench_totals *t = m->totals;
     bool made; /* nothing had said that speech began */
@@ -84,7 +96,7 @@ static void on_partial(bench_meter *m, const live_event *e, double now_s) {
     if (o->first_text_s == 0 && e->text[0]) o->first_text_s = now_s;
     if (counted(t, now_s)) {
         t->partials++;
-        if (!made) bench_samples_add(&t->interval, now_s - o->last_event_s);
+        if (!made) add_interval(m, o, now_s);
         if (e->audio_end_s >= 0) {
             double lag_s = now_s - bench_meter_due_s(m, e->audio_end_s);
             bench_samples_add(&t->partial_lag, lag_s);
@@ -92,6 +104,7 @@ static void on_partial(bench_meter *m, const live_event *e, double now_s) {
         }
     }
     o->last_event_s = now_s;
+    o->silent_samples = m->silent_samples;
 }
 
 /* What a final with words says. The last interval lasts while somebody speaks, to the end of the last word; it counts only

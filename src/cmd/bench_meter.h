@@ -33,6 +33,7 @@ typedef struct bench_open {
     bool used;
     uint64_t message, order;
     double last_event_s, first_text_s; /* first_text_s 0: not yet */
+    uint64_t silent_samples;           /* of the talk, at the last event */
     bool continues;                    /* the utterance before was cut at its maximum: its first word was shown there */
 } bench_open;
 
@@ -43,6 +44,7 @@ typedef struct bench_meter {
     int packet_samples;
     bench_open open[BENCH_OPEN_MAX]; /* the next one may begin before the final of the last has come */
     uint64_t opened;
+    uint64_t silent_samples; /* of gaps in what was said so far; set by the caller */
     bool next_continues;
     double stretched_from_s; /* 0: not */
 } bench_meter;

@@ -64,7 +64,7 @@ void config_init(config *c) {
                   .drain_s = 30,
                   .threads = engine.shards,
                   .max_batch = engine.max_batch,
-                  .max_streams = engine.max_streams,
+                  .max_streams = 128,
                   .max_wait_ms = engine.max_wait_ms,
                   .audio_pool_s = engine.audio_pool_s,
                   .kv_pool_mb = engine.kv_pool_mb};

@@ -12,12 +12,14 @@
 
 #include <assert.h>
 
-#define MAX_SAMPLES     (MOONSHINE_MAX_SECONDS * STENO_SAMPLE_RATE_HZ)
-#define SAMPLES_PER_ROW 384
-#define BUDGET_S        0.008 /* of a lane's slices in one tick */
-#define LONG_SHARE      1.0   /* credit for a second of quicker work: half of the time */
-#define BULK_SHARE      0.3
-#define LONG_LIVE_ROWS  512 /* in one batch of long live segments: their latency counts */
+#define MAX_SAMPLES      (MOONSHINE_MAX_SECONDS * STENO_SAMPLE_RATE_HZ)
+#define SAMPLES_PER_ROW  384
+#define BUDGET_S         0.008 /* of a lane's slices in one tick */
+#define LONG_SHARE       1.0   /* credit for a second of quicker work: half of the time */
+#define BULK_SHARE       0.3
+#define CLOSING_SLACK_S  0.1 /* a closing pass that has waited so long goes before partials */
+#define FINAL_PATIENCE_S 0.3 /* finals should not wait for as long as this */
+#define LONG_LIVE_ROWS   512 /* in one batch of long live segments: their latency counts */
 
 /* ---- memory ------------------------------------------------------------------------------------------------------- */
 
@@ -100,6 +102,24 @@ static bool waits(const shard *s, urgency u) {
     return s->waiting[u][0].count + s->waiting[u][1].count > 0;
 }
 
+/* A final that somebody waits for, or a closing pass that has used up the time that its pause gave it. */
+static bool is_pressing(const shard *s, const segment *g) {
+    return g->pass == PASS_FINAL || (g->pass == PASS_CLOSING && s->now_s - g->due_s > CLOSING_SLACK_S);
+}
+
+static bool finals_press(const shard *s) {
+    if (s->finals_waiting || s->lane[LANE_LONG].finals) return true;
+    const segment *a = first_waiting(&s->waiting[URGENT_FINAL][0]), *b = first_waiting(&s->waiting[URGENT_FINAL][1]);
+    return (a && is_pressing(s, a)) || (b && is_pressing(s, b));
+}
+
+void encode_note_start(shard *s, const segment *g) {
+    double cadence_s = FINAL_PATIENCE_S;
+    if (g->pass == PASS_RECORDING || g->early) return;
+    if (g->pass == PASS_PARTIAL) cadence_s = s->engine->streams[g->stream].live.opt.partial_ms / 1000.0;
+    load_began(s, s->now_s - g->due_s, cadence_s);
+}
+
 /* ---- filling a lane ----------------------------------------------------------------------------------------------- */
 
 /* KV pages that less urgent work leaves to live finals. */
@@ -126,15 +146,12 @@ static void fill_from(shard *s, encode_lane *l, urgency u, bool is_long, int max
             if (!grow_reclaim(s)) return;
         }
         drop_first(s, q);
-        if (g->pass == PASS_PARTIAL) {
-            double cadence_s = s->engine->streams[g->stream].live.opt.partial_ms / 1000.0;
-            load_partial_began(s, s->now_s - g->due_s, cadence_s);
-        }
+        encode_note_start(s, g);
         recognise_start_sequence(s, x, g);
         l->utt[l->n] = (moonshine_utterance){.samples = samples, .pages = x->own.cross};
         l->seq[l->n++] = x;
         l->rows += rows;
-        if (g->pass == PASS_FINAL) l->finals = true;
+        if (is_pressing(s, g)) l->finals = true;
     }
 }
 
@@ -161,7 +178,7 @@ static bool partials_ripe(const shard *s) {
 }
 
 bool encode_partials_may_start(const shard *s) {
-    return s->finals_waiting == 0 && !s->lane[LANE_LONG].finals && partials_ripe(s);
+    return !finals_press(s) && partials_ripe(s);
 }
 
 static void fill_lane(shard *s, lane_kind kind) {

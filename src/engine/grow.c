@@ -215,7 +215,7 @@ static void fill(shard *s, grow_batch *b) {
             hear_whole(s, seg);
             continue;
         }
-        load_partial_began(s, s->now_s - seg->due_s, s->engine->streams[seg->stream].live.opt.partial_ms / 1000.0);
+        encode_note_start(s, seg);
         b->jobs[b->n] =
             (moonshine_chunk_job){.state = &seg->grow->chunk, .pages = seg->grow->kv.cross, .anew = anew(s, seg)};
         b->seq[b->n++] = q;

@@ -1,7 +1,7 @@
 /* load.c: what a shard knows of its own load: how busy it is, and by how much partials are stretched.
  *
- * Partials are elastic. When they have to wait for a large part of their cadence before they begin, the cadence is
- * stretched, at most STRETCH_MAX times, until they do not; when they hardly wait any more it shrinks again. Owner: the
+ * Partials are elastic. When they have to wait for a large part of their cadence before they begin, or finals for a large
+ * part of the pause that decides them, the cadence is stretched, at most STRETCH_MAX times, until they do not; when they hardly wait any more it shrinks again. Owner: the
  * shard; `busy` and `stretch` are read by other threads. Time is passed in.
  */
 #include "engine/shard_int.h"
@@ -63,7 +63,7 @@ void load_wake(shard *s, double now_s) {
 void load_sleep(shard *s, double now_s) {
     s->meter.window_busy_s += now_s - s->meter.busy_since_s;
     bool idle = s->waiting_count + s->active == 0 && now_s - s->meter.slept_s > IDLE_MS / 2000.0;
-    if (s->waiting_count == 0) s->meter.wait_share *= idle ? IDLE_KEEP : 1.0 - 0.02;
+    if (idle) s->meter.wait_share *= IDLE_KEEP;
     s->meter.slept_s = now_s;
     relax(s, now_s);
 }
@@ -72,7 +72,7 @@ int load_patience_ms(const shard *s) {
     return shard_stretch(s) > 1.0 ? IDLE_MS : -1;
 }
 
-void load_partial_began(shard *s, double waited_s, double cadence_s) {
+void load_began(shard *s, double waited_s, double cadence_s) {
     shard_meter *m = &s->meter;
     if (cadence_s <= 0.0) return; /* none are wanted any more */
     m->wait_share += WAIT_SMOOTH * (waited_s / cadence_s - m->wait_share);

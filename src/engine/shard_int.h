@@ -185,8 +185,8 @@ void load_wake(shard *s, double now_s);  /* a tick begins */
 void load_sleep(shard *s, double now_s); /* it has ended */
 /* How long a shard without work may sleep, in ms: one that thinks it has too much looks again. -1: for ever. */
 int load_patience_ms(const shard *s);
-/* A partial asked for every `cadence_s` begins after having waited. */
-void load_partial_began(shard *s, double waited_s, double cadence_s);
+/* A live pass that should not wait for as long as `cadence_s` begins after having waited. */
+void load_began(shard *s, double waited_s, double cadence_s);
 
 /* recognise.c */
 size_t recognise_scratch_bytes(const steno_engine *e);
@@ -216,6 +216,8 @@ bool encode_step(shard *s, double urgent_s);
 int recognise_patience_ms(const shard *s);
 
 wait_queue *encode_queue_of(shard *s, const segment *g);
+/* A segment leaves its queue to be encoded: tells the meter how long it waited. */
+void encode_note_start(shard *s, const segment *g);
 /* True when a partial may start now: no final waits, and enough others are there or it has waited long enough. */
 bool encode_partials_may_start(const shard *s);
 
