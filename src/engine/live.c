@@ -120,7 +120,7 @@ static void next_due(shard *s, stream *t) {
     int64_t now_ms = t->stepped * FRAME_MS;
     int every_ms = partial_ms(s, l);
     if (!l->shown && every_ms > EARLY_MS) every_ms = EARLY_MS;
-    if (l->due_ms < now_ms - FRAME_MS) l->due_ms = now_ms;
+    if (l->due_ms < now_ms - FRAME_MS || l->due_ms > now_ms) l->due_ms = now_ms; /* late, or a pause came first */
     l->due_ms += every_ms;
 }
 

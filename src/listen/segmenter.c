@@ -16,9 +16,10 @@
 #define JOIN_NONE         0.67f /* from this one on a pause of min_silence_ms; in between it shrinks evenly */
 #define LAST_PART         0.6f  /* without a pause, a cut falls behind this share of the span */
 #define MIN_REST_FRAMES   16    /* and leaves at least this much speech to the rest: 512 ms */
-#define LONG_FROM         0.4f  /* from this share of max_utterance_s on shorter and shorter pauses end a live span, */
+#define LONG_FROM         0.3f  /* from this share of max_utterance_s on shorter and shorter pauses end a live span, */
 #define PLAN_FRAMES       31    /* a live cut is planned this long before it is due: 1 s */
-#define LONG_PAUSE_FRAMES 5     /* down to this one: 160 ms */
+#define LONG_FULL         0.6f  /* and from this one on the shortest that do: */
+#define LONG_PAUSE_FRAMES 5     /* 160 ms */
 #define MAX_SPAN          ((int64_t)(SEGMENTER_MAX_SPAN_S * STENO_SAMPLE_RATE_HZ))
 
 static int64_t min64(int64_t a, int64_t b) {
@@ -127,7 +128,7 @@ static int live_pause(const segmenter *s) {
     float share = share_used(s), full = (float)s->endpoint_frames;
     int least = (int)min64(s->endpoint_frames, LONG_PAUSE_FRAMES);
     if (share <= LONG_FROM) return s->endpoint_frames;
-    int pause = (int)(full - (full - (float)least) * (share - LONG_FROM) / (1.0f - LONG_FROM));
+    int pause = (int)(full - (full - (float)least) * (share - LONG_FROM) / (LONG_FULL - LONG_FROM));
     return pause > least ? pause : least;
 }
 

@@ -15,7 +15,7 @@
  *   - Without VAD (enabled = false) every frame is speech and cuts fall exactly at max_segment_s.
  *   - Live (segmenter_init_live): a pause of endpoint_ms closes a span of any length and hands it out in the same frame,
  *     with a tail of at most half of that pause, so that the whole span is known, and can be recognised, before the
- *     pause is long enough. From 40 % of max_segment_s on shorter and shorter pauses do, down to 160 ms at its end. Where
+ *     pause is long enough. From 30 % of max_segment_s on shorter and shorter pauses do, down to 160 ms from 60 % on. Where
  *     the text of a shorter span looks unfinished, unfinished_ms more are asked for: the caller says so when
  *     segmenter_decides(), before the frame is stepped. A cut's pieces touch but for silence beyond the rest's lead,
  *     because a live pause may be longer than an utterance.

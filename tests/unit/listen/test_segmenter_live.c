@@ -453,7 +453,7 @@ static steno_live_options random_options(void) {
 }
 
 /* The newest frame of speech, and how long the pause after it had to be: endpoint_ms, or less when the span had used more
- * than 40 % of its time. */
+ * than 30 % of its time. */
 static void check_endpoint(int64_t last_speech, int before) {
     int64_t full = (x.opt.endpoint_ms * 16 + FRAME - 1) / FRAME, least = full < 5 ? full : 5;
     int64_t longer = x.unfinished ? (x.opt.unfinished_ms * 16 + FRAME - 1) / FRAME : 0;
@@ -467,7 +467,7 @@ static void check_endpoint(int64_t last_speech, int before) {
         assert_int_equal(made->speech_end_sample, (last_speech + 1) * FRAME);
         assert_true(pause >= least && pause <= full + longer);
         assert_true(tail >= 1 && tail < full && (tail <= pause));
-        if (!cut_before && used < 0.39f) {
+        if (!cut_before && used < 0.29f) {
             assert_int_equal(pause, full + longer);
             assert_int_equal(tail, segmenter_tail_frames(&x.s));
         } else if (!cut_before && used > 0.5f && full > 8) {
