@@ -187,7 +187,7 @@ static segment *pop_waiting(shard *s) {
     return seg;
 }
 
-/* Partials that find no pages are left out: the next one may. */
+/* Partials that find no pages are left out: the next one may. That is overload too, as if they had waited for it. */
 static void fill(shard *s, grow_batch *b) {
     wait_queue *w = &s->waiting_grow;
     while (b->n < GROW_JOBS && w->count) {
@@ -197,8 +197,10 @@ static void fill(shard *s, grow_batch *b) {
         sequence *q = recognise_free_sequence(s, URGENT_PARTIAL);
         if (!q) return;
         pop_waiting(s);
-        load_partial_began(s, s->now_s - seg->due_s, s->engine->streams[seg->stream].live.opt.partial_ms / 1000.0);
-        if (!start(s, q, seg)) {
+        double cadence_s = s->engine->streams[seg->stream].live.opt.partial_ms / 1000.0;
+        bool started = start(s, q, seg);
+        load_partial_began(s, started ? s->now_s - seg->due_s : cadence_s, cadence_s);
+        if (!started) {
             counter_add(&s->count.partials_skipped, 1);
             seg->error = STENO_E_AGAIN;
             recognise_send_home(s, seg);

@@ -360,9 +360,8 @@ static void the_same_seed_gives_the_same_events(void **state) {
 }
 
 /* A steady crowd; then the machine is too slow for their partials, not for their finals; then it recovers. */
-static void overload_and_recovery(void **state) {
-    (void)state;
-    sim *s = sim_open(seed_of_run, 24, 64);
+static void overload(int kv_pool_mb) {
+    sim *s = sim_open(seed_of_run, 24, kv_pool_mb);
     steno_live_options o = live_defaults();
     for (int i = 0; i < CALLERS; i++) {
         caller *c = &s->caller[i];
@@ -412,13 +411,25 @@ static void overload_and_recovery(void **state) {
     assert_true(phase[0].stretch <= 1.0 && s->overloads > 0);
     assert_true(phase[1].stretch > 1.5);
     assert_true(phase[1].partials * 3 < phase[0].partials * 4); /* fewer in 25 s than the 20 s before would give */
-    assert_true(phase[2].stretch <= 1.0 && s->relieved > 0);
+    if (kv_pool_mb > 14) assert_true(phase[2].stretch <= 1.0);
+    assert_true(s->relieved > 0);
     assert_true((double)phase[2].partials / 25 > 0.8 * (double)phase[0].partials / 20);
     /* Virtual, so the same on any machine. Long texts take a step of the decoder a tick, and ticks are long then. */
     assert_true(phase[0].final_s < 0.3 && phase[2].late <= 8);
     assert_true(phase[1].late * 8 < phase[1].finals && phase[1].final_s < 15.0);
-    for (int i = 0; i < CALLERS; i++) assert_false(s->caller[i].l.overloaded);
+    for (int i = 0; i < CALLERS && kv_pool_mb > 14; i++) assert_false(s->caller[i].l.overloaded);
     sim_close(s);
+}
+
+static void overload_and_recovery(void **state) {
+    (void)state;
+    overload(64);
+}
+
+/* With so few pages that many partials are left out: that is told, too. */
+static void overload_with_few_pages(void **state) {
+    (void)state;
+    overload(14);
 }
 
 static int setup(void **state) {
@@ -439,6 +450,7 @@ static int teardown(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(overload_and_recovery),
+        cmocka_unit_test(overload_with_few_pages),
         cmocka_unit_test(the_same_seed_gives_the_same_events),
         cmocka_unit_test(thousands_of_streams),
     };
