@@ -211,6 +211,7 @@ static void finish_sequence(shard *s, sequence *q) {
     segment *seg = q->seg;
     transcript_token tokens[SEGMENT_IDS];
     size_t mark = arena_mark(&s->scratch);
+    if (q->first > q->n) q->first = q->n; /* a loop that began in what was kept was cut off there */
     kept_tokens(q, tokens);
     align_sequence(s, q, tokens);
     arena_release(&s->scratch, mark);
