@@ -1036,7 +1036,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(closing_the_engine_with_passes_in_flight),
     };
     print_message("seed %u\n", SEED);
-    alarm(WATCHDOG_S);
+    alarm(3 * WATCHDOG_S);
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, setup, teardown);
 }
