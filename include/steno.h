@@ -143,8 +143,8 @@ typedef struct steno_engine_config {
     int max_streams;  /* streams open at once; default 64 */
     int max_live;     /* of them, live ones; default -1: max_streams. More are refused (STENO_E_LIMIT), and so are new ones
                          while the shards are overloaded (STENO_E_AGAIN). */
-    int max_wait_ms;  /* on a shard that has all hands full a partial waits up to this long for others to be recognised
-                         with, and less the less there is to do; never the first words; default 40 */
+    int max_wait_ms;  /* on a busy shard partials start together, so often; so one may wait this long, but the first words of
+                         an utterance never do; default 100, 0: all start at once */
     bool no_slices;   /* encodes run from beginning to end, whoever waits: only to measure what slicing is worth */
     int audio_pool_s; /* seconds of audio held in all streams and waiting segments; 0 (default): what max_streams may
                          hold at most. With less, steno_stream_open() refuses streams it could not always feed. */

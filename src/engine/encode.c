@@ -11,12 +11,14 @@
 #include "base/mem.h"
 
 #include <assert.h>
+#include <math.h>
 
 #define MAX_SAMPLES      (MOONSHINE_MAX_SECONDS * STENO_SAMPLE_RATE_HZ)
 #define SAMPLES_PER_ROW  384
 #define BUDGET_S         0.008 /* of a lane's slices in one tick */
 #define LONG_SHARE       1.0   /* credit for a second of quicker work: half of the time */
 #define BULK_SHARE       0.3
+#define GROW_BATCHES     3   /* of partials in one tick */
 #define CLOSING_SLACK_S  0.1 /* a closing pass that has waited so long goes before partials */
 #define FINAL_PATIENCE_S 0.3 /* finals should not wait for as long as this */
 #define LONG_LIVE_ROWS   512 /* in one batch of long live segments: their latency counts */
@@ -98,19 +100,18 @@ bool recognise_withdraw(shard *s, segment *g) {
     return true;
 }
 
-static bool waits(const shard *s, urgency u) {
-    return s->waiting[u][0].count + s->waiting[u][1].count > 0;
-}
-
-/* A final that somebody waits for, or a closing pass that has used up the time that its pause gave it. */
-static bool is_pressing(const shard *s, const segment *g) {
+bool encode_is_pressing(const shard *s, const segment *g) {
     return g->pass == PASS_FINAL || (g->pass == PASS_CLOSING && s->now_s - g->due_s > CLOSING_SLACK_S);
 }
 
+/* True when a final is late or about to be, waiting, being encoded or being decoded. */
 static bool finals_press(const shard *s) {
     if (s->finals_waiting || s->lane[LANE_LONG].finals) return true;
+    for (int i = 0; s->active && i < s->engine->config.max_batch; i++) {
+        if (s->sequences[i].seg && encode_is_pressing(s, s->sequences[i].seg)) return true;
+    }
     const segment *a = first_waiting(&s->waiting[URGENT_FINAL][0]), *b = first_waiting(&s->waiting[URGENT_FINAL][1]);
-    return (a && is_pressing(s, a)) || (b && is_pressing(s, b));
+    return (a && encode_is_pressing(s, a)) || (b && encode_is_pressing(s, b));
 }
 
 void encode_note_start(shard *s, const segment *g) {
@@ -151,34 +152,28 @@ static void fill_from(shard *s, encode_lane *l, urgency u, bool is_long, int max
         l->utt[l->n] = (moonshine_utterance){.samples = samples, .pages = x->own.cross};
         l->seq[l->n++] = x;
         l->rows += rows;
-        if (is_pressing(s, g)) l->finals = true;
+        if (encode_is_pressing(s, g)) l->finals = true;
     }
 }
 
-/* Partials wait a little for others, so that they share products and decoder steps: the longer, the busier the shard is.
- * The first words of an utterance wait for nobody. */
-static double partial_wait_s(const shard *s) {
-    double busy = shard_busy(s);
-    return s->engine->config.max_wait_ms / 1000.0 * busy * busy;
+bool encode_is_ripe(const shard *s, const segment *g) {
+    return s->now_s >= g->ripe_s;
 }
 
-static bool is_ripe(const shard *s, const wait_queue *q, double wait_s) {
-    if (q->count >= ENCODE_UTTERANCES / 2) return true;
-    for (int i = 0; i < q->count; i++) {
-        const segment *g = q->items[(q->head + i) % q->cap];
-        if (g->early || s->now_s - g->due_s >= wait_s) return true;
+/* When the first of the waiting partials may start; far away when none waits. */
+static double ripe_at_s(const shard *s) {
+    const wait_queue *const queues[] = {&s->waiting_grow, &s->waiting[URGENT_PARTIAL][0],
+                                        &s->waiting[URGENT_PARTIAL][1]};
+    double at_s = INFINITY;
+    for (int k = 0; k < 3; k++) {
+        const wait_queue *q = queues[k];
+        for (int i = 0; i < q->count; i++) at_s = fmin(at_s, q->items[(q->head + i) % q->cap]->ripe_s);
     }
-    return false;
-}
-
-static bool partials_ripe(const shard *s) {
-    double wait_s = partial_wait_s(s);
-    return is_ripe(s, &s->waiting_grow, wait_s) || is_ripe(s, &s->waiting[URGENT_PARTIAL][0], wait_s) ||
-           is_ripe(s, &s->waiting[URGENT_PARTIAL][1], wait_s);
+    return at_s;
 }
 
 bool encode_partials_may_start(const shard *s) {
-    return !finals_press(s) && partials_ripe(s);
+    return s->now_s >= ripe_at_s(s) && !finals_press(s);
 }
 
 static void fill_lane(shard *s, lane_kind kind) {
@@ -280,7 +275,7 @@ bool encode_step(shard *s, double urgent_s) {
     double begin_s = engine_now_s(s->engine) - urgent_s;
     bool moved = start_lane(s, LANE_QUICK);
     if (moved) urgent_s += run_lane(s, LANE_QUICK, 1e9);
-    if (grow_step(s)) {
+    for (int i = 0; i < GROW_BATCHES && grow_step(s); i++) { /* all that start together are decoded together */
         moved = true;
         urgent_s = engine_now_s(s->engine) - begin_s;
     }
@@ -291,6 +286,7 @@ bool encode_step(shard *s, double urgent_s) {
 }
 
 int recognise_patience_ms(const shard *s) {
-    bool waiting = waits(s, URGENT_PARTIAL) || s->waiting_grow.count;
-    return waiting && s->engine->config.max_wait_ms ? 2 : -1;
+    double wait_ms = (ripe_at_s(s) - s->now_s) * 1000.0;
+    if (wait_ms > 1000.0) return load_patience_ms(s);
+    return wait_ms > 1.0 ? (int)wait_ms : 1;
 }

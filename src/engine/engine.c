@@ -29,7 +29,8 @@
 /* ---- configuration ---------------------------------------------------------------------------------------------- */
 
 void steno_engine_config_init(steno_engine_config *config) {
-    *config = (steno_engine_config){.shards = 0, .max_batch = 24, .max_streams = 64, .max_live = -1, .max_wait_ms = 40};
+    *config =
+        (steno_engine_config){.shards = 0, .max_batch = 24, .max_streams = 64, .max_live = -1, .max_wait_ms = 100};
 }
 
 void steno_vad_options_init(steno_vad_options *vad) {

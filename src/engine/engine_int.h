@@ -103,6 +103,7 @@ typedef struct segment {
     steno_end_reason end;
     bool early; /* a partial before any words are out */
     double heard_s, due_s, done_s;
+    double ripe_s; /* a partial waits for others until then */
 } segment;
 
 /* A fixed stack of segments. Any thread. */
@@ -148,6 +149,7 @@ typedef struct live_state {
     bool open;                      /* an utterance is under way and announced */
     uint32_t next_id, id, rev;      /* of utterances; rev of the newest event of this one */
     bool shown;                     /* words of it are out */
+    double ripe_s;                  /* when the last partial could start */
     int64_t due_ms;                 /* when the next partial is, in audio stepped */
     int64_t covered_sample;         /* the end of the speech that pass hears */
     growing *grow;                  /* of this utterance, or NULL */

@@ -15,11 +15,10 @@
 #include <assert.h>
 #include <string.h>
 
-#define TAIL_TOKENS 24  /* of the last text that are verified again: fewer change the words (docs/partials.md) */
-#define WHOLE_ROWS  167 /* shorter utterances, 4 s, have all layers computed again each time, */
-#define WHOLE_BUSY  0.5 /* and so has every one while the shard has time */
-#define GROW_JOBS   16  /* utterances in one batch */
-#define GROW_ROWS   320 /* frames in one batch; one longer window goes alone */
+#define TAIL_TOKENS 16  /* of the last text that are verified again: fewer change the words (docs/partials.md) */
+#define WHOLE_BUSY  0.45 /* while the shard is less busy, all layers are computed again each time */
+#define GROW_JOBS   8   /* utterances in one batch */
+#define GROW_ROWS   160 /* frames in one batch; one longer window goes alone */
 #define MAX_SAMPLES (MOONSHINE_MAX_SECONDS * STENO_SAMPLE_RATE_HZ)
 
 static size_t round_up(size_t bytes) {
@@ -177,17 +176,23 @@ typedef struct grow_batch {
 } grow_batch;
 
 /* Whether all layers are computed again: the text is better for it. */
-static bool anew(const shard *s, const segment *seg) {
-    return shard_busy(s) < WHOLE_BUSY || moonshine_frames(segment_samples(seg)) <= WHOLE_ROWS;
+static bool anew(const shard *s) {
+    return shard_busy(s) < WHOLE_BUSY;
 }
 
 static int new_rows(const shard *s, const segment *seg) {
-    return moonshine_chunk_rows(&seg->grow->chunk, segment_samples(seg), anew(s, seg));
+    return moonshine_chunk_rows(&seg->grow->chunk, segment_samples(seg), anew(s));
 }
 
-static segment *pop_waiting(shard *s) {
+/* The first that is ripe, out of its place in the queue; NULL when the batch has no room for it. */
+static segment *pop_ripe(shard *s, const grow_batch *b) {
     wait_queue *w = &s->waiting_grow;
-    segment *seg = w->items[w->head];
+    int i = 0;
+    while (i < w->count && !encode_is_ripe(s, w->items[(w->head + i) % w->cap])) i++;
+    if (i == w->count) return NULL;
+    segment *seg = w->items[(w->head + i) % w->cap];
+    if (b->n && b->rows + new_rows(s, seg) > GROW_ROWS) return NULL;
+    for (; i > 0; i--) w->items[(w->head + i) % w->cap] = w->items[(w->head + i - 1) % w->cap];
     w->head = (w->head + 1) % w->cap;
     w->count--;
     s->waiting_count--;
@@ -203,21 +208,17 @@ static void hear_whole(shard *s, segment *seg) {
 }
 
 static void fill(shard *s, grow_batch *b) {
-    wait_queue *w = &s->waiting_grow;
-    while (b->n < GROW_JOBS && w->count) {
-        segment *seg = w->items[w->head];
+    segment *seg;
+    sequence *q;
+    while (b->n < GROW_JOBS && (q = recognise_free_sequence(s, URGENT_PARTIAL)) && (seg = pop_ripe(s, b))) {
         int rows = new_rows(s, seg);
-        if (b->n && b->rows + rows > GROW_ROWS) return;
-        sequence *q = recognise_free_sequence(s, URGENT_PARTIAL);
-        if (!q) return;
-        pop_waiting(s);
         if (!start(s, q, seg)) {
             hear_whole(s, seg);
             continue;
         }
         encode_note_start(s, seg);
         b->jobs[b->n] =
-            (moonshine_chunk_job){.state = &seg->grow->chunk, .pages = seg->grow->kv.cross, .anew = anew(s, seg)};
+            (moonshine_chunk_job){.state = &seg->grow->chunk, .pages = seg->grow->kv.cross, .anew = anew(s)};
         b->seq[b->n++] = q;
         b->rows += rows;
     }

@@ -19,11 +19,13 @@
 #include "listen/stable.h"
 
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 #define FRAME_MS     32
 #define EARLY_MS     192 /* between partials until the first words are out */
 #define SPARE        8   /* segments that partials leave to finals */
+#define GATHER_BUSY  0.4 /* from here on partials start together */
 #define HELD_WORDS   2   /* at the end of what two texts agree on: they still change now and then */
 #define QUIET_FRAMES 4   /* a pause this long, and no new speech: nothing new to show */
 
@@ -54,7 +56,7 @@ static bool emit_note(shard *s, stream *t, event_message *m) {
 /* Partials in force: as often as asked for, or as often as the shard can. */
 static int partial_ms(const shard *s, const live_state *l) {
     double ms = l->opt.partial_ms * shard_stretch(s);
-    return (int)(ms / 50.0 + 0.5) * 50;
+    return shard_stretch(s) > 1.0 ? (int)(ms / 100.0 + 0.5) * 100 : l->opt.partial_ms;
 }
 
 static void tell_overload(shard *s, stream *t) {
@@ -136,6 +138,19 @@ static segment *take_present(shard *s, int slot, pass_kind pass, int keep) {
     return g;
 }
 
+/* On a busy shard partials start at the strokes of a clock, max_wait_ms apart, so that they share products and decoder steps.
+ * A stream keeps its beat: a cadence after the last one, if it can, so that its partials come evenly. The first words of an
+ * utterance wait for nobody. */
+static double ripe_at_s(const shard *s, live_state *l) {
+    double every_s = s->engine->config.max_wait_ms / 1000.0, now_s = s->now_s;
+    if (!l->shown || every_s <= 0.0 || shard_busy(s) < GATHER_BUSY) return now_s;
+    double at_s = l->ripe_s + partial_ms(s, l) / 1000.0;
+    if (at_s < now_s - 0.5 * every_s || at_s > now_s + 1.5 * every_s)
+        at_s = ceil((now_s + 0.001 * FRAME_MS) / every_s) * every_s;
+    l->ripe_s = at_s;
+    return at_s;
+}
+
 static void ask_partial(shard *s, int slot) {
     stream *t = stream_of(s, slot);
     live_state *l = &t->live;
@@ -144,6 +159,7 @@ static void ask_partial(shard *s, int slot) {
     segment *g = take_present(s, slot, PASS_PARTIAL, SPARE);
     if (!g) return;
     g->grow = l->grow;
+    g->ripe_s = ripe_at_s(s, l);
     if (l->grow) l->grow->busy = true;
     l->partial = g;
     listen_send(s, g, s);

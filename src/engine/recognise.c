@@ -16,6 +16,7 @@
 
 #define MAX_SAMPLES  (MOONSHINE_MAX_SECONDS * STENO_SAMPLE_RATE_HZ)
 #define EDGE_SAMPLES (STENO_SAMPLE_RATE_HZ / 10) /* words may lie this far outside of what the VAD calls speech */
+#define FINAL_STEPS  2                           /* decoder steps a tick while there are finals among the sequences */
 #define FINAL_SLOTS  4                           /* sequence slots that less urgent work leaves to live finals */
 
 /* ---- memory ------------------------------------------------------------------------------------------------------- */
@@ -211,6 +212,7 @@ static void finish_sequence(shard *s, sequence *q) {
     segment *seg = q->seg;
     transcript_token tokens[SEGMENT_IDS];
     size_t mark = arena_mark(&s->scratch);
+    if (q->first > q->n) q->first = q->n; /* a loop that began in what was kept was cut off there */
     kept_tokens(q, tokens);
     align_sequence(s, q, tokens);
     arena_release(&s->scratch, mark);
@@ -375,10 +377,26 @@ static bool decode_step(shard *s) {
     return true;
 }
 
+/* True when a live final is being decoded. */
+static bool decodes_finals(const shard *s) {
+    for (int i = 0; s->active && i < s->engine->config.max_batch; i++) {
+        const sequence *q = &s->sequences[i];
+        if (q->seg && q->encoded && q->seg->pass <= PASS_CLOSING) return true;
+    }
+    return false;
+}
+
 bool recognise_step(shard *s) {
     bool moved = encode_step(s, s->urgent_s);
-    s->urgent_s = 0.0;
-    if (s->active) moved = decode_step(s) || moved;
+    double urgent_s = 0.0;
+    /* Finals take several steps a tick: one that its draft does not help has a step for every token. */
+    for (int i = 0; s->active && i < (decodes_finals(s) ? FINAL_STEPS : 1); i++) {
+        s->urgent_s = 0.0;
+        if (!decode_step(s)) break;
+        urgent_s += s->urgent_s;
+        moved = true;
+    }
+    s->urgent_s = urgent_s;
     publish(s);
     return moved;
 }

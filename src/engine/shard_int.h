@@ -17,7 +17,7 @@
 
 #define LISTEN_ROWS       256 /* VAD frames in one batch */
 #define ENCODE_ROWS       768 /* encoder frames in one batch, 18 s; one longer segment goes alone */
-#define QUICK_ROWS        256 /* … in one batch of short segments while live streams are open */
+#define QUICK_ROWS        168 /* … in one batch of short segments while live streams are open */
 #define SHORT_ROWS        168 /* a short segment: 4 s */
 #define ENCODE_UTTERANCES 24
 #define SEQUENCE_PAGES    128 /* KV pages of one sequence: cross, self and alignment rows */
@@ -216,10 +216,14 @@ bool encode_step(shard *s, double urgent_s);
 int recognise_patience_ms(const shard *s);
 
 wait_queue *encode_queue_of(shard *s, const segment *g);
+/* A final that somebody waits for, or a closing pass that has used up the time that its pause gave it. */
+bool encode_is_pressing(const shard *s, const segment *g);
 /* A segment leaves its queue to be encoded: tells the meter how long it waited. */
 void encode_note_start(shard *s, const segment *g);
-/* True when a partial may start now: no final waits, and enough others are there or it has waited long enough. */
+/* True when a partial may start now: one is ripe, and no final presses. */
 bool encode_partials_may_start(const shard *s);
+/* True when the time has come for a partial to start. */
+bool encode_is_ripe(const shard *s, const segment *g);
 
 /* grow.c */
 STENO_CHECK steno_err grow_open(shard *s);

@@ -9,8 +9,9 @@
 
 #include <utf8proc.h>
 
-/* True when nothing before token k goes on in it: it begins a word, is punctuation, or is not there. */
+/* True when nothing before token k goes on in it or behind punctuation ("John's", "3.5"): a word begins, or nothing comes. */
 static bool ends_word(const uint8_t *kind, int n, int k) {
+    while (k < n && kind[k] == ALIGN_SILENT) k++;
     return k >= n || kind[k] != ALIGN_JOINED;
 }
 

@@ -13,12 +13,12 @@
 #define STEM_ROWS_FRAME (STEM_CONV2_STRIDE * STEM_CONV3_STRIDE)
 #define MAX_UTTERANCE   (MOONSHINE_MAX_SECONDS * STENO_SAMPLE_RATE_HZ)
 
-const moonshine_chunk_shape moonshine_chunk_default = {.recompute_frames = 21,
+const moonshine_chunk_shape moonshine_chunk_default = {.recompute_frames = 16,
                                                        .cache_frames = 83,
                                                        .sink_frames = 83,
                                                        .warm_frames = 83,
                                                        .stem_frames = MOONSHINE_MAX_FRAMES,
-                                                       .anew_percent = 50};
+                                                       .anew_percent = 75};
 
 /* ---- state ------------------------------------------------------------------------------------------------------- */
 

@@ -233,11 +233,11 @@ static void long_speech_is_cut_and_the_pieces_touch(void **state) {
     (void)state;
     begin(defaults);
     feed(0.9f, 350);
-    feed(0.01f, 8);
+    feed(0.01f, 4); /* too short to end it even now */
     feed(0.9f, 1000);
     feed(0.01f, 16);
     assert_int_equal(x.n, 4);
-    assert_int_equal(x.span[0].end_sample, 354 * FRAME);
+    assert_int_equal(x.span[0].end_sample, 352 * FRAME);
     for (int i = 0; i < 3; i++) {
         assert_true(x.span[i].forced);
         assert_int_equal(x.span[i + 1].start_sample, x.span[i].end_sample);
