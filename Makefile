@@ -3,6 +3,9 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 PREFIX ?= /usr
 DESTDIR ?=
+PORT ?= 8080
+# More options of `make run`, as in SERVE='--config steno.ini'.
+SERVE ?=
 
 STENO := $(BUILD)/steno
 MODELS := $(BUILD)/models
@@ -16,18 +19,20 @@ build = cmake --build $(1) $(2) -j $(JOBS) -- --quiet >$(1)/build.log 2>&1; stat
     grep -vx 'ninja: no work to do.' $(1)/build.log >&2; exit $$status
 
 .DEFAULT_GOAL := build
-.PHONY: help build models golden run test unit asan tsan fuzz lint format layers bench bench-peers bench-peers-live bench-times \
+.PHONY: help build models golden run transcribe test unit asan tsan fuzz lint format layers bench bench-live bench-live-quality bench-peers bench-peers-live bench-times \
         bench-calibration install clean setup-build setup-run setup-test setup-dev
 
 help:
 	@echo 'make build        the program: $(STENO)'
 	@echo 'make models       fetch the locked weights and convert them: $(MODELS)'
-	@echo 'make run          all of that, then transcribe a recording'
+	@echo 'make run          all of that, then serve: a page at http://127.0.0.1:8080/ (PORT=8080)'
+	@echo 'make transcribe   all of that, then transcribe a recording'
 	@echo 'make test         every test, with its set-up'
 	@echo 'make asan tsan    unit tests under address, undefined-behaviour or thread sanitizers'
 	@echo 'make fuzz         each fuzzer for FUZZ_RUNS=$(FUZZ_RUNS) inputs'
 	@echo 'make lint format  check, or apply, the rules of the house'
 	@echo 'make bench        speed on the Debian recordings;  make bench-peers: beside sherpa-onnx'
+	@echo 'make bench-live   how many people at once;  make bench-live-quality: how good partials are'
 	@echo 'make bench-peers-live    how many people at once, beside vosk and sherpa-onnx'
 	@echo 'make bench-times bench-calibration    how good word times and confidence are'
 	@echo 'make install      PREFIX=$(PREFIX), DESTDIR=$(DESTDIR)'
@@ -64,6 +69,9 @@ $(MODELS)/.converted: models/node_modules/.package-lock.json models/tokens.mjs s
 	@touch $@
 
 run: models
+	@exec $(STENO) serve --port $(PORT) $(SERVE)
+
+transcribe: models
 	@echo '$(RECORDING):'
 	@$(STENO) transcribe '$(RECORDING)'
 
@@ -128,6 +136,14 @@ format: setup-dev
 
 bench: models setup-test
 	@bench/offline.sh $(BUILD)
+
+# How many people at once, and what they see: docs/PERFORMANCE.md defines the figures. Best on a machine with nothing else to do.
+bench-live: models setup-test
+	@bench/live/capacity.sh $(BUILD)
+
+# How good live text is, partials and finals (docs/partials.md).
+bench-live-quality: models setup-test
+	@STENO_MODELS=$(MODELS) node bench/live/wer.mjs $(STENO)
 
 bench/peers/node_modules/.package-lock.json: bench/peers/package-lock.json bench/peers/package.json
 	@cd bench/peers && $(NPM_CI)
