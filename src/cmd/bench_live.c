@@ -4,6 +4,7 @@
  * of a search has a server of its own, so that none inherits another's memory; with --url they share the one that runs.
  */
 #include "cmd/bench_live.h"
+#include "cmd/stoppable.h"
 
 #include "base/mem.h"
 #include "cmd/bench_server.h"
@@ -377,23 +378,13 @@ static steno_err search(bench *b, bench_step **found) {
     return STENO_OK;
 }
 
-static int watch_signals(void) {
-    sigset_t stops;
-    sigemptyset(&stops);
-    sigaddset(&stops, SIGINT);
-    sigaddset(&stops, SIGTERM);
-    sigaddset(&stops, SIGHUP);
-    if (sigprocmask(SIG_BLOCK, &stops, NULL) != 0) return -1;
-    return signalfd(-1, &stops, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 static int measure(bench *b) {
     bench_step *found = NULL;
     b->load.corpus = &b->corpus;
     b->load.mark = on_mark;
     b->load.tick = on_tick;
     b->load.ctx = b;
-    b->load.stop_fd = watch_signals();
+    b->load.stop_fd = stoppable_signals(NULL);
     steno_err e = b->find ? search(b, &found) : run_step(b, b->streams);
     if (!b->find) found = b->now;
     bench_server_stop(&b->server);

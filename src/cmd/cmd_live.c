@@ -7,6 +7,7 @@
 #include "cmd/cli.h"
 #include "cmd/cmd.h"
 #include "cmd/live_int.h"
+#include "cmd/stoppable.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -165,17 +166,6 @@ static int read_options(live *l, int argc, char **argv) {
 
 /* ---- stopping --------------------------------------------------------------------------------------------------- */
 
-/* Before any thread starts: a thread that does not block a signal would die of it. */
-static int watch_signals(sigset_t *old) {
-    sigset_t stops;
-    sigemptyset(&stops);
-    sigaddset(&stops, SIGINT);
-    sigaddset(&stops, SIGTERM);
-    sigaddset(&stops, SIGHUP);
-    if (sigprocmask(SIG_BLOCK, &stops, old) != 0) return -1;
-    return signalfd(-1, &stops, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 bool live_stopped(live *l) {
     struct signalfd_siginfo info;
     while (l->signal_fd != -1 && read(l->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) l->stops++;
@@ -269,7 +259,7 @@ static int status_of(live *l, steno_err e) {
 
 static int run(live *l) {
     sigset_t old;
-    l->signal_fd = watch_signals(&old);
+    l->signal_fd = stoppable_signals(&old);
     l->out = fopencookie(l, "w", (cookie_io_functions_t){.write = put});
     l->screen.out = l->out;
     steno_err e = l->out ? live_open_source(l) : err_fail(STENO_E_NOMEM, "no memory for the output");

@@ -9,6 +9,7 @@
 #include "cmd/cli.h"
 #include "cmd/cmd.h"
 #include "cmd/config.h"
+#include "cmd/stoppable.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -241,13 +242,8 @@ static void signal_ready(void *ctx) {
 
 /* Before any thread starts: a thread that does not block a signal would die of it. */
 static steno_err watch_signals(serve *s) {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
     s->reload_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) == 0) s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    s->signal_fd = stoppable_signals(NULL);
     if (s->signal_fd >= 0 && s->reload_fd >= 0) return STENO_OK;
     return err_fail(STENO_E_IO, "no descriptor for signals: %s", strerror(errno));
 }

@@ -277,18 +277,6 @@ static void on_progress(void *ctx, const feeder_progress *at) {
 
 /* ---- the run ---------------------------------------------------------------------------------------------------- */
 
-/* A descriptor that becomes readable when somebody wants us to stop. Called before any thread starts, because a thread
- * that does not block a signal would die of it. */
-static int watch_signals(sigset_t *old) {
-    sigset_t stops;
-    sigemptyset(&stops);
-    sigaddset(&stops, SIGINT);
-    sigaddset(&stops, SIGTERM);
-    sigaddset(&stops, SIGHUP);
-    if (sigprocmask(SIG_BLOCK, &stops, old) != 0) return -1;
-    return signalfd(-1, &stops, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 /* Somebody who stops us expects to see the signal as the cause of our end. */
 static int status_of_stop(int stop_fd) {
     struct signalfd_siginfo info;
@@ -312,7 +300,7 @@ static steno_err prepare_results(transcribe *t, int stop_fd) {
 static int run(transcribe *t) {
     session s;
     sigset_t old;
-    int stop_fd = watch_signals(&old);
+    int stop_fd = stoppable_signals(&old);
     if (prepare_results(t, stop_fd) != STENO_OK || session_open(&s, &t->session) != STENO_OK) {
         fprintf(stderr, "steno: %s\n", steno_error_detail());
         if (stop_fd != -1) close(stop_fd);

@@ -4,7 +4,18 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
+
+int stoppable_signals(sigset_t *old) {
+    sigset_t stops;
+    sigemptyset(&stops);
+    sigaddset(&stops, SIGINT);
+    sigaddset(&stops, SIGTERM);
+    sigaddset(&stops, SIGHUP);
+    if (sigprocmask(SIG_BLOCK, &stops, old) != 0) return -1;
+    return signalfd(-1, &stops, SFD_CLOEXEC | SFD_NONBLOCK);
+}
 
 /* Waits until some bytes fit. Returns 0 or the reason why not. */
 static int wait_for_room(const stoppable *s) {

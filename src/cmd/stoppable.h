@@ -1,11 +1,18 @@
-/* stoppable.h: a stream onto a descriptor whose reader may stall: waiting for it ends when somebody wants us to stop.
+/* stoppable.h: how a program learns that somebody wants it to stop, and a stream onto a descriptor whose reader may stall:
+ * waiting for it ends then.
  *
  * Owner: one thread. A descriptor that another process made non-blocking works like any other.
  */
 #ifndef STENO_CMD_STOPPABLE_H
 #define STENO_CMD_STOPPABLE_H
 
+#include <signal.h>
 #include <stdio.h>
+
+/* A descriptor that is readable once SIGINT, SIGTERM or SIGHUP has come, for struct signalfd_siginfo; -1: cannot be had.
+ * Called before any thread starts, because a thread that does not block a signal would die of it. `old`, if not NULL, gets
+ * the signals blocked before. */
+int stoppable_signals(sigset_t *old);
 
 typedef struct stoppable {
     int fd, stop_fd; /* both the caller's */
