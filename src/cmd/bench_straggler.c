@@ -1,8 +1,9 @@
 /* bench_straggler.c: `steno bench live --straggler`: do commands of half a second wait for recordings of 15 s?
  *
  * One engine of one shard in this process, no network: live streams that give commands over and over at random times, alone,
- * then beside recordings transcribed on the same shard, then the same with slices off. A command's latency is from its
- * deciding sample having come in (the engine's due_s) to its final being polled.
+ * then beside recordings transcribed on the same shard, then the same with slices off. A command ends with the speaker letting go of
+ * the button (steno_live_finalize()), so that nothing of it can be recognised during a pause: its latency, from there to its
+ * final being polled, is that of the whole recognition.
  *
  * Owner: the main thread. Streams are paced by one tick; a recording goes in as fast as the engine takes it and is followed by
  * the next at once.
@@ -32,6 +33,8 @@ typedef struct command_stream {
     double began_s;
     const int16_t *command;
     size_t n_command, at, pause_left;
+    bool released;     /* the command is over, its last chunk not yet pushed */
+    double released_s; /* when it was; 0: no final is awaited */
 } command_stream;
 
 typedef struct recording_stream {
@@ -98,8 +101,16 @@ static void fill_chunk(straggler *s, command_stream *c, float *out) {
         out[i] = (float)c->command[c->at++] / 32768.0f;
         if (c->at < c->n_command) continue;
         c->at = 0;
+        c->released = true;
         c->pause_left = random_pause(c);
     }
+}
+
+static steno_err release(straggler *s, command_stream *c) {
+    steno_err e = steno_live_finalize(s->engine, c->id);
+    c->released = false;
+    c->released_s = e == STENO_OK ? feeder_clock_s() : 0;
+    return e == STENO_E_AGAIN ? STENO_OK : e; /* the one before is not answered yet: this command is not measured */
 }
 
 /* Pushes the chunks of a stream that are due. */
@@ -114,6 +125,7 @@ static steno_err push_commands(straggler *s, command_stream *c, double now_s) {
             done += taken;
         }
         c->pushed += CHUNK_SAMPLES;
+        if (c->released) ERR_TRY(release(s, c));
     }
     return STENO_OK;
 }
@@ -145,14 +157,18 @@ static steno_err feed_recording(straggler *s, recording_stream *r) {
 
 static steno_err take_event(straggler *s, const steno_event *event, double now_s) {
     recording_stream *r = event->user;
+    command_stream *c = s->live;
     if (event->kind == STENO_EVENT_ERROR) return err_fail(event->error, "%s", event->detail);
     if (r && event->kind == STENO_EVENT_DONE) {
         r->id = 0;
         s->now->recordings_done += now_s >= s->measured_from_s;
     }
     if (r || event->kind != STENO_EVENT_SEGMENT || now_s < s->measured_from_s) return STENO_OK;
+    while (c->id != event->stream) c++;
+    if (event->segment.end != STENO_END_FINALIZED || c->released_s == 0) return STENO_OK;
     s->now->commands++;
-    bench_samples_add(&s->now->latency, now_s - event->due_s);
+    bench_samples_add(&s->now->latency, now_s - c->released_s);
+    c->released_s = 0;
     return STENO_OK;
 }
 

@@ -15,9 +15,10 @@
 
 #define MAX_SAMPLES      (MOONSHINE_MAX_SECONDS * STENO_SAMPLE_RATE_HZ)
 #define SAMPLES_PER_ROW  384
-#define BUDGET_S         0.008 /* of a lane's slices in one tick */
-#define LONG_SHARE       1.0   /* credit for a second of quicker work: half of the time */
-#define BULK_SHARE       0.3
+#define BUDGET_S         0.008  /* of a lane's slices in one tick, */
+#define LIVE_BUDGET_S    0.0015 /* and of recordings' while live streams are open: what people say waits for it */
+#define LONG_SHARE       1.0    /* credit for a second of quicker work: half of the time */
+#define BULK_SHARE       0.2
 #define GROW_BATCHES     3   /* of partials in one tick */
 #define CLOSING_SLACK_S  0.1 /* a closing pass that has waited so long goes before partials */
 #define FINAL_PATIENCE_S 0.3 /* finals should not wait for as long as this */
@@ -264,7 +265,8 @@ static double run_share(shard *s, lane_kind kind, double busy_s, double share) {
     l->credit_s += busy_s * share; /* decoding of recordings draws on it too */
     if (l->credit_s > BUDGET_S) l->credit_s = BUDGET_S;
     if (!start_lane(s, kind)) return 0.0;
-    if (busy_s <= 0.0 || s->engine->config.no_slices) return run_lane(s, kind, BUDGET_S);
+    double budget_s = kind == LANE_BULK && shard_live(s) ? LIVE_BUDGET_S : BUDGET_S;
+    if (busy_s <= 0.0 || s->engine->config.no_slices) return run_lane(s, kind, budget_s);
     if (l->credit_s <= 0.0) return 0.0;
     double spent_s = run_lane(s, kind, l->credit_s);
     l->credit_s -= spent_s;
@@ -282,6 +284,7 @@ bool encode_step(shard *s, double urgent_s) {
     double long_s = run_share(s, LANE_LONG, urgent_s, LONG_SHARE);
     moved = moved || long_s > 0.0 || s->lane[LANE_LONG].busy;
     double bulk_s = run_share(s, LANE_BULK, urgent_s + long_s, BULK_SHARE);
+    load_bulk(s, bulk_s);
     return moved || bulk_s > 0.0 || s->lane[LANE_BULK].busy;
 }
 

@@ -15,10 +15,10 @@
 #include <assert.h>
 #include <string.h>
 
-#define TAIL_TOKENS 16  /* of the last text that are verified again: fewer change the words (docs/partials.md) */
+#define TAIL_TOKENS 16   /* of the last text that are verified again: fewer change the words (docs/partials.md) */
 #define WHOLE_BUSY  0.45 /* while the shard is less busy, all layers are computed again each time */
-#define GROW_JOBS   8   /* utterances in one batch */
-#define GROW_ROWS   160 /* frames in one batch; one longer window goes alone */
+#define GROW_JOBS   8    /* utterances in one batch */
+#define GROW_ROWS   160  /* frames in one batch; one longer window goes alone */
 #define MAX_SAMPLES (MOONSHINE_MAX_SECONDS * STENO_SAMPLE_RATE_HZ)
 
 static size_t round_up(size_t bytes) {
@@ -177,7 +177,7 @@ typedef struct grow_batch {
 
 /* Whether all layers are computed again: the text is better for it. */
 static bool anew(const shard *s) {
-    return shard_busy(s) < WHOLE_BUSY;
+    return load_live(s) < WHOLE_BUSY;
 }
 
 static int new_rows(const shard *s, const segment *seg) {

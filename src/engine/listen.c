@@ -15,7 +15,8 @@
 #define LOUD_POWER   0.05f  /* -13 dBFS */
 #define MAX_GAIN     1000.0f
 
-#define AHEAD_SAMPLES ((int64_t)90 * STENO_SAMPLE_RATE_HZ) /* of audio waiting or in work on every shard */
+#define LIVE_RECORDING_ROWS 64 /* of recordings in one VAD batch while live streams are open: 0.6 ms */
+#define AHEAD_SAMPLES       ((int64_t)90 * STENO_SAMPLE_RATE_HZ) /* of audio waiting or in work on every shard */
 
 static stream *stream_of(shard *s, int slot) {
     return &s->engine->streams[slot];
@@ -353,9 +354,9 @@ static steno_err add_job(shard *s, listen_batch *b, int slot, int n) {
 
 /* Streams take turns, so that a few with much audio do not keep the others waiting. One whose frames have all been heard
  * comes in for its end. */
-static steno_err collect(shard *s, listen_batch *b, slot_queue *q) {
-    for (int turns = q->count; turns > 0 && b->n < LISTEN_ROWS && b->rows < LISTEN_ROWS; turns--) {
-        int slot = queue_pop(q), room = LISTEN_ROWS - b->rows;
+static steno_err collect(shard *s, listen_batch *b, slot_queue *q, int most_rows) {
+    for (int turns = q->count; turns > 0 && b->n < LISTEN_ROWS && b->rows < most_rows; turns--) {
+        int slot = queue_pop(q), room = most_rows - b->rows;
         stream *t = stream_of(s, slot);
         t->hearing = false;
         if (t->stalled_count) continue; /* retry_stalled() queues it again */
@@ -434,20 +435,30 @@ static bool far_ahead(const shard *s) {
     return true;
 }
 
+/* While something live is being recognised recordings are heard on credit, as they are encoded and decoded. */
+static bool may_hear_recordings(const shard *s) {
+    if (s->hear_recordings.count == 0 || far_ahead(s)) return false;
+    return s->urgent_s <= 0.0 || s->lane[LANE_BULK].credit_s > 0.0 || s->engine->config.no_slices;
+}
+
 bool listen_step(shard *s) {
     int sent = retry_all_stalled(s);
-    bool recordings = s->hear_recordings.count && !far_ahead(s);
+    bool recordings = may_hear_recordings(s);
     if (s->hear_live.count == 0 && !recordings) return sent > 0;
     listen_batch b;
     b.n = b.vad_n = b.rows = 0;
     size_t mark = arena_mark(&s->scratch);
     double start_s = thread_cpu_s();
-    steno_err err = collect(s, &b, &s->hear_live);
-    if (err == STENO_OK && recordings) err = collect(s, &b, &s->hear_recordings);
+    steno_err err = collect(s, &b, &s->hear_live, LISTEN_ROWS);
+    int live_rows = b.rows, most = shard_live(s) ? live_rows + LIVE_RECORDING_ROWS : LISTEN_ROWS;
+    if (most > LISTEN_ROWS) most = LISTEN_ROWS;
+    if (err == STENO_OK && recordings) err = collect(s, &b, &s->hear_recordings, most);
     if (err == STENO_OK && b.vad_n) err = silero_step(s->engine->model->vad, &s->scratch, b.vad, b.vad_n);
     assert(err == STENO_OK); /* the arena is sized for LISTEN_ROWS */
     (void)err;
     double share_s = b.rows ? (thread_cpu_s() - start_s) / b.rows : 0.0;
+    if (s->urgent_s > 0.0) s->lane[LANE_BULK].credit_s -= share_s * (b.rows - live_rows);
+    load_bulk(s, share_s * (b.rows - live_rows));
     for (int i = 0; i < b.n; i++) note_heard(s, &b.jobs[i], share_s * b.jobs[i].frames);
     arena_release(&s->scratch, mark);
     for (int i = 0; i < b.n; i++) advance(s, b.jobs[i].slot);

@@ -143,7 +143,7 @@ static segment *take_present(shard *s, int slot, pass_kind pass, int keep) {
  * utterance wait for nobody. */
 static double ripe_at_s(const shard *s, live_state *l) {
     double every_s = s->engine->config.max_wait_ms / 1000.0, now_s = s->now_s;
-    if (!l->shown || every_s <= 0.0 || shard_busy(s) < GATHER_BUSY) return now_s;
+    if (!l->shown || every_s <= 0.0 || load_live(s) < GATHER_BUSY) return now_s;
     double at_s = l->ripe_s + partial_ms(s, l) / 1000.0;
     if (at_s < now_s - 0.5 * every_s || at_s > now_s + 1.5 * every_s)
         at_s = ceil((now_s + 0.001 * FRAME_MS) / every_s) * every_s;

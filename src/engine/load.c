@@ -6,6 +6,8 @@
  */
 #include "engine/shard_int.h"
 
+#include <math.h>
+
 #define WINDOW_S        0.5 /* busy is measured over this long … */
 #define SMOOTH          0.4 /* … and the newest window counts this much */
 #define STRETCH_MAX     6.0
@@ -30,6 +32,7 @@ void load_init(shard *s, double now_s) {
     m->busy_since_s = m->window_start_s = m->changed_s = m->slept_s = now_s;
     m->window_busy_s = m->wait_share = 0.0;
     set(&m->busy, 0.0);
+    set(&m->live_busy, 0.0);
     set(&m->stretch, 1.0);
 }
 
@@ -40,9 +43,10 @@ static void close_window(shard *s, double now_s) {
     double share = m->window_busy_s / length_s, keep = length_s > 4 * WINDOW_S ? 0.0 : 1.0 - SMOOTH;
     if (share > 1.0) share = 1.0;
     set(&m->busy, keep * get(&m->busy) + (1.0 - keep) * share);
+    set(&m->live_busy, keep * get(&m->live_busy) + (1.0 - keep) * fmax(share - m->window_bulk_s / length_s, 0.0));
     set(&s->count.busy_s, get(&s->count.busy_s) + m->window_busy_s);
     m->window_start_s = now_s;
-    m->window_busy_s = 0.0;
+    m->window_busy_s = m->window_bulk_s = 0.0;
 }
 
 /* Nobody has waited for a while: partials may be asked for as often as they should be. */
@@ -84,6 +88,14 @@ void load_began(shard *s, double waited_s, double cadence_s) {
 
 double shard_busy(const shard *s) {
     return get(&s->meter.busy);
+}
+
+double load_live(const shard *s) {
+    return get(&s->meter.live_busy);
+}
+
+void load_bulk(shard *s, double spent_s) {
+    s->meter.window_bulk_s += spent_s;
 }
 
 double shard_stretch(const shard *s) {

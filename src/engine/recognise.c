@@ -14,10 +14,11 @@
 #include <math.h>
 #include <string.h>
 
-#define MAX_SAMPLES  (MOONSHINE_MAX_SECONDS * STENO_SAMPLE_RATE_HZ)
-#define EDGE_SAMPLES (STENO_SAMPLE_RATE_HZ / 10) /* words may lie this far outside of what the VAD calls speech */
-#define FINAL_STEPS  2                           /* decoder steps a tick while there are finals among the sequences */
-#define FINAL_SLOTS  4                           /* sequence slots that less urgent work leaves to live finals */
+#define MAX_SAMPLES     (MOONSHINE_MAX_SECONDS * STENO_SAMPLE_RATE_HZ)
+#define EDGE_SAMPLES    (STENO_SAMPLE_RATE_HZ / 10) /* words may lie this far outside of what the VAD calls speech */
+#define LIVE_RECORDINGS 4                           /* of them in one step while live streams are open */
+#define FINAL_STEPS     2 /* decoder steps a tick while there are finals among the sequences */
+#define FINAL_SLOTS     4 /* sequence slots that less urgent work leaves to live finals */
 
 /* ---- memory ------------------------------------------------------------------------------------------------------- */
 
@@ -262,16 +263,31 @@ static bool is_bulk(const sequence *q) {
     return q->seg->pass == PASS_RECORDING;
 }
 
-/* Which sequences step: all that are urgent, finals first, and recordings when they have time to themselves or credit. */
-static void collect_rows(shard *s, decode_batch *b, bool bulk) {
+/* Recordings in flight, taking turns: all of them, or a few while live streams are open, because a step is the longer the
+ * more rows it has. */
+static void collect_recordings(shard *s, decode_batch *b) {
+    const moonshine_info *info = moonshine_describe(s->engine->model->asr);
+    int slots = s->engine->config.max_batch,
+        most = shard_live(s) && !s->engine->config.no_slices ? LIVE_RECORDINGS : slots;
+    int first = s->decode_from;
+    for (int k = 0; k < slots && most > 0; k++) {
+        int i = (first + k) % slots;
+        if (!s->sequences[i].seg || !s->sequences[i].encoded || !is_bulk(&s->sequences[i])) continue;
+        add_rows(b, info, &s->sequences[i]);
+        s->decode_from = i + 1;
+        most--;
+    }
+}
+
+/* All live sequences, finals first. */
+static void collect_live(shard *s, decode_batch *b) {
     const moonshine_info *info = moonshine_describe(s->engine->model->asr);
     b->n = b->seqs_n = 0;
-    for (int turn = 0; turn < 3; turn++) {
+    for (int turn = 0; turn < 2; turn++) {
         for (int i = 0; i < s->engine->config.max_batch; i++) {
             sequence *q = &s->sequences[i];
-            if (!q->seg || !q->encoded) continue;
-            int mine = is_bulk(q) ? 2 : q->seg->pass == PASS_PARTIAL ? 1 : 0;
-            if (mine == turn && (turn < 2 || bulk)) add_rows(b, info, q);
+            if (!q->seg || !q->encoded || is_bulk(q)) continue;
+            if ((q->seg->pass == PASS_PARTIAL) == (turn == 1)) add_rows(b, info, q);
         }
     }
 }
@@ -358,9 +374,9 @@ static bool decode_step(shard *s) {
     decode_batch b;
     encode_lane *bulk = &s->lane[LANE_BULK];
     end_dropped(s);
-    collect_rows(s, &b, false);
+    collect_live(s, &b);
     int urgent_rows = b.n;
-    if (urgent_rows == 0 || bulk->credit_s > 0.0 || s->engine->config.no_slices) collect_rows(s, &b, true);
+    if (urgent_rows == 0 || bulk->credit_s > 0.0 || s->engine->config.no_slices) collect_recordings(s, &b);
     if (b.n == 0) return false;
     double start_s = thread_cpu_s(), from_s = engine_now_s(s->engine);
     size_t mark = arena_mark(&s->scratch);
@@ -371,6 +387,7 @@ static bool decode_step(shard *s) {
     settle_batch(s, &b, err);
     double spent_s = engine_now_s(s->engine) - from_s, urgent_share = (double)urgent_rows / b.n;
     s->urgent_s = spent_s * urgent_share;
+    load_bulk(s, spent_s - s->urgent_s);
     if (urgent_rows) bulk->credit_s -= spent_s * (1.0 - urgent_share);
     counter_add(&s->count.decode_steps, 1);
     counter_add(&s->count.decode_rows, (uint64_t)b.n);

@@ -89,11 +89,11 @@ typedef struct slot_queue {
 
 /* What a shard knows of its own load; see load.c. */
 typedef struct shard_meter {
-    double busy_since_s, window_start_s, window_busy_s;
+    double busy_since_s, window_start_s, window_busy_s, window_bulk_s;
     double wait_share; /* how long partials wait, in parts of their cadence, averaged */
     double changed_s;  /* when the stretch changed last */
     double slept_s;    /* when the last tick ended */
-    _Atomic double busy, stretch;
+    _Atomic double busy, live_busy, stretch;
 } shard_meter;
 
 typedef struct shard_counters {
@@ -126,6 +126,7 @@ struct shard {
     encode_lane lane[LANES];
     sequence *sequences; /* [max_batch] */
     int active;          /* slots taken */
+    int decode_from;     /* the recording's slot whose turn it is */
     double urgent_s;     /* what urgent sequences took in the last decoder step */
     int *open_streams;   /* slots at home here, dense [open_count] */
     int open_count;
@@ -185,6 +186,10 @@ void load_wake(shard *s, double now_s);  /* a tick begins */
 void load_sleep(shard *s, double now_s); /* it has ended */
 /* How long a shard without work may sleep, in ms: one that thinks it has too much looks again. -1: for ever. */
 int load_patience_ms(const shard *s);
+/* How busy it is with what people say: recordings take what is left and leave it when asked. */
+double load_live(const shard *s);
+/* So much of this tick went to recordings. */
+void load_bulk(shard *s, double spent_s);
 /* A live pass that should not wait for as long as `cadence_s` begins after having waited. */
 void load_began(shard *s, double waited_s, double cadence_s);
 
