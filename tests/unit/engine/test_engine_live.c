@@ -246,7 +246,7 @@ static void partials_grow_and_what_is_stable_stays(void **state) {
     for (int cadence = 100; cadence <= 500; cadence += 200) {
         float *pcm = fake_talk(n, 12.0, SEED + 50 + (unsigned)cadence);
         steno_engine_config c = config_of(1, 24, 4);
-        steno_engine *e = by_hand(normal.model, &c);
+        steno_engine *e = by_hand_at_rest(normal.model, &c);
         steno_live_options o = live_defaults();
         o.partial_ms = cadence;
         listener l = listener_of(pcm, n, o);
@@ -273,7 +273,7 @@ static void a_loop_may_begin_in_what_is_kept(void **state) {
     float *pcm = malloc(n * sizeof *pcm);
     fake_tone(pcm, n, &random);
     steno_engine_config c = config_of(1, 24, 4);
-    steno_engine *e = by_hand(few.model, &c);
+    steno_engine *e = by_hand_at_rest(few.model, &c);
     int cut = 0;
     for (int32_t x = 4; x < 8; x++) {
         listener l = listener_of(pcm, n, live_defaults());
@@ -313,7 +313,7 @@ static void no_partials_when_none_are_wanted(void **state) {
     float *pcm = fake_talk(n, 3.0, SEED + 60);
     for (int shards = 1; shards <= 2; shards++) {
         steno_engine_config c = config_of(shards, 2, 4);
-        steno_engine *e = by_hand(normal.model, &c);
+        steno_engine *e = by_hand_at_rest(normal.model, &c);
         steno_live_options o = live_defaults();
         o.partial_ms = 0;
         listener l = listener_of(pcm, n, o);
