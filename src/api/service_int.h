@@ -122,6 +122,8 @@ void live_session_put_error(session *s, const char *code, const char *message);
 
 void service_stall(session *s);
 void service_unstall(session *s);
+/* Whether a stream asked for by this request would be opened now; false: the reply says why not, as an upgrade's would. */
+bool service_admits(service *v, const net_request *r, net_reply *reply);
 /* A session or a connection has ended: perhaps the last one. */
 void service_check_drained(service *v);
 
