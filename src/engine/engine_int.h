@@ -102,8 +102,9 @@ typedef struct segment {
     uint32_t id, rev, stable_bytes;
     steno_end_reason end;
     bool early; /* a partial before any words are out */
-    double heard_s, due_s, done_s;
-    double ripe_s; /* a partial waits for others until then */
+    double heard_s, done_s;
+    _Atomic double due_s; /* set again when a closing pass becomes the final, while another shard looks at it */
+    double ripe_s;        /* a partial waits for others until then */
 } segment;
 
 /* A fixed stack of segments. Any thread. */

@@ -484,6 +484,8 @@ static void flush(shard *s, int slot) {
     }
     drop_partial(s, &t->live);
     drop_closing(s, &t->live);
+    s->stalled -= t->live.starved; /* a segment came another way before live_retry() */
+    t->live.starved = false;
     t->flushed = true;
     listen_trim(s, t);
     listen_hand_out(s, slot);
