@@ -13,14 +13,12 @@
 
 /* ---- sessions that are not read from ---------------------------------------------------------------------------- */
 
-static void arm_retry(service *v) {
-    int64_t now_ms = net_now_ms();
-    int least = -1;
-    for (session *s = v->stalled; s; s = s->stalled_next) {
-        int wait = live_session_wait_ms(s, now_ms);
-        if (least < 0 || wait < least) least = wait;
-    }
-    net_timer_set(v->retry, least < 0 ? -1 : least < 1 ? 1 : least);
+/* The timer goes off for the first of them; one that needs no more finds nothing to do. */
+static void arm_retry(service *v, int wait_ms) {
+    int64_t at_ms = net_now_ms() + (wait_ms < 1 ? 1 : wait_ms);
+    if (v->retry_at_ms && v->retry_at_ms <= at_ms) return;
+    v->retry_at_ms = at_ms;
+    net_timer_set(v->retry, wait_ms < 1 ? 1 : wait_ms);
 }
 
 void service_stall(session *s) {
@@ -32,7 +30,7 @@ void service_stall(session *s) {
         if (v->stalled) v->stalled->stalled_prev = s;
         v->stalled = s;
     }
-    arm_retry(v);
+    arm_retry(v, live_session_wait_ms(s, net_now_ms()));
 }
 
 void service_unstall(session *s) {
@@ -46,14 +44,19 @@ void service_unstall(session *s) {
     if (s->stalled_next) s->stalled_next->stalled_prev = s->stalled_prev;
 }
 
-static void retry_stalled(void *ctx) {
-    service *v = ctx;
+/* Those that still have to wait set the timer again. */
+static void retry_stalled(service *v) {
     int64_t now_ms = net_now_ms();
     for (session *s = v->stalled, *next; s; s = next) {
         next = s->stalled_next;
         live_session_work(s, now_ms);
     }
-    arm_retry(v);
+}
+
+static void retry(void *ctx) {
+    service *v = ctx;
+    v->retry_at_ms = 0;
+    retry_stalled(v);
 }
 
 /* ---- engines ---------------------------------------------------------------------------------------------------- */
@@ -286,7 +289,7 @@ static steno_err start(service *v, steno_model *model, steno_engine *engine) {
                            .closed = on_closed};
     ERR_TRY(net_open(&v->config.net, &handler, &v->net));
     v->sweep = net_timer_open(v->net, sweep, v);
-    v->retry = net_timer_open(v->net, retry_stalled, v);
+    v->retry = net_timer_open(v->net, retry, v);
     if (!v->sweep || !v->retry) return err_fail(STENO_E_NOMEM, "no memory for timers");
     net_timer_set(v->sweep, SWEEP_MS);
     return add_engine(v, model, engine);

@@ -443,6 +443,31 @@ test('serve: a peer that answers no ping is dropped', async () => {
   });
 });
 
+test('serve: a peer that a ping cannot even be sent to is dropped', async () => {
+  await withServer(['--ping-s', '1'], async (server) => {
+    const client = new Client(server);
+    await client.opened;
+    await client.event('ready');
+    await stopReading(server, client);
+    const told = await server.until((s) => s.sessions.connected === 0, 'the connection dropped');
+    assert.equal(told.network.pings_missed, 1);
+    client.ws.terminate();
+  });
+});
+
+test('serve: who does not read the last events of a stream does not stay for ever', async () => {
+  await withServer(['--idle-timeout-s', '1', '--ping-s', '3600'], async (server) => {
+    const client = new Client(server);
+    await client.opened;
+    await client.event('ready');
+    await stopReading(server, client);
+    client.control({ type: 'close' });
+    const told = await server.until((s) => s.sessions.connected === 0, 'the connection closed');
+    assert.equal(told.sessions.idle_closed, 1);
+    client.ws.terminate();
+  });
+});
+
 test('serve: SIGTERM lets running streams finish and takes no new ones', async () => {
   await withServer([...FAST], async (server) => {
     const client = new Client(server);
