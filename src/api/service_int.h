@@ -30,7 +30,7 @@ typedef struct session_link {
     session *session; /* NULL: taken by another connection, or not yet found */
     net_conn *conn;   /* NULL: not open yet */
     bool resumes;
-    bool dismissed; /* nothing came for too long: it was told to go */
+    bool dismissed;                     /* nothing came for too long: it was told to go */
     char token[PARAMS_TOKEN_BYTES + 1]; /* with resumes */
     uint64_t last_seq;
 } session_link;
