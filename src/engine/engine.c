@@ -370,10 +370,11 @@ steno_err steno_live_configure(steno_engine *e, steno_stream_id id, const steno_
     ERR_TRY(steno_live_options_check(options));
     pthread_mutex_lock(&e->table_lock);
     bool on_its_way = s->configuring;
-    s->wanted = *options;
+    if (!on_its_way) s->wanted = *options;
     s->configuring = true;
     pthread_mutex_unlock(&e->table_lock);
-    if (!on_its_way) post_plain(e, s, MSG_CONFIGURE);
+    if (on_its_way) return err_fail(STENO_E_AGAIN, "the stream is being configured");
+    post_plain(e, s, MSG_CONFIGURE);
     return STENO_OK;
 }
 

@@ -182,7 +182,7 @@ typedef struct stream {
     int held_limit;            /* the most of them, promised by the pool */
     _Atomic bool starved;      /* a push was refused for the limit: tell when it has room */
     _Atomic bool finalizing;   /* until FINALIZED is taken, so that there is never more than one */
-    bool configuring;          /* CONFIGURE is on its way; table_lock */
+    bool configuring;          /* from CONFIGURE until its place in the audio is reached; table_lock */
     steno_live_options wanted; /* by the newest steno_live_configure(); table_lock */
     _Atomic int notes;         /* SPEECH and OVERLOAD events that nobody has taken yet */
     /* shard: the home shard's */

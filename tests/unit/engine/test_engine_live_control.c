@@ -193,6 +193,48 @@ static void other_options_count_from_the_audio_pushed_next(void **state) {
     free(pcm);
 }
 
+/* A client configures twice with audio between while its shard gets no time: the second does not count from where the
+ * first does. */
+static void two_configures_have_two_places(void **state) {
+    (void)state;
+    size_t n = SECONDS(30), at[3] = {SECONDS(8), SECONDS(16), n};
+    float *pcm = fake_talk(n, 3.0, SEED + 105);
+    char *want = NULL;
+    for (int late = 0; late < 2; late++) {
+        steno_engine_config c = config_of(1, 24, 4);
+        steno_engine *e = by_hand(normal.model, &c);
+        steno_live_options o = live_defaults();
+        o.unfinished_ms = 0;
+        o.endpoint_ms = 1500;
+        listener l = listener_of(pcm, n, o);
+        listener_open(e, &l);
+        for (int part = 0; part < 3; part++) {
+            while (l.at < at[part]) {
+                listener_push(e, &l, at[part] - l.at < 512 ? at[part] - l.at : 512);
+                if (!late) tick_all(e);
+                if (!late) hear_events(e);
+            }
+            if (part == 2) break;
+            o.endpoint_ms = part ? 1500 : 100;
+            l.opt = o;
+            while (steno_live_configure(e, l.id, &o) == STENO_E_AGAIN) {
+                tick_all(e);
+                hear_events(e);
+            }
+        }
+        listener_finish(e, &l);
+        tick_all(e);
+        hear_events(e);
+        assert_true(l.done && l.finals > 2);
+        if (!want) want = l.log;
+        assert_same(l.log, want);
+        if (l.log != want) listener_free(&l);
+        close_live_at_rest(e);
+    }
+    free(want);
+    free(pcm);
+}
+
 static void options_that_are_refused(void **state) {
     (void)state;
     steno_engine_config c = config_of(1, 4, 4);
@@ -212,6 +254,9 @@ static void options_that_are_refused(void **state) {
     o.max_utterance_s = 25.0f; /* more than it was opened with */
     assert_ok(steno_live_configure(e, l.id, &o));
     o.max_utterance_s = 2.0f;
+    assert_int_equal(steno_live_configure(e, l.id, &o),
+                     STENO_E_AGAIN); /* or it would count from where the first does */
+    tick_all(e);
     assert_ok(steno_live_configure(e, l.id, &o));
     steno_stream_id plain;
     assert_ok(steno_stream_open(e, NULL, NULL, &plain));
@@ -496,7 +541,8 @@ static void coming_and_going(void **state) {
             if (fake_below(&random, 20) == 0) {
                 steno_live_options o = l[i].opt;
                 o.endpoint_ms = 100 + fake_below(&random, o.endpoint_ms - 99);
-                assert_ok(steno_live_configure(e, l[i].id, &o));
+                steno_err err = steno_live_configure(e, l[i].id, &o);
+                assert_true(err == STENO_OK || err == STENO_E_AGAIN);
             }
             if (l[i].at == l[i].n || fake_below(&random, 40) == 0) {
                 listener_finish(e, &l[i]);
@@ -540,6 +586,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(finalize_waits_for_a_span_that_waits),
         cmocka_unit_test(finalize_with_nobody_listening),
         cmocka_unit_test(other_options_count_from_the_audio_pushed_next),
+        cmocka_unit_test(two_configures_have_two_places),
         cmocka_unit_test(options_that_are_refused),
         cmocka_unit_test(live_streams_are_limited),
         cmocka_unit_test(closing_an_open_utterance),
