@@ -138,12 +138,12 @@ typedef struct steno_live_options {
 } steno_live_options;
 
 typedef struct steno_engine_config {
-    int shards;       /* compute threads; 0: one a core */
-    int max_batch;    /* sequences decoded together on a shard; default 24 */
-    int max_streams;  /* streams open at once; default 64 */
-    int max_live;     /* of them, live ones; default -1: max_streams. More are refused (STENO_E_LIMIT), and so are new ones
+    int shards;      /* compute threads; 0: one a core */
+    int max_batch;   /* sequences decoded together on a shard; default 24 */
+    int max_streams; /* streams open at once; default 64 */
+    int max_live; /* of them, live ones; default -1: max_streams. More are refused (STENO_E_LIMIT), and so are new ones
                          while the shards are overloaded (STENO_E_AGAIN). */
-    int max_wait_ms;  /* on a busy shard partials start together, so often; so one may wait this long, but the first words of
+    int max_wait_ms; /* on a busy shard partials start together, so often; so one may wait this long, but the first words of
                          an utterance never do; default 100, 0: all start at once */
     bool no_slices;   /* encodes run from beginning to end, whoever waits: only to measure what slicing is worth */
     int audio_pool_s; /* seconds of audio held in all streams and waiting segments; 0 (default): what max_streams may
@@ -173,7 +173,9 @@ STENO_CHECK steno_err steno_stream_open(steno_engine *engine, const steno_vad_op
  * through steno_stream_push() too, at the pace of time. NULL options: the defaults. */
 STENO_CHECK steno_err steno_live_open(steno_engine *engine, const steno_live_options *options, void *user,
                                       steno_stream_id *out);
-/* Other options from the audio pushed next on. */
+/* What steno_live_open() would answer now: STENO_OK, STENO_E_LIMIT or STENO_E_AGAIN. Opens and counts nothing. */
+STENO_CHECK steno_err steno_live_admits(steno_engine *engine);
+/* Other options from the audio pushed next on. STENO_E_AGAIN while earlier ones have not come to their place in the audio. */
 STENO_CHECK steno_err steno_live_configure(steno_engine *engine, steno_stream_id id, const steno_live_options *options);
 /* Ends the open utterance at the audio pushed so far (whole frames of 32 ms; the rest stays for later), as if the
  * speaker had paused; its final, if any, comes first, then STENO_EVENT_FINALIZED, always. STENO_E_AGAIN while one is
@@ -207,10 +209,10 @@ typedef struct steno_event {
     steno_stats stats;     /* DONE */
     int partial_ms;        /* OVERLOAD: the time between partials from now on */
     bool overloaded;       /* OVERLOAD: longer than asked for */
-    double heard_s;        /* SEGMENT, PARTIAL, SPEECH of a live stream: seconds of its audio heard when this was decided */
-    double due_s, done_s;  /* SEGMENT, PARTIAL of a live stream: when that audio had come in, and when it was recognised;
+    double heard_s; /* SEGMENT, PARTIAL, SPEECH of a live stream: seconds of its audio heard when this was decided */
+    double due_s, done_s; /* SEGMENT, PARTIAL of a live stream: when that audio had come in, and when it was recognised;
                               seconds of CLOCK_MONOTONIC */
-    steno_err error;       /* ERROR: the stream is dead */
+    steno_err error;      /* ERROR: the stream is dead */
     char detail[160];
     void *owned; /* freed by steno_event_release() */
 } steno_event;
@@ -218,23 +220,24 @@ typedef struct steno_event {
 /* What the engine is doing: counters since it opened and gauges of now. Any thread. */
 typedef struct steno_engine_stats {
     int shards, streams, live;
-    bool overloaded;              /* new live streams are refused for it */
-    double load;                  /* 0..1: the busiest shard's share of time at work, over the last seconds */
-    double stretch;               /* 1: partials come as often as asked for; 2: half as often … (the worst shard) */
-    uint64_t opened, refused;     /* streams */
+    bool overloaded;          /* new live streams are refused for it */
+    double load;              /* 0..1: the busiest shard's share of time at work, over the last seconds */
+    double stretch;           /* 1: partials come as often as asked for; 2: half as often … (the worst shard) */
+    uint64_t opened, refused; /* streams */
     uint64_t ticks;
-    double busy_s, audio_s;       /* time at work and audio heard, all shards and streams */
-    uint64_t vad_frames, gated_frames, speech_frames; /* heard; of them so silent that the network need not hear them; of
+    double busy_s, audio_s; /* time at work and audio heard, all shards and streams */
+    uint64_t vad_frames, gated_frames,
+        speech_frames; /* heard; of them so silent that the network need not hear them; of
                                                          them inside utterances */
     uint64_t encode_batches, encode_utterances, encode_rows; /* an encoder row is a frame of 24 ms */
     uint64_t decode_steps, decode_rows;
     uint64_t partials, partials_skipped; /* skipped: overtaken before they began */
-    uint64_t finals, finals_early; /* early: recognised during the pause, before it was long enough */
+    uint64_t finals, finals_early;       /* early: recognised during the pause, before it was long enough */
     uint64_t draft_tokens, draft_kept;
     int kv_pages, kv_pages_free, kv_pages_low;
     int audio_frames, audio_frames_free; /* 32 ms each */
     int segments, segments_free;
-    int waiting, active;          /* passes that wait for the encoder, that are being decoded */
+    int waiting, active; /* passes that wait for the encoder, that are being decoded */
 } steno_engine_stats;
 
 void steno_engine_get_stats(steno_engine *engine, steno_engine_stats *out);

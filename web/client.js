@@ -252,7 +252,7 @@ export class StenoClient extends EventTarget {
       const message = body?.error?.message ?? body?.message ?? (typeof body?.error === 'string' ? body.error : '');
       if (status === 503) return { status, cause: 'full', message: answer.headers.get('Retry-After') ?? '' };
       if (status >= 500) return { status, cause: 'unreachable', message };
-      // 426: it is there and says no more; the usual reason is that it is full.
+      // 426: by now it would open the stream; when it did not, it was full.
       return { status, cause: status === 426 ? 'full' : 'refused', message: status === 426 ? '' : message };
     } catch {
       return { status: 0, cause: 'unreachable', message: '' };

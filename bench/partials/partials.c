@@ -39,7 +39,7 @@ typedef struct utterance {
 typedef struct variant {
     const char *name;
     int recompute, cache, sink, warm;
-    int percent; /* with the stem kept: all layers are computed anew when it has grown so much */
+    int percent;  /* with the stem kept: all layers are computed anew when it has grown so much */
     double grown; /* all is computed anew when the utterance is so many times as long as it was the last time */
     int anew;     /* its samples then */
     int again;    /* every so many updates all is computed anew */
@@ -84,9 +84,27 @@ static variant variants[] = {
     {.name = "R 1.0 C 4 S 4 A 3", .recompute = 42, .cache = 167, .sink = 167, .warm = 83, .again = 6, .share = -1},
     {.name = "from a pause, 8 s", .recompute = FROM_PAUSE, .cache = 8, .share = -1},
     {.name = "R 0.5 C 2 S 2 A 50 %", .recompute = 21, .cache = 83, .sink = 83, .warm = 83, .grown = 1.5, .share = -1},
-    {.name = "R 0.5 C 2 S 2 A 50 % stem", .recompute = 21, .cache = 83, .sink = 83, .warm = 83, .percent = 50, .share = -1},
-    {.name = "R 1.0 C 2 S 2 A 50 % stem", .recompute = 42, .cache = 83, .sink = 83, .warm = 83, .percent = 50, .share = -1},
-    {.name = "R 0.5 C 2 S 2 A 25 % stem", .recompute = 21, .cache = 83, .sink = 83, .warm = 83, .percent = 25, .share = -1},
+    {.name = "R 0.5 C 2 S 2 A 50 % stem",
+     .recompute = 21,
+     .cache = 83,
+     .sink = 83,
+     .warm = 83,
+     .percent = 50,
+     .share = -1},
+    {.name = "R 1.0 C 2 S 2 A 50 % stem",
+     .recompute = 42,
+     .cache = 83,
+     .sink = 83,
+     .warm = 83,
+     .percent = 50,
+     .share = -1},
+    {.name = "R 0.5 C 2 S 2 A 25 % stem",
+     .recompute = 21,
+     .cache = 83,
+     .sink = 83,
+     .warm = 83,
+     .percent = 25,
+     .share = -1},
     {.name = "whole, k 8", .share = 0, .keep = 8},
     {.name = "whole, k 16", .share = 0, .keep = 16},
     {.name = "R 1.0 C all A 3, k 8", .share = 7, .keep = 8},
@@ -541,8 +559,8 @@ static void open_all(const char *dir, const char *model) {
         if (!kv_pool_take(&pages, MOONSHINE_MAX_TOKENS / 16, v->seq.self)) exit(1);
         if (v->share < 0 && !kv_pool_take(&pages, MOONSHINE_MAX_FRAMES / 16, v->cross)) exit(1);
         if (v->share >= 0 || v->recompute < 0) continue;
-        v->shape = (moonshine_chunk_shape){v->recompute, v->cache,      v->sink,
-                                           v->warm,      v->percent ? MOONSHINE_MAX_FRAMES : 0, v->percent};
+        v->shape = (moonshine_chunk_shape){
+            v->recompute, v->cache, v->sink, v->warm, v->percent ? MOONSHINE_MAX_FRAMES : 0, v->percent};
         v->memory = need(mem_alloc(moonshine_chunk_state_bytes(net, &v->shape), 1));
         must(moonshine_chunk_init(&v->state, net, &v->shape, v->memory));
         fprintf(stderr, "%s: %zu bytes a stream\n", v->name, moonshine_chunk_state_bytes(net, &v->shape));

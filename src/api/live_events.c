@@ -63,6 +63,7 @@ static void on_end(session *s) {
     s->slot->streams--;
     s->slot = NULL;
     s->owner->ended++;
+    s->heard_ms = net_now_ms();
     s->held_n = s->held_at = 0;
     s->configure_due = s->finalize_due = s->finish_due = false;
     pcm_free(&s->audio);

@@ -118,8 +118,8 @@ static void take_text(session *s, const net_data *d) {
 
 void live_session_data(session *s, const net_data *d) {
     int64_t now_ms = net_now_ms();
-    s->heard_ms = now_ms;
     if (!s->stream || s->finish_due || s->finishing) return; /* after `close` nothing counts */
+    s->heard_ms = now_ms;
     if (d->text)
         take_text(s, d);
     else

@@ -165,8 +165,10 @@ void live_session_send(session *s) {
 /* ---- once a second ---------------------------------------------------------------------------------------------- */
 
 static void sweep_connected(session *s, int64_t now_ms) {
-    if (s->stalled) s->heard_ms = now_ms; /* it is we who do not listen */
-    if (!s->stream || now_ms - s->heard_ms < (int64_t)s->owner->config.idle_timeout_s * 1000) return;
+    if (s->stalled || (s->stream && s->finishing)) s->heard_ms = now_ms; /* it is we who do not listen */
+    /* Of a stream that is over nothing counts as heard: who does not read its last events does not stay for ever. */
+    if (s->link->dismissed || now_ms - s->heard_ms < (int64_t)s->owner->config.idle_timeout_s * 1000) return;
+    s->link->dismissed = true;
     s->owner->idle_closed++;
     net_end(s->link->conn, 1008, "nothing received for too long");
 }
@@ -177,10 +179,10 @@ static void sweep_lost(session *s, int64_t now_ms) {
         if (late || s->abandoned || s->owner->ended > SERVICE_ENDED_MAX) live_session_free(s);
         return;
     }
-    if (!late || s->abandoned) return;
-    s->owner->expired++;
+    if (!late && !s->abandoned) return;
+    if (!s->abandoned) s->owner->expired++;
     s->abandoned = true;
-    live_session_finish(s, "close", 1000, "");
+    live_session_finish(s, "close", 1000, ""); /* once; what it could not do yet is tried again */
     live_session_work(s, now_ms);
 }
 

@@ -13,14 +13,12 @@
 
 /* ---- sessions that are not read from ---------------------------------------------------------------------------- */
 
-static void arm_retry(service *v) {
-    int64_t now_ms = net_now_ms();
-    int least = -1;
-    for (session *s = v->stalled; s; s = s->stalled_next) {
-        int wait = live_session_wait_ms(s, now_ms);
-        if (least < 0 || wait < least) least = wait;
-    }
-    net_timer_set(v->retry, least < 0 ? -1 : least < 1 ? 1 : least);
+/* The timer goes off for the first of them; one that needs no more finds nothing to do. */
+static void arm_retry(service *v, int wait_ms) {
+    int64_t at_ms = net_now_ms() + (wait_ms < 1 ? 1 : wait_ms);
+    if (v->retry_at_ms && v->retry_at_ms <= at_ms) return;
+    v->retry_at_ms = at_ms;
+    net_timer_set(v->retry, wait_ms < 1 ? 1 : wait_ms);
 }
 
 void service_stall(session *s) {
@@ -32,7 +30,7 @@ void service_stall(session *s) {
         if (v->stalled) v->stalled->stalled_prev = s;
         v->stalled = s;
     }
-    arm_retry(v);
+    arm_retry(v, live_session_wait_ms(s, net_now_ms()));
 }
 
 void service_unstall(session *s) {
@@ -46,14 +44,19 @@ void service_unstall(session *s) {
     if (s->stalled_next) s->stalled_next->stalled_prev = s->stalled_prev;
 }
 
-static void retry_stalled(void *ctx) {
-    service *v = ctx;
+/* Those that still have to wait set the timer again. */
+static void retry_stalled(service *v) {
     int64_t now_ms = net_now_ms();
     for (session *s = v->stalled, *next; s; s = next) {
         next = s->stalled_next;
         live_session_work(s, now_ms);
     }
-    arm_retry(v);
+}
+
+static void retry(void *ctx) {
+    service *v = ctx;
+    v->retry_at_ms = 0;
+    retry_stalled(v);
 }
 
 /* ---- engines ---------------------------------------------------------------------------------------------------- */
@@ -114,58 +117,75 @@ steno_err service_replace(service *v, const service_config *config, steno_model 
 
 /* ---- who is let in ---------------------------------------------------------------------------------------------- */
 
-static session_link *refuse(service *v, net_reply *reply, refusal why, int status, const char *code, const char *text) {
-    v->refused[why]++;
-    status_error(reply, status, code, text);
-    if (status == 503) reply->retry_after_s = why == REFUSED_DRAINING ? DRAIN_RETRY_S : RETRY_AFTER_S;
-    return NULL;
+/* Somebody who wants a stream, or only to hear whether there would be one. */
+typedef struct visitor {
+    service *owner;
+    const net_request *request;
+    net_reply *reply;   /* says why not */
+    session_link *link; /* NULL: only asks, by plain HTTP; nothing is opened or counted */
+} visitor;
+
+/* Always false. */
+static bool refuse(const visitor *w, refusal why, int status, const char *code, const char *text) {
+    if (w->link) w->owner->refused[why]++;
+    status_error(w->reply, status, code, text);
+    if (status == 503) w->reply->retry_after_s = why == REFUSED_DRAINING ? DRAIN_RETRY_S : RETRY_AFTER_S;
+    return false;
 }
 
-static session_link *refuse_engine(service *v, net_reply *reply, steno_err e) {
+static bool refuse_engine(const visitor *w, steno_err e) {
     const char *text = steno_error_detail();
-    if (e == STENO_E_LIMIT) return refuse(v, reply, REFUSED_STREAMS, 503, "full", text);
-    if (e == STENO_E_AGAIN) return refuse(v, reply, REFUSED_OVERLOAD, 503, "overloaded", text);
-    if (e == STENO_E_INVALID) return refuse(v, reply, REFUSED_PARAMETERS, 400, "bad_parameter", text);
-    return refuse(v, reply, REFUSED_MEMORY, 503, steno_err_name(e), text);
+    if (e == STENO_E_LIMIT) return refuse(w, REFUSED_STREAMS, 503, "full", text);
+    if (e == STENO_E_AGAIN) return refuse(w, REFUSED_OVERLOAD, 503, "overloaded", text);
+    if (e == STENO_E_INVALID) return refuse(w, REFUSED_PARAMETERS, 400, "bad_parameter", text);
+    return refuse(w, REFUSED_MEMORY, 503, steno_err_name(e), text);
 }
 
-static session_link *admit_resumed(service *v, const stream_params *p, session_link *link, net_reply *reply) {
-    session *s = live_session_find(v, p->resume);
-    if (!s)
-        return refuse(v, reply, REFUSED_UNKNOWN_SESSION, 404, "unknown_session",
-                      "resume: no such session, or too late");
+static bool admit_resumed(const visitor *w, const stream_params *p) {
+    session *s = live_session_find(w->owner, p->resume);
+    if (!s) return refuse(w, REFUSED_UNKNOWN_SESSION, 404, "unknown_session", "resume: no such session, or too late");
     steno_err e = outbox_check_resume(&s->out, p->last_seq);
-    if (e == STENO_E_INVALID) return refuse(v, reply, REFUSED_PARAMETERS, 400, "bad_parameter", steno_error_detail());
-    if (e != STENO_OK) return refuse(v, reply, REFUSED_EVENTS_GONE, 410, "events_gone", steno_error_detail());
-    link->resumes = true;
-    link->last_seq = p->last_seq;
-    memcpy(link->token, p->resume, sizeof link->token);
-    return link;
+    if (e == STENO_E_INVALID) return refuse(w, REFUSED_PARAMETERS, 400, "bad_parameter", steno_error_detail());
+    if (e != STENO_OK) return refuse(w, REFUSED_EVENTS_GONE, 410, "events_gone", steno_error_detail());
+    if (!w->link) return true;
+    w->link->resumes = true;
+    w->link->last_seq = p->last_seq;
+    memcpy(w->link->token, p->resume, sizeof w->link->token);
+    return true;
 }
 
-static session_link *admit(service *v, const net_request *r, session_link *link, net_reply *reply) {
+static bool admit(const visitor *w) {
+    service *v = w->owner;
+    const net_request *r = w->request;
     stream_params p;
     params_init(&p, &v->config.live);
     steno_err e = r->too_many_args ? err_fail(STENO_E_INVALID, "too many parameters, or one that is too long")
                                    : params_from_query(&p, r->args, r->n_args, steno_model_language(v->slots->model));
-    if (e != STENO_OK) return refuse(v, reply, REFUSED_PARAMETERS, 400, "bad_parameter", steno_error_detail());
-    if (p.resume[0]) return admit_resumed(v, &p, link, reply);
-    if (v->draining) return refuse(v, reply, REFUSED_DRAINING, 503, "draining", "this server takes no new streams");
-    e = live_session_open(v, &p, &link->session);
-    return e == STENO_OK ? link : refuse_engine(v, reply, e);
+    if (e != STENO_OK) return refuse(w, REFUSED_PARAMETERS, 400, "bad_parameter", steno_error_detail());
+    if (p.resume[0]) return admit_resumed(w, &p);
+    if (v->draining) return refuse(w, REFUSED_DRAINING, 503, "draining", "this server takes no new streams");
+    e = w->link ? live_session_open(v, &p, &w->link->session) : steno_live_admits(v->slots->engine);
+    return e == STENO_OK || refuse_engine(w, e);
+}
+
+bool service_admits(service *v, const net_request *r, net_reply *reply) {
+    return admit(&(visitor){.owner = v, .request = r, .reply = reply});
 }
 
 static void *on_upgrade(void *ctx, const net_request *r, net_reply *reply) {
-    service *v = ctx;
+    visitor w = {.owner = ctx, .request = r, .reply = reply};
     if (strcmp(r->path, "/v1/stream") != 0) {
         status_error(reply, 404, "not_found", "no WebSocket here: see /v1/stream");
         return NULL;
     }
-    session_link *link = mem_alloc(1, sizeof *link);
-    if (!link) return refuse(v, reply, REFUSED_MEMORY, 503, "nomem", "no memory for a connection");
-    link->owner = v;
-    if (admit(v, r, link, reply)) return link;
-    mem_free(link);
+    w.link = mem_alloc(1, sizeof *w.link);
+    if (!w.link) {
+        refuse(&w, REFUSED_MEMORY, 503, "nomem", "no memory for a connection");
+        return NULL;
+    }
+    w.link->owner = ctx;
+    if (admit(&w)) return w.link;
+    mem_free(w.link);
     return NULL;
 }
 
@@ -269,7 +289,7 @@ static steno_err start(service *v, steno_model *model, steno_engine *engine) {
                            .closed = on_closed};
     ERR_TRY(net_open(&v->config.net, &handler, &v->net));
     v->sweep = net_timer_open(v->net, sweep, v);
-    v->retry = net_timer_open(v->net, retry_stalled, v);
+    v->retry = net_timer_open(v->net, retry, v);
     if (!v->sweep || !v->retry) return err_fail(STENO_E_NOMEM, "no memory for timers");
     net_timer_set(v->sweep, SWEEP_MS);
     return add_engine(v, model, engine);

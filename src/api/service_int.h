@@ -30,6 +30,7 @@ typedef struct session_link {
     session *session; /* NULL: taken by another connection, or not yet found */
     net_conn *conn;   /* NULL: not open yet */
     bool resumes;
+    bool dismissed;                     /* nothing came for too long: it was told to go */
     char token[PARAMS_TOKEN_BYTES + 1]; /* with resumes */
     uint64_t last_seq;
 } session_link;
@@ -82,6 +83,7 @@ struct service {
     int64_t started_ms;
     bool draining, ending;
     int64_t drain_until_ms;
+    int64_t retry_at_ms; /* when the timer of stalled sessions goes off; 0: it is not set */
     int sessions, connected, ended;
     uint64_t opened, resumed, expired, slow_readers, idle_closed, bad_messages, reloads;
     uint64_t partials, finals, events, coalesced;
@@ -122,6 +124,8 @@ void live_session_put_error(session *s, const char *code, const char *message);
 
 void service_stall(session *s);
 void service_unstall(session *s);
+/* Whether a stream asked for by this request would be opened now; false: the reply says why not, as an upgrade's would. */
+bool service_admits(service *v, const net_request *r, net_reply *reply);
 /* A session or a connection has ended: perhaps the last one. */
 void service_check_drained(service *v);
 

@@ -211,6 +211,12 @@ static void answer_without_page(net_reply *reply) {
                          .bytes = sizeof page - 1};
 }
 
+/* Browsers hide why an upgrade was refused: whoever asks plainly is told. */
+static void answer_stream(service *v, const net_request *r, net_reply *reply) {
+    if (!service_admits(v, r, reply)) return;
+    status_error(reply, 426, "upgrade_required", "this is a WebSocket: see docs/protocol.md");
+}
+
 void status_request(service *v, const net_request *r, net_reply *reply) {
     const asset *a;
     if (strcmp(r->method, "GET") != 0 && strcmp(r->method, "HEAD") != 0)
@@ -222,7 +228,7 @@ void status_request(service *v, const net_request *r, net_reply *reply) {
     else if (strcmp(r->path, "/v1/status") == 0)
         answer_status(v, reply);
     else if (strcmp(r->path, "/v1/stream") == 0)
-        status_error(reply, 426, "upgrade_required", "this is a WebSocket: see docs/protocol.md");
+        answer_stream(v, r, reply);
     else if ((a = asset_find(r->path)))
         answer_asset(a, r, reply);
     else if (strcmp(r->path, "/") == 0)

@@ -44,7 +44,7 @@ const config_key config_keys[] = {
     LIVE_INT("lead_ms", lead_ms, 0, 1000, "sound kept before speech"),
     LIVE_REAL("vad_threshold", threshold, 0, 1, "speech starts at this probability"),
     LIVE_REAL("vad_neg_threshold", neg_threshold, 0, 1, "and goes on down to this one"),
-    LIVE_INT("min_speech_ms", min_speech_ms, 0, 2000, "shorter bursts are dropped"),
+    LIVE_INT("min_speech_ms", min_speech_ms, 0, 1000, "shorter bursts are dropped"),
     {0},
 };
 

@@ -1,10 +1,11 @@
 /* encode.c: which waiting segments are encoded when: three lanes, each with a batch of its own, worked on in slices.
  *
- * The quick lane takes short segments and runs to the end of its batch in every tick. The long lane takes long live ones and
- * the bulk lane long recordings; while more urgent work is there they get a share of its time, as credit, and otherwise
- * BUDGET_S a tick. A segment starts only when everything it may need is there (a sequence slot, KV pages), so a sequence in
- * flight never waits for memory. Partials start when no final waits; passes that may become one have
- * time until the pause is long enough. Owner: the shard.
+ * The quick lane takes short segments and runs to the end of its batch in every tick; so do the batches of partials that
+ * grow (grow.c), which have a queue of their own. The long lane takes long live ones and the bulk lane long recordings; after
+ * quicker work in the same tick they get a share of the time it took, as credit, and otherwise BUDGET_S. A segment starts
+ * only when everything it may need is there (a sequence slot, KV pages), so a sequence in flight never waits for memory.
+ * Partials start when they are ripe (live.c) and no final presses: one that somebody waits for, or a closing pass that has
+ * waited for CLOSING_SLACK_S. Owner: the shard.
  */
 #include "engine/shard_int.h"
 

@@ -231,7 +231,7 @@ static int held_limit(const steno_vad_options *vad) {
     return frames < STREAM_WINDOW_FRAMES ? frames : STREAM_WINDOW_FRAMES;
 }
 
-static steno_err refuse(steno_engine *e, int claim) {
+static steno_err refuse(const steno_engine *e, int claim) {
     if (claim > e->frames.count - e->claimed)
         return err_fail(STENO_E_LIMIT, "all %d s of the audio pool are promised to open streams",
                         e->config.audio_pool_s);
@@ -261,16 +261,20 @@ static void reset_slot(stream *s, void *user, int claim, bool live) {
     atomic_fetch_add(&s->generation, 1);
 }
 
+/* Where a stream that claims so many frames may go; under table_lock. */
+static steno_err find_slot(const steno_engine *e, int claim, bool live, int *out) {
+    *out = claim > e->frames.count - e->claimed ? -1 : free_slot(e);
+    if (live && e->live_count >= e->config.max_live)
+        return err_fail(STENO_E_LIMIT, "all %d live streams are in use", e->config.max_live);
+    return *out < 0 ? refuse(e, claim) : STENO_OK;
+}
+
 /* A free slot, and `claim` frames of the pool promised to it: every open stream can fill its window whatever the others
  * do, so streams that wait for audio of each other (channels of one recording) or for nobody cannot lock up. */
 static steno_err take_slot(steno_engine *e, void *user, int claim, bool live, int *out) {
-    steno_err err = STENO_OK;
     pthread_mutex_lock(&e->table_lock);
-    int slot = claim > e->frames.count - e->claimed ? -1 : free_slot(e);
-    if (live && e->live_count >= e->config.max_live)
-        err = err_fail(STENO_E_LIMIT, "all %d live streams are in use", e->config.max_live);
-    else if (slot < 0)
-        err = refuse(e, claim);
+    int slot;
+    steno_err err = find_slot(e, claim, live, &slot);
     if (err == STENO_OK) {
         reset_slot(&e->streams[slot], user, claim, live);
         e->claimed += claim;
@@ -314,6 +318,19 @@ static bool is_overloaded(const shard *s) {
     return shard_busy(s) > ADMIT_BUSY && shard_stretch(s) > ADMIT_STRETCH;
 }
 
+static steno_err refuse_overloaded(void) {
+    return err_fail(STENO_E_AGAIN, "overloaded: every compute thread is busy and partials come late");
+}
+
+steno_err steno_live_admits(steno_engine *e) {
+    int slot;
+    if (is_overloaded(e->shards[least_live(e)])) return refuse_overloaded();
+    pthread_mutex_lock(&e->table_lock);
+    steno_err err = find_slot(e, STREAM_WINDOW_FRAMES, true, &slot);
+    pthread_mutex_unlock(&e->table_lock);
+    return err;
+}
+
 steno_err steno_live_open(steno_engine *e, const steno_live_options *options, void *user, steno_stream_id *out) {
     message m = {.kind = MSG_OPEN_LIVE};
     int slot, home = least_live(e);
@@ -326,7 +343,7 @@ steno_err steno_live_open(steno_engine *e, const steno_live_options *options, vo
         pthread_mutex_lock(&e->table_lock);
         e->refused++;
         pthread_mutex_unlock(&e->table_lock);
-        return err_fail(STENO_E_AGAIN, "overloaded: every compute thread is busy and partials come late");
+        return refuse_overloaded();
     }
     ERR_TRY(take_slot(e, user, STREAM_WINDOW_FRAMES, true, &slot));
     shard_live_add(e->shards[home], 1);
@@ -353,10 +370,11 @@ steno_err steno_live_configure(steno_engine *e, steno_stream_id id, const steno_
     ERR_TRY(steno_live_options_check(options));
     pthread_mutex_lock(&e->table_lock);
     bool on_its_way = s->configuring;
-    s->wanted = *options;
+    if (!on_its_way) s->wanted = *options;
     s->configuring = true;
     pthread_mutex_unlock(&e->table_lock);
-    if (!on_its_way) post_plain(e, s, MSG_CONFIGURE);
+    if (on_its_way) return err_fail(STENO_E_AGAIN, "the stream is being configured");
+    post_plain(e, s, MSG_CONFIGURE);
     return STENO_OK;
 }
 

@@ -102,8 +102,9 @@ typedef struct segment {
     uint32_t id, rev, stable_bytes;
     steno_end_reason end;
     bool early; /* a partial before any words are out */
-    double heard_s, due_s, done_s;
-    double ripe_s; /* a partial waits for others until then */
+    double heard_s, done_s;
+    _Atomic double due_s; /* set again when a closing pass becomes the final, while another shard looks at it */
+    double ripe_s;        /* a partial waits for others until then */
 } segment;
 
 /* A fixed stack of segments. Any thread. */
@@ -181,7 +182,7 @@ typedef struct stream {
     int held_limit;            /* the most of them, promised by the pool */
     _Atomic bool starved;      /* a push was refused for the limit: tell when it has room */
     _Atomic bool finalizing;   /* until FINALIZED is taken, so that there is never more than one */
-    bool configuring;          /* CONFIGURE is on its way; table_lock */
+    bool configuring;          /* from CONFIGURE until its place in the audio is reached; table_lock */
     steno_live_options wanted; /* by the newest steno_live_configure(); table_lock */
     _Atomic int notes;         /* SPEECH and OVERLOAD events that nobody has taken yet */
     /* shard: the home shard's */

@@ -1,9 +1,11 @@
 /* grow.c: partials that only add to what is known: encoder states, KV pages and tokens are kept while an utterance grows.
  *
- * An update encodes the frames that are new, and those before them that had too little to their right, by
- * models/moonshine_chunk.h; the decoder then goes back TAIL_TOKENS tokens, verifies the rest of the last text in one pass
- * and goes on from there. Approximate, so for partials only: docs/partials.md says how good it is. Without a free place or
- * free pages a partial is left out or hears everything again (encode.c).
+ * An update (models/moonshine_chunk.h) makes the stem for the frames that are new and computes the layers for them and for
+ * those before that had too little to their right. While the shard has time (WHOLE_BUSY), and whenever the utterance has
+ * grown by 75 %, all layers are computed again instead, over the stem as it was made. The decoder then goes back TAIL_TOKENS
+ * tokens, but not behind what has settled, verifies the rest of the last text in one pass and goes on from there.
+ * Approximate, so for partials only: docs/partials.md says how good it is. When no place is free, or there are no pages for
+ * it, a partial hears everything again (encode.c).
  *
  * Owner: the shard that is the stream's home. A `growing` belongs to one utterance; while `busy` also to the one pass on its
  * way. Invariant: kv.self holds rows for the n tokens of ids, computed when they were said.

@@ -162,7 +162,8 @@ segment *listen_take_segment(shard *s, int slot, const segmenter_span *span, pas
     g->grow = NULL;
     g->id = g->rev = g->stable_bytes = 0;
     g->end = STENO_END_NONE;
-    g->heard_s = g->due_s = g->done_s = g->ripe_s = 0.0;
+    g->heard_s = g->done_s = g->ripe_s = 0.0;
+    g->due_s = 0.0;
     reference_frames(t, g);
     return g;
 }

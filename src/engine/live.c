@@ -84,9 +84,8 @@ void live_configure(shard *s, const message *m) {
     stream *t = stream_of(s, m->stream);
     pthread_mutex_lock(&s->engine->table_lock);
     t->live.wanted = t->wanted;
-    t->configuring = false;
     pthread_mutex_unlock(&s->engine->table_lock);
-    if (!t->live.configuring) t->live.configure_frame = t->arrived;
+    t->live.configure_frame = t->arrived;
     t->live.configuring = true;
     live_advance(s, m->stream);
 }
@@ -184,6 +183,9 @@ static void carry_out_configure(shard *s, stream *t) {
     if (l->told_partial_ms == l->opt.partial_ms) l->told_partial_ms = l->wanted.partial_ms;
     l->opt = l->wanted;
     l->configuring = false;
+    pthread_mutex_lock(&s->engine->table_lock);
+    t->configuring = false; /* the next ones may come */
+    pthread_mutex_unlock(&s->engine->table_lock);
     if (l->opt.partial_ms == 0) drop_partial(s, l);
 }
 
@@ -484,6 +486,8 @@ static void flush(shard *s, int slot) {
     }
     drop_partial(s, &t->live);
     drop_closing(s, &t->live);
+    s->stalled -= t->live.starved; /* a segment came another way before live_retry() */
+    t->live.starved = false;
     t->flushed = true;
     listen_trim(s, t);
     listen_hand_out(s, slot);

@@ -1,8 +1,8 @@
 /* load.c: what a shard knows of its own load: how busy it is, and by how much partials are stretched.
  *
  * Partials are elastic. When they have to wait for a large part of their cadence before they begin, or finals for a large
- * part of the pause that decides them, the cadence is stretched, at most STRETCH_MAX times, until they do not; when they hardly wait any more it shrinks again. Owner: the
- * shard; `busy` and `stretch` are read by other threads. Time is passed in.
+ * part of FINAL_PATIENCE_S (encode.c), the cadence is stretched, at most STRETCH_MAX times, until they do not; when they
+ * hardly wait any more it shrinks again. Owner: the shard; `busy` and `stretch` are read by other threads. Time is passed in.
  */
 #include "engine/shard_int.h"
 

@@ -6,8 +6,10 @@
  *
  * Who waits for whom. Work is urgent (live finals, then live partials, then short recordings) or bulk (long recordings),
  * and an encode is short (the quick lane) or long. Each lane encodes a batch of its own in slices of a few ms; in a tick the
- * quick lane runs to its end, the others share what time is left. So a command of half a second waits for a slice of a long
- * neighbour and never for all of it.
+ * quick lane and the partials that grow (grow.c) run to their end, then the long lane and the bulk lane get a share of the
+ * time that took. So a command of half a second waits for a slice of a long neighbour and never for all of it. Partials wait
+ * for each other on a busy shard, and for every final that presses; recordings are decoded with what credit the bulk lane
+ * has, or when nothing urgent is there.
  */
 #ifndef STENO_ENGINE_SHARD_INT_H
 #define STENO_ENGINE_SHARD_INT_H

@@ -68,18 +68,22 @@ static steno_err check_options(const steno_vad_options *o) {
                         o->min_silence_ms, (double)o->max_segment_s);
     if (o->pad_ms < 0 || o->pad_ms > SEGMENTER_MAX_PAD_MS)
         return err_fail(STENO_E_INVALID, "vad pad_ms %d is not in 0..%d", o->pad_ms, SEGMENTER_MAX_PAD_MS);
-    if (o->max_segment_s + 0.002f * (float)o->pad_ms > SEGMENTER_MAX_SPAN_S)
-        return err_fail(STENO_E_INVALID, "vad max_segment_s %g with two pads of %d ms is more than %g s",
-                        (double)o->max_segment_s, o->pad_ms, (double)SEGMENTER_MAX_SPAN_S);
     return STENO_OK;
 }
 
-steno_err segmenter_init(segmenter *s, const steno_vad_options *opt) {
-    ERR_TRY(check_options(opt));
+static void init(segmenter *s, const steno_vad_options *opt) {
     s->opt = *opt;
     s->live = false;
     s->endpoint_frames = s->unfinished_frames = 0;
     segmenter_reset(s);
+}
+
+steno_err segmenter_init(segmenter *s, const steno_vad_options *opt) {
+    ERR_TRY(check_options(opt));
+    if (opt->max_segment_s + 0.002f * (float)opt->pad_ms > SEGMENTER_MAX_SPAN_S)
+        return err_fail(STENO_E_INVALID, "vad max_segment_s %g with two pads of %d ms is more than %g s",
+                        (double)opt->max_segment_s, opt->pad_ms, (double)SEGMENTER_MAX_SPAN_S);
+    init(s, opt);
     return STENO_OK;
 }
 
@@ -147,13 +151,13 @@ static steno_err live_as_vad(const steno_live_options *o, steno_vad_options *vad
                                .join_ms = 0,
                                .pad_ms = o->lead_ms,
                                .max_segment_s = o->max_utterance_s};
-    return STENO_OK;
+    return check_options(vad); /* but for a recording's two pads: a live span has a lead and at most half a pause */
 }
 
 steno_err segmenter_init_live(segmenter *s, const steno_live_options *opt) {
     steno_vad_options vad;
     ERR_TRY(live_as_vad(opt, &vad));
-    ERR_TRY(segmenter_init(s, &vad));
+    init(s, &vad);
     set_pauses(s, opt);
     return STENO_OK;
 }
@@ -170,7 +174,6 @@ static void derive(segmenter *s) {
 steno_err segmenter_configure_live(segmenter *s, const steno_live_options *opt) {
     steno_vad_options vad;
     ERR_TRY(live_as_vad(opt, &vad));
-    ERR_TRY(check_options(&vad));
     /* An utterance that has been announced does not become a burst, and what was let go of is no lead any more. */
     if (segmenter_speaks(s)) s->continued = true;
     s->floor_sample = segmenter_keep_from(s);

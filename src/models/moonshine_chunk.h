@@ -5,8 +5,8 @@
  * window (int8, with a scale a frame and head). The window's cross-attention keys and values replace what is in the
  * utterance's pages. What comes out is near what moonshine_encode_*() gives for the same prefix, not the same: good for
  * partial text (docs/partials.md), while finals take the whole pass. Frames that were computed with little to their right
- * and another normalisation go stale, so every MOONSHINE_CHUNK_ANEW_SAMPLES or so a caller resets the state and gives all
- * samples from 0 on: that update is a whole pass.
+ * and another normalisation go stale. So with `stem_frames` what the stem made is kept, and all layers are computed again over
+ * it when a caller has the time (`anew`) and whenever the utterance has grown by `anew_percent`.
  *
  * Batched like moonshine_encode_*(): a job's result never depends on its neighbours. Owner: states belong to one shard,
  * and so does the memory they are given. After a failed step the states of its jobs must be reset.

@@ -10,10 +10,10 @@
 
 #include "base/err.h"
 
-#define NET_READ_BYTES       4096 /* the most one net_data carries, and what a connection keeps while it is paused */
-#define NET_HEADER_BYTES_MAX 4096 /* of a request's head; more: the connection is closed */
-#define NET_ARGS_MAX         32   /* query parameters of a request; more: status 400 */
-#define NET_ARG_BYTES_MAX    256  /* of one of them, decoded */
+#define NET_READ_BYTES       4096  /* the most one net_data carries, and what a connection keeps while it is paused */
+#define NET_HEADER_BYTES_MAX 16384 /* of a request's head; more: the connection is closed */
+#define NET_ARGS_MAX         32    /* query parameters of a request; more: status 400 */
+#define NET_ARG_BYTES_MAX    256   /* of one of them, decoded */
 #define NET_PATH_BYTES_MAX   256
 #define NET_SEND_BYTES_MAX   262144 /* of one message sent */
 #define NET_HANDSHAKE_S      10     /* a connection whose request is not whole by then is closed */

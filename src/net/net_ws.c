@@ -133,7 +133,8 @@ int net_ws_callback(net_conn *c, enum lws_callback_reasons reason, void *in, siz
 void net_ws_sweep(net_conn *c, int64_t now_ms) {
     int64_t silent_ms = now_ms - c->heard_ms, limit_ms = (int64_t)c->owner->config.ping_s * 1000;
     if (c->ending || c->paused || silent_ms < limit_ms) return;
-    if (c->ping_out && silent_ms >= 2 * limit_ms) {
+    /* One that could not even be sent has not been answered either. */
+    if ((c->ping_out || c->ping_due) && silent_ms >= 2 * limit_ms) {
         c->owner->counts.pings_missed++;
         net_cut(c);
     } else if (!c->ping_out) {

@@ -87,5 +87,9 @@ test('asyncapi: docs/protocol.md names the same events, controls, parameters and
   for (const [name, schema] of Object.entries(schemas).filter(([n]) => /^(event|control)_/.test(n))) {
     for (const member of Object.keys(schema.properties)) assert.ok(text.includes(`\`${member}\``), `docs/protocol.md does not say what ${member} of ${name} is`);
   }
+  const [, codes] = text.split(/^## Close codes\n/m);
+  const rowsOfCodes = [...codes.split(/^## /m)[0].matchAll(/^\| ([0-9, ]+) \|/gm)].flatMap(([, row]) => row.split(', '));
+  assert.deepEqual(Object.keys(doc.channels.stream['x-close-codes']).sort(), rowsOfCodes.sort());
+  for (const reason of schemas.event_closed.properties.reason.enum) assert.ok(text.includes(`\`${reason}\``), reason);
   for (const reason of schemas.event_final.properties.reason.enum) assert.ok(text.includes(`\`${reason}\``), reason);
 });

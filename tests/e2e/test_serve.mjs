@@ -114,10 +114,14 @@ test('serve: wrong parameters are refused with a reason before the upgrade', asy
       const { status, body } = await new Client(server, query).refusal();
       assert.equal(status, 400, JSON.stringify(query));
       assert.match(body.message, says);
+      const plain = await server.get(`/v1/stream?${new URLSearchParams(query)}`); // the page asks so, and is not counted
+      assert.equal(plain.status, 400);
+      assert.deepEqual(await plain.json(), body);
     }
     const { status, body } = await new Client(server, { resume: 'A'.repeat(22) }).refusal();
     assert.equal(status, 404);
     assert.equal(body.code, 'unknown_session');
+    assert.equal((await server.get(`/v1/stream?resume=${'A'.repeat(22)}`)).status, 404);
     const counts = (await server.status()).refused;
     assert.equal(counts.parameters, 15);
     assert.equal(counts.unknown_session, 1);
@@ -386,7 +390,12 @@ test('serve: more streams than there may be are refused until one ends', async (
     assert.equal(status, 503);
     assert.ok(Number(headers['retry-after']) > 0);
     assert.equal(body.code, 'full');
+    const plain = await server.get('/v1/stream');
+    assert.equal(plain.status, 503);
+    assert.equal(plain.headers.get('retry-after'), headers['retry-after']);
+    assert.deepEqual(await plain.json(), body);
     await a.finish();
+    assert.equal((await server.get('/v1/stream')).status, 426);
     const c = new Client(server);
     await c.opened;
     assert.equal((await server.status()).refused.streams, 1);
@@ -431,6 +440,31 @@ test('serve: a peer that answers no ping is dropped', async () => {
     await pinged;
     assert.equal((await server.status()).network.pings_missed, 1);
     await live.finish();
+  });
+});
+
+test('serve: a peer that a ping cannot even be sent to is dropped', async () => {
+  await withServer(['--ping-s', '1'], async (server) => {
+    const client = new Client(server);
+    await client.opened;
+    await client.event('ready');
+    await stopReading(server, client);
+    const told = await server.until((s) => s.sessions.connected === 0, 'the connection dropped');
+    assert.equal(told.network.pings_missed, 1);
+    client.ws.terminate();
+  });
+});
+
+test('serve: who does not read the last events of a stream does not stay for ever', async () => {
+  await withServer(['--idle-timeout-s', '1', '--ping-s', '3600'], async (server) => {
+    const client = new Client(server);
+    await client.opened;
+    await client.event('ready');
+    await stopReading(server, client);
+    client.control({ type: 'close' });
+    const told = await server.until((s) => s.sessions.connected === 0, 'the connection closed');
+    assert.equal(told.sessions.idle_closed, 1);
+    client.ws.terminate();
   });
 });
 
@@ -526,7 +560,8 @@ test('serve: pages, their headers, and what is not there', async () => {
       assert.equal(answer.status, 404, path);
       assert.equal((await answer.json()).code, 'not_found');
     }
-    assert.equal((await server.get('/v1/stream')).status, 426);
+    const cookies = { cookie: `a=${'x'.repeat(9000)}` }; // of all that a browser has met on localhost
+    assert.equal((await server.get('/v1/stream', { headers: cookies })).status, 426);
     assert.equal((await server.get('/healthz', { method: 'POST', body: 'x' })).status, 405);
     const status = await server.status();
     assert.equal(status.engines[0].model, 'tiny');

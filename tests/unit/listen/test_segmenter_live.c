@@ -383,6 +383,23 @@ static void an_old_lead_beside_a_new_maximum(void **state) {
     assert_int_equal(x.n, 1);
 }
 
+/* A recording's rule of two pads is not for live streams: their spans have one, and at most half a pause. */
+static void a_long_lead_beside_a_long_maximum(void **state) {
+    (void)state;
+    steno_live_options o = defaults;
+    o.lead_ms = 1000;
+    o.endpoint_ms = 100;
+    o.unfinished_ms = 0;
+    o.max_utterance_s = 29.5f;
+    begin(o);
+    feed(0.01f, 40);
+    feed(0.9f, 2000); /* take() looks at how long they are */
+    feed(0.01f, 60);
+    assert_int_equal(x.n, 3);
+    begin(defaults);
+    configure(o);
+}
+
 static void refused(steno_live_options opt, const char *name) {
     segmenter s;
     assert_int_equal(segmenter_init_live(&s, &opt), STENO_E_INVALID);
@@ -574,6 +591,7 @@ int main(void) {
         cmocka_unit_test(what_was_announced_is_no_burst_later),
         cmocka_unit_test(a_shorter_maximum_cuts_what_is_too_long),
         cmocka_unit_test(an_old_lead_beside_a_new_maximum),
+        cmocka_unit_test(a_long_lead_beside_a_long_maximum),
         cmocka_unit_test(options_out_of_range_are_named),
         cmocka_unit_test(random_streams),
         cmocka_unit_test(random_streams_with_other_options),
