@@ -2,7 +2,8 @@
  *
  * Owner: one thread a stream. Plain arithmetic on bytes and a resampler that is made with the first sample, so that a
  * stream nobody speaks into costs little. Chunked equals whole: where pieces are cut changes nothing. Times do not shift:
- * sample i of the output stands at i / 16000 s of the input; what the filter holds back (a few ms) pcm_flush() hands out.
+ * sample i of the output stands at i / 16000 s of the input; what the filter holds back (a few ms) pcm_flush() hands out,
+ * but for a stream that is shorter than the filter (2 ms), which may come out shorter or empty.
  */
 #ifndef STENO_AUDIO_PCM_H
 #define STENO_AUDIO_PCM_H

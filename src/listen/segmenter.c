@@ -296,13 +296,13 @@ static int64_t lowest(const segmenter *s, int64_t from, int64_t to) {
     return best;
 }
 
-/* The first frame of the rest, in (open_frame, now]. */
+/* The first frame of the rest, in (speech_start, now]: the silence that a rest begins with is no pause of it. */
 static int64_t cut_frame(const segmenter *s, int64_t now) {
     if (!s->opt.enabled) return now;
-    int64_t frames = now - s->open_frame;
-    int64_t cut = best_pause(s, s->open_frame + frames - frames / 2, now);
+    int64_t frames = now - s->open_frame, spoken = s->speech_start + 1;
+    int64_t cut = best_pause(s, max64(s->open_frame + frames - frames / 2, spoken), now);
     if (cut < 0) {
-        int64_t from = s->open_frame + (int64_t)((float)frames * LAST_PART);
+        int64_t from = max64(s->open_frame + (int64_t)((float)frames * LAST_PART), spoken);
         cut = lowest(s, from, max64(from + 1, now - min64(MIN_REST_FRAMES, frames / 4)));
     }
     /* A long pause right at the limit would stretch the first piece: it keeps no more tail than a pad. */
@@ -438,8 +438,8 @@ void segmenter_peek(const segmenter *s, segmenter_span *span) {
 
 bool segmenter_plan_cut(segmenter *s, segmenter_span *span) {
     if (!segmenter_speaks(s) || s->frames - s->open_frame < s->max_frames - PLAN_FRAMES) return false;
+    if (s->frames - 2 <= s->speech_start) return false; /* nothing but the lead could be cut off yet */
     if (s->planned_cut <= s->open_frame) s->planned_cut = cut_frame(s, s->frames - 1);
-    if (s->planned_cut <= s->speech_start) return false;
     *span = front_of(s, s->planned_cut);
     return true;
 }

@@ -11,5 +11,6 @@ import './test_serve.mjs';
 import './test_asyncapi.mjs';
 import './test_page.mjs';
 import './test_onsets.mjs';
+import './test_storm.mjs';
 
 process.exitCode = await runAll(process.argv[2]);

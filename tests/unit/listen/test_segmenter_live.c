@@ -263,6 +263,25 @@ static void pauses_longer_than_an_utterance(void **state) {
 }
 
 /* The audio before a finalize is spoken for. */
+/* A rest begins with up to lead_ms of silence: a cut planned there would hand out nothing but that. */
+static void no_cut_falls_into_the_lead(void **state) {
+    (void)state;
+    segmenter_span plan;
+    steno_live_options o = defaults;
+    o.lead_ms = 1000;
+    o.max_utterance_s = 2.0f;
+    o.endpoint_ms = 5000;
+    o.min_speech_ms = 480;
+    begin(o);
+    feed(0.9f, 1);
+    feed(0.01f, 72);
+    for (int i = 0; i < 200; i++) {
+        if (segmenter_plan_cut(&x.s, &plan)) assert_true(plan.speech_start_sample < plan.speech_end_sample);
+        step(0.9f);
+    }
+    assert_true(x.n >= 3);
+}
+
 static void after_a_finalize_speech_begins_anew(void **state) {
     (void)state;
     begin(defaults);
@@ -584,6 +603,7 @@ int main(void) {
         cmocka_unit_test(a_quiet_onset_belongs_to_the_word),
         cmocka_unit_test(long_speech_is_cut_and_the_pieces_touch),
         cmocka_unit_test(pauses_longer_than_an_utterance),
+        cmocka_unit_test(no_cut_falls_into_the_lead),
         cmocka_unit_test(after_a_finalize_speech_begins_anew),
         cmocka_unit_test(a_finalize_in_a_pause_keeps_the_tail),
         cmocka_unit_test(a_new_endpoint_counts_at_once),
