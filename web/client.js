@@ -219,8 +219,8 @@ export class StenoClient extends EventTarget {
     this.#socket = null;
     if (this.#closedSeen) return this.#end(CAUSE_OF_CODE[code] ?? 'done');
     const resuming = this.#state === 'resuming';
-    // A server that is full now may have room for a session it already knows a moment later.
-    if (CAUSE_OF_CODE[code] && !(resuming && code === 1013)) return this.#end(CAUSE_OF_CODE[code], this.#lastError || reason);
+    // 1013 in a session: its events were not read fast enough, and it waits to be resumed.
+    if (CAUSE_OF_CODE[code] && !(this.#session && code === 1013)) return this.#end(CAUSE_OF_CODE[code], this.#lastError || reason);
     if (!this.#session) {
       const why = await this.#explain();
       return this.#end(why.cause, why.message);

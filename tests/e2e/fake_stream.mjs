@@ -86,7 +86,7 @@ class Session {
 
 // Options, changeable while it runs: refuse (HTTP status of upgrades), shy (a plain request is not told it), closeWith (a close code instead of an answer),
 // drops, overloadAt, failAt: seconds of audio at which the connection breaks (a list), it is overloaded, it fails; drainAt: it goes down.
-// `said`: every event, for checking against the schema.
+// dropCode: a drop is a close with this code. `said`: every event, for checking against the schema.
 export class FakeStream {
   options = {};
   sessions = [];
@@ -196,7 +196,8 @@ export class FakeStream {
     ws.broken = true;
     session.socket = null;
     session.step();
-    ws.terminate();
+    if (this.options.dropCode) ws.close(this.options.dropCode);
+    else ws.terminate();
   }
 
   control(ws, session, message) {

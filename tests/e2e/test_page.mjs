@@ -129,9 +129,9 @@ test('page: a file arrives whole and in order though the connection breaks twice
   });
 });
 
-test('client.js: controls and audio survive a break, and no event is handed on twice', async () => {
+async function survives(options) {
   await packages();
-  await withPage({ options: { drops: [1, 2] } }, async (page, fake) => {
+  await withPage({ options: { drops: [1, 2], ...options } }, async (page, fake) => {
     const got = await page.evaluate(async () => {
       const { StenoClient } = await import('/client.js');
       const client = new StenoClient(location.href.replace('http', 'ws') + 'v1/stream', { sample_rate: 8000, stats_ms: 1000 });
@@ -157,7 +157,11 @@ test('client.js: controls and audio survive a break, and no event is handed on t
     assert.deepEqual(fake.controls, [{ type: 'configure', endpoint_ms: 300 }, { type: 'finalize' }, { type: 'close' }]);
     for (const control of fake.controls) validateControl(control);
   });
-});
+}
+
+test('client.js: controls and audio survive a break, and no event is handed on twice', () => survives({}));
+
+test('client.js: a session whose events were not read (1013) is resumed', () => survives({ dropCode: 1013 }));
 
 test('client.js: a server that lost audio it had acknowledged is not trusted', async () => {
   await packages();
