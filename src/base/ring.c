@@ -70,6 +70,7 @@ size_t ring_pop(ring *r, void *items, size_t most, int timeout_ms) {
         r->head = (r->head + 1) % r->cap;
     }
     r->count -= n;
+    if (r->count == 0) r->head = 0; /* a queue made for the worst day touches no more of its memory than it needs */
     pthread_mutex_unlock(&r->lock);
     return n;
 }
