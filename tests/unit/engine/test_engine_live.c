@@ -347,7 +347,7 @@ static void switching_partials_off_and_on(void **state) {
     listener_open(e, &l);
     while (e->shards[0]->waiting_count == 0) {
         listener_push(e, &l, 512);
-        atomic_store(&e->shards[0]->meter.busy, 1.0); /* on a busy shard partials wait for company */
+        atomic_store(&e->shards[0]->meter.live_busy, 1.0); /* on a busy shard partials wait for company */
         shard_tick(e->shards[0], 0);
         hear_events(e);
     }
