@@ -14,16 +14,17 @@
 #include <assert.h>
 #include <math.h>
 
-#define MAX_SAMPLES      (MOONSHINE_MAX_SECONDS * STENO_SAMPLE_RATE_HZ)
-#define SAMPLES_PER_ROW  384
-#define BUDGET_S         0.008  /* of a lane's slices in one tick, */
-#define LIVE_BUDGET_S    0.0015 /* and of recordings' while live streams are open: what people say waits for it */
-#define LONG_SHARE       1.0    /* credit for a second of quicker work: half of the time */
-#define BULK_SHARE       0.2
-#define GROW_BATCHES     3   /* of partials in one tick */
-#define CLOSING_SLACK_S  0.1 /* a closing pass that has waited so long goes before partials */
-#define FINAL_PATIENCE_S 0.3 /* finals should not wait for as long as this */
-#define LONG_LIVE_ROWS   512 /* in one batch of long live segments: their latency counts */
+#define MAX_SAMPLES        (MOONSHINE_MAX_SECONDS * STENO_SAMPLE_RATE_HZ)
+#define SAMPLES_PER_ROW    384
+#define BUDGET_S           0.008  /* of a lane's slices in one tick, */
+#define LIVE_BUDGET_S      0.0015 /* and of recordings' while live streams are open: what people say waits for it */
+#define LONG_SHARE         1.0    /* credit for a second of quicker work: half of the time */
+#define BULK_SHARE         0.2
+#define GROW_BATCHES       3   /* of partials in one tick */
+#define CLOSING_SLACK_S    0.1 /* a closing pass that has waited so long goes before partials */
+#define FINAL_PATIENCE_S   0.3 /* finals should not wait for as long as this, */
+#define CLOSING_PATIENCE_S 0.6 /* and passes that may become one, for which nobody waits yet, as this */
+#define LONG_LIVE_ROWS     512 /* in one batch of long live segments: their latency counts */
 
 /* ---- memory ------------------------------------------------------------------------------------------------------- */
 
@@ -120,6 +121,7 @@ static bool finals_press(const shard *s) {
 void encode_note_start(shard *s, const segment *g) {
     double cadence_s = FINAL_PATIENCE_S;
     if (g->pass == PASS_RECORDING || g->early) return;
+    if (g->pass == PASS_CLOSING) cadence_s = CLOSING_PATIENCE_S;
     if (g->pass == PASS_PARTIAL) cadence_s = s->engine->streams[g->stream].live.opt.partial_ms / 1000.0;
     load_began(s, s->now_s - g->due_s, cadence_s);
 }
