@@ -104,8 +104,7 @@ bool recognise_withdraw(shard *s, segment *g) {
 }
 
 bool encode_is_pressing(const shard *s, const segment *g) {
-    if (g->pass != PASS_CLOSING) return g->pass == PASS_FINAL;
-    return atomic_load_explicit(&g->awaited, memory_order_relaxed) || s->now_s - g->due_s > CLOSING_SLACK_S;
+    return g->pass == PASS_FINAL || (g->pass == PASS_CLOSING && s->now_s - g->due_s > CLOSING_SLACK_S);
 }
 
 /* True when a final is late or about to be, waiting, being encoded or being decoded. */

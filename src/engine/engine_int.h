@@ -90,7 +90,6 @@ typedef struct segment {
     int frames_n;
     frame *frames[SEGMENT_MAX_FRAMES];
     _Atomic bool dropped; /* by its home: nobody waits for it any more */
-    _Atomic bool awaited; /* by its home: a closing pass whose pause has become long enough */
     bool in_line;         /* its home's: it has a place in the stream's order */
     bool done;
     steno_err error;

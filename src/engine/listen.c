@@ -155,7 +155,6 @@ segment *listen_take_segment(shard *s, int slot, const segmenter_span *span, pas
     g->span = *span;
     g->done = g->in_line = false;
     atomic_store_explicit(&g->dropped, false, memory_order_relaxed);
-    atomic_store_explicit(&g->awaited, false, memory_order_relaxed);
     g->error = STENO_OK;
     g->encode_cpu_s = g->decode_cpu_s = 0.0;
     g->tokens = g->draft_tokens = g->draft_kept = 0;

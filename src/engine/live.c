@@ -362,7 +362,6 @@ static bool promote_closing(shard *s, int slot, const due_span *due) {
     g->heard_s = due->heard_s;
     g->due_s = due->due_s;
     g->done = l->closing_done;
-    atomic_store_explicit(&g->awaited, true, memory_order_relaxed);
     if (l->closing_done) counter_add(&s->count.finals_early, 1);
     l->closing = NULL;
     l->closing_done = false;
