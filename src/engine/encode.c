@@ -19,12 +19,12 @@
 #define BUDGET_S           0.008  /* of a lane's slices in one tick, */
 #define LIVE_BUDGET_S      0.0015 /* and of recordings' while live streams are open: what people say waits for it */
 #define LONG_SHARE         1.0    /* credit for a second of quicker work: half of the time */
-#define BULK_SHARE         0.2
-#define GROW_BATCHES       3   /* of partials in one tick */
-#define CLOSING_SLACK_S    0.1 /* a closing pass that has waited so long goes before partials */
-#define FINAL_PATIENCE_S   0.3 /* finals should not wait for as long as this, */
-#define CLOSING_PATIENCE_S 0.6 /* and passes that may become one, for which nobody waits yet, as this */
-#define LONG_LIVE_ROWS     512 /* in one batch of long live segments: their latency counts */
+#define BULK_SHARE         0.2    /* the same for recordings: a sixth */
+#define GROW_BATCHES       3      /* of partials in one tick */
+#define CLOSING_SLACK_S    0.1    /* a closing pass that has waited so long goes before partials */
+#define FINAL_PATIENCE_S   0.3    /* finals should not wait for as long as this, */
+#define CLOSING_PATIENCE_S 0.6    /* and passes that may become one, for which nobody waits yet, as this */
+#define LONG_LIVE_ROWS     512    /* in one batch of long live segments: their latency counts */
 
 /* ---- memory ------------------------------------------------------------------------------------------------------- */
 
