@@ -23,48 +23,75 @@
 #define NET_SEND_BUFFER      16384  /* and what may be lost with a connection that breaks */
 
 typedef struct net net;
-typedef struct net_conn net_conn;   /* one WebSocket; dead once closed() was called */
-typedef struct net_timer net_timer; /* fires once when set */
+typedef struct net_exchange net_exchange; /* one HTTP request that was taken; dead once gone() was called */
+typedef struct net_conn net_conn;         /* one WebSocket or raw connection; dead once closed() was called */
+typedef struct net_timer net_timer;       /* fires once when set */
 
+/* Valid during the callback that gets it; texts that are not there are "". */
 typedef struct net_request {
     const char *method, *path;      /* the path without query, decoded */
-    const char *if_none_match;      /* "" */
     const char *args[NET_ARGS_MAX]; /* "name=value", decoded */
     int n_args;
     bool too_many_args; /* or one that is too long */
+    const char *if_none_match, *host, *origin, *authorization, *content_type;
+    const char *protocols;  /* Sec-WebSocket-Protocol: what the client offers, "a, b" */
+    const char *request_id; /* X-Request-Id */
+    const char *peer;       /* the client's address */
+    int64_t content_length; /* -1: a body of unknown length; 0: none */
+    bool tls, upgrades;
+    const void *head; /* for net_header() */
 } net_request;
+
+/* Any other header into out, cut at its end; false: it is not there. */
+bool net_header(const net_request *r, const char *name, char *out, size_t bytes);
 
 typedef struct net_reply {
     int status;
-    int retry_after_s;   /* 0: no such header */
-    const char *type;    /* of the content */
-    const char *etag;    /* NULL: none */
-    const char *headers; /* more of them, each "name: value\r\n"; static; NULL: none */
-    const void *body;    /* stays until the process ends, unless owned */
+    int retry_after_s;    /* 0: no such header */
+    const char *type;     /* of the content */
+    const char *etag;     /* NULL: none */
+    const char *headers;  /* more of them, each "name: value\r\n"; static; NULL: none */
+    char *owned_headers;  /* the same, freed by mem_free() */
+    const char *protocol; /* upgrade: the one of the client's that is spoken; NULL: none. Static or from owned_headers. */
+    const void *body;     /* stays until the process ends, unless owned */
     size_t bytes;
     void *owned; /* freed by mem_free() when it is sent */
 } net_reply;
 
-/* A piece of a message: no more than NET_READ_BYTES. */
+/* A piece of a message: no more than NET_READ_BYTES. Of a raw connection: binary bytes, first and last. */
 typedef struct net_data {
     const unsigned char *bytes;
     size_t n;
     bool text, first, last;
 } net_data;
 
-typedef struct net_handler {
-    void *ctx;
-    /* A request: fills the reply (all zero before). */
-    void (*request)(void *ctx, const net_request *request, net_reply *reply);
-    /* A WebSocket is asked for: what will be its user pointer, or NULL and a reply that refuses. After a pointer
-     * closed() is called sooner or later, whether the WebSocket ever opened or not. */
-    void *(*upgrade)(void *ctx, const net_request *request, net_reply *reply);
+/* Who looks after a WebSocket or a raw connection. */
+typedef struct net_conn_handler {
     void (*opened)(void *user, net_conn *conn);
     void (*data)(void *user, const net_data *data);
     /* Asked for by net_want_write(): sends messages until net_send() says false, and asks again for what is left. */
     void (*writable)(void *user);
-    /* `code`: what the peer's close said, 0 when it broke. */
+    /* Called once, whether it ever opened or not. `code`: what the peer's close said, 0 when it broke. */
     void (*closed)(void *user, int code);
+} net_conn_handler;
+
+/* Who looks after a request whose body is wanted, or whose answer comes later or bit by bit. */
+typedef struct net_exchange_handler {
+    /* The body in pieces; `last` once, perhaps with n == 0. Never called after an answer was given. */
+    void (*body)(void *user, const unsigned char *bytes, size_t n, bool last);
+    /* Asked for by net_stream_want(): sends pieces until net_stream_send() says false. */
+    void (*writable)(void *user);
+    /* Called once, last: answered in full, or the client left before (complete is false). */
+    void (*gone)(void *user, bool complete);
+} net_exchange_handler;
+
+typedef struct net_handler {
+    void *ctx;
+    /* A request: fills the reply (all zero before), or takes the exchange by net_take() and leaves the reply alone. */
+    void (*request)(void *ctx, net_exchange *x, const net_request *request, net_reply *reply);
+    /* A WebSocket is asked for: who looks after it (*user, the return), or NULL and a reply that refuses. With a handler
+     * the reply's headers and protocol go into the 101. */
+    const net_conn_handler *(*upgrade)(void *ctx, const net_request *request, net_reply *reply, void **user);
 } net_handler;
 
 typedef struct net_config {
@@ -73,6 +100,9 @@ typedef struct net_config {
     int max_connections;
     int ping_s; /* a silent WebSocket is pinged after this, and dropped after as long again */
     size_t message_bytes_max;
+    uint64_t body_bytes_max;              /* of a request; more: 413. net_take() may allow another limit */
+    int body_idle_s;                      /* a body nothing comes of for so long: 408 and closed */
+    const char *tls_certificate, *tls_key; /* PEM files; NULL: no TLS */
 } net_config;
 
 typedef struct net_counts {
@@ -102,12 +132,41 @@ net_timer *net_timer_open(net *n, void (*fire)(void *ctx), void *ctx);
 void net_timer_set(net_timer *t, int delay_ms); /* -1: not at all */
 void net_timer_close(net_timer *t);
 
-/* ---- a WebSocket ------------------------------------------------------------------------------------------------ */
+/* Reads certificate and key again, for connections from now on; on failure the old ones stay. */
+STENO_CHECK steno_err net_reload_tls(net *n, const char *certificate, const char *key);
+
+/* Another port, for bytes without HTTP. accept(): as upgrade(). `address` says where it listens. */
+typedef struct net_raw_config {
+    const char *bind;
+    int port;
+    void *ctx;
+    const net_conn_handler *(*accept)(void *ctx, const char *peer, void **user);
+} net_raw_config;
+STENO_CHECK steno_err net_listen_raw(net *n, const net_raw_config *config, char address[80]);
+
+/* ---- an exchange ------------------------------------------------------------------------------------------------ */
+
+/* Only inside request(): the body goes to the handler, the answer is given later. `body_bytes_max` 0: as configured. */
+void net_take(net_exchange *x, const net_exchange_handler *handler, void *user, uint64_t body_bytes_max);
+/* No more body() until it is asked for again. */
+void net_body_pause(net_exchange *x, bool paused);
+/* The whole answer; gone() follows. Before the body is whole, too: then the connection is closed behind it. */
+void net_answer(net_exchange *x, const net_reply *reply);
+/* An answer bit by bit: head (bytes of the reply are ignored), pieces, end. The peer slows us by not reading. */
+void net_stream_begin(net_exchange *x, const net_reply *head);
+void net_stream_want(net_exchange *x);
+bool net_stream_send(net_exchange *x, const void *bytes, size_t n); /* only inside writable() */
+void net_stream_end(net_exchange *x);                               /* behind what was sent; gone() follows */
+/* Hangs up. gone() follows. */
+void net_exchange_cut(net_exchange *x);
+
+/* ---- a WebSocket or a raw connection ------------------------------------------------------------------------------ */
 
 /* No more data() until it is asked for again; the peer is slowed by TCP. */
 void net_pause(net_conn *c, bool paused);
 void net_want_write(net_conn *c);
-/* One text message, head and body joined. Only inside writable(). False: no more for now; the message itself went out. */
+/* One text message, head and body joined; on a raw connection these bytes. Only inside writable(). False: no more for
+ * now; the message itself went out. */
 bool net_send(net_conn *c, const void *head, size_t head_bytes, const void *body, size_t body_bytes);
 /* Closes with a code and a reason (static text) behind what was sent. closed() follows. */
 void net_end(net_conn *c, int code, const char *reason);
