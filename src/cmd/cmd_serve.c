@@ -23,9 +23,12 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define SPARE_DESCRIPTORS 128 /* for models, engines, logs … beside connections */
-#define OPTION_CONFIG     256
-#define OPTION_KEYS       257 /* and on: one a key */
+#define SPARE_DESCRIPTORS  128 /* for models, engines, logs … beside connections */
+#define RECORDING_CHANNELS 8
+#define DECODERS           4  /* recordings of requests that are fed at once */
+#define RECORDINGS_MAX     64 /* and that wait */
+#define OPTION_CONFIG      256
+#define OPTION_KEYS        257 /* and on: one a key */
 
 typedef struct overrides {
     const char *value[CONFIG_MAX_KEYS]; /* of options, by the index of their key */
@@ -50,6 +53,7 @@ typedef struct serve {
     int stopped_by;                  /* the second signal */
     pthread_t reloader;
     reload reload;
+    media_host *media;
 } serve;
 
 /* ---- options ---------------------------------------------------------------------------------------------------- */
@@ -136,7 +140,7 @@ static steno_err open_engine(const config *c, steno_model **model, steno_engine 
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     e.shards = c->threads ? c->threads : cores < 1 ? 1 : (int)cores;
     e.max_batch = c->max_batch;
-    e.max_streams = c->max_streams;
+    e.max_streams = c->max_streams + 2 * DECODERS * RECORDING_CHANNELS; /* jobs have as many again */
     e.max_live = c->max_streams;
     e.max_wait_ms = c->max_wait_ms;
     e.audio_pool_s = c->audio_pool_s;
@@ -152,7 +156,13 @@ static steno_err open_engine(const config *c, steno_model **model, steno_engine 
 }
 
 static service_config service_config_of(const config *c) {
+    media_limits limits;
+    media_limits_init(&limits);
+    limits.max_channels = RECORDING_CHANNELS;
     return (service_config){
+        .media_limits = limits,
+        .decoders = DECODERS,
+        .recordings_max = RECORDINGS_MAX,
         .net = {.bind = c->bind, .port = c->port, .max_connections = c->max_connections, .ping_s = c->ping_s},
         .idle_timeout_s = c->idle_timeout_s,
         .resume_window_s = c->resume_window_s,
@@ -194,6 +204,7 @@ static void warn_of_fixed_keys(const config *old, const config *now) {
 static void use_reload(serve *s) {
     reload *r = &s->reload;
     service_config c = service_config_of(&r->config);
+    c.media = s->media;
     if (r->error == STENO_OK && (r->error = service_replace(s->service, &c, r->model, r->engine)) != STENO_OK) {
         snprintf(r->why, sizeof r->why, "%s", steno_error_detail());
         steno_engine_close(r->engine);
@@ -291,9 +302,11 @@ static steno_err start(serve *s) {
     steno_model *model;
     steno_engine *engine;
     ERR_TRY(watch_signals(s));
+    ERR_TRY(media_host_start(NULL, &s->media)); /* while there is one thread */
     fit_descriptors(&s->config);
     ERR_TRY(open_engine(&s->config, &model, &engine));
     service_config c = service_config_of(&s->config);
+    c.media = s->media;
     steno_err e = service_open(&c, model, engine, &s->service);
     if (e != STENO_OK) {
         char why[ERR_DETAIL_BYTES];
@@ -339,6 +352,7 @@ int cmd_serve(int argc, char **argv) {
     }
     abandon_reload(&s);
     service_close(s.service);
+    if (s.media) media_host_stop(s.media);
     if (s.signal_fd >= 0) close(s.signal_fd);
     if (s.reload_fd >= 0) close(s.reload_fd);
     return status;
