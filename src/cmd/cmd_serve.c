@@ -156,6 +156,7 @@ static void use_reload(serve *s) {
     }
     s->config = r->config;
     log_set_level(level_of(&s->config));
+    log_set_json(strcmp(s->config.log_format, "json") == 0);
     log_line(LOG_LEVEL_INFO, "SIGHUP: new streams use model %s (%s)", s->config.model, s->config.precision);
 }
 
@@ -275,6 +276,7 @@ int cmd_serve(int argc, char **argv) {
     config_report report = {.say = config_complain};
     if (config_load(&s.given, &s.config, NULL, &report) != STENO_OK) return 2;
     log_set_level(level_of(&s.config));
+    log_set_json(strcmp(s.config.log_format, "json") == 0);
     if (start(&s) == STENO_OK) {
         service_run(s.service);
         log_line(LOG_LEVEL_INFO, "stopped");
