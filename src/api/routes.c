@@ -4,6 +4,7 @@
 #include "api/auth.h"
 #include "api/events.h"
 #include "api/service_int.h"
+#include "api/vosk.h"
 #include "api/wire.h"
 #include "base/mem.h"
 
@@ -25,6 +26,8 @@ static const route routes[] = {
 
 static const upgrade_route upgrades[] = {
     {"/v1/stream", live_upgrade, native_refuse},
+    {"/", vosk_upgrade, native_refuse},
+    {"/vosk", vosk_upgrade, native_refuse},
     {0},
 };
 
