@@ -57,7 +57,7 @@ static void say_all(wire *w, vosk *v) {
         wire_say(w, OUTBOX_KEEP, 0, o);
         if (!o) return;
     }
-    if (v->replies.over) wire_close(w, 1000, "");
+    if (v->replies.over) wire_close(w, v->finishing ? 1000 : 1001, v->finishing ? "" : "the server is going away");
 }
 
 static void answer(wire *w, vosk *v) {
