@@ -172,7 +172,9 @@ bool service_admits(service *v, const net_request *r, net_reply *reply) {
     return admit(&(visitor){.owner = v, .request = r, .reply = reply});
 }
 
-static void *on_upgrade(void *ctx, const net_request *r, net_reply *reply) {
+static const net_conn_handler stream_handler;
+
+static const net_conn_handler *on_upgrade(void *ctx, const net_request *r, net_reply *reply, void **user) {
     visitor w = {.owner = ctx, .request = r, .reply = reply};
     if (strcmp(r->path, "/v1/stream") != 0) {
         status_error(reply, 404, "not_found", "no WebSocket here: see /v1/stream");
@@ -184,7 +186,10 @@ static void *on_upgrade(void *ctx, const net_request *r, net_reply *reply) {
         return NULL;
     }
     w.link->owner = ctx;
-    if (admit(&w)) return w.link;
+    if (admit(&w)) {
+        *user = w.link;
+        return &stream_handler;
+    }
     mem_free(w.link);
     return NULL;
 }
@@ -230,7 +235,11 @@ static void on_closed(void *user, int code) {
     service_check_drained(v);
 }
 
-static void on_request(void *ctx, const net_request *r, net_reply *reply) {
+static const net_conn_handler stream_handler = {
+    .opened = on_opened, .data = on_data, .writable = on_writable, .closed = on_closed};
+
+static void on_request(void *ctx, net_exchange *x, const net_request *r, net_reply *reply) {
+    (void)x;
     status_request(ctx, r, reply);
 }
 
@@ -280,13 +289,7 @@ static void sweep(void *ctx) {
 /* ---- life ------------------------------------------------------------------------------------------------------- */
 
 static steno_err start(service *v, steno_model *model, steno_engine *engine) {
-    net_handler handler = {.ctx = v,
-                           .request = on_request,
-                           .upgrade = on_upgrade,
-                           .opened = on_opened,
-                           .data = on_data,
-                           .writable = on_writable,
-                           .closed = on_closed};
+    net_handler handler = {.ctx = v, .request = on_request, .upgrade = on_upgrade};
     ERR_TRY(net_open(&v->config.net, &handler, &v->net));
     v->sweep = net_timer_open(v->net, sweep, v);
     v->retry = net_timer_open(v->net, retry, v);
