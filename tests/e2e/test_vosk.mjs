@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import WebSocket from 'ws';
 import { concatenate, errorRate, prompts, recording, riff, samples, test } from './harness.mjs';
-import { withServer } from './live_client.mjs';
+import { turn, withServer } from './live_client.mjs';
 
 const LIMIT_MS = 120000; // a hang is a failure, not a wait for ever
 const bytesOf = (pcm) => Buffer.from(pcm.buffer, pcm.byteOffset, pcm.byteLength);
@@ -237,5 +237,30 @@ test('vosk: a server that drains gives what it has', async () => {
     assert.equal((await client.closed).code, 1001);
     assert.ok(errorRate(SAID, textOf(client.replies)) < 0.2, textOf(client.replies));
     assert.equal((await server.end()).status, 0);
+  });
+});
+
+// Replies wait while nobody reads them, each message's own; who never reads is hung up on before they pile up.
+test('vosk: replies that are read late, and never', async () => {
+  await withServer([], async (server) => {
+    const late = await connect(server, '/?sample_rate=16000');
+    const bytes = bytesOf(samples(recording('0870')));
+    late.ws.pause();
+    const sent = pieces(bytes, 320); // 10 ms
+    sent.forEach((piece) => late.send(piece));
+    late.send('{"eof" : 1}');
+    await server.until((s) => s.sessions.finals > 0, 'the final');
+    late.ws.resume();
+    assert.equal((await late.closed).code, 1000);
+    assert.equal(late.replies.length, sent.length + 1);
+    assert.ok(errorRate(SAID, textOf(late.replies)) < 0.2, textOf(late.replies));
+    const never = await connect(server);
+    never.ws.pause();
+    for (let i = 0; i < 400000 && never.ws.readyState === WebSocket.OPEN; i++) {
+      never.send(Buffer.alloc(2));
+      if (i % 1000 === 0) await turn();
+    }
+    await server.until((s) => s.sessions.slow_readers > 0, 'the slow reader');
+    never.ws.terminate();
   });
 });

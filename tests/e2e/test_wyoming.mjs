@@ -277,3 +277,22 @@ test('wyoming: idle connections end, and clients that vanish take their streams 
     }
   });
 });
+
+test('wyoming: a server that drains gives the transcript of what it has heard', async () => {
+  await withWyoming(['--drain-s', '0'], async (connect, server) => {
+    const idle = connect();
+    const client = connect();
+    client.send('transcribe', { language: 'en' });
+    client.send('audio-start', FORMAT);
+    client.send('audio-chunk', FORMAT, bytesOf(samples(recording('0870'))));
+    client.send('ping', {});
+    await client.until('pong'); // all of it was taken
+    server.child.kill('SIGTERM');
+    const { text } = (await client.until('transcript')).at(-1).data;
+    assert.ok(errorRate(SAID, text) < 0.2, text);
+    assert.equal((await client.read()).type, 'transcript-stop');
+    assert.equal(await client.read(), null);
+    assert.equal(await idle.read(), null);
+    assert.equal((await server.end()).status, 0);
+  });
+});
