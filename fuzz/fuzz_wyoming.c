@@ -55,7 +55,7 @@ static steno_err hear_piece(wyoming_reader *r, const uint8_t *data, size_t size,
     steno_err e;
     CHECK(copy);
     memcpy(copy, data, size);
-    while ((e = wyoming_read(r, &at, &size, &item)) == STENO_OK && item.kind != WYOMING_NOTHING) {
+    while ((e = wyoming_read(r, &at, &size, 1, &item)) == STENO_OK && item.kind != WYOMING_NOTHING) {
         if (item.kind == WYOMING_EVENT) {
             check_event(h, &item);
             continue;

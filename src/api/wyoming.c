@@ -16,8 +16,6 @@
 #include <string.h>
 
 #define WYOMING_AHEAD_MS 60000 /* how far audio may come ahead of time */
-#define WYOMING_EVENT_MS                                                                                               \
-    120000 /* an event must be whole by then; its payload may be 65 s of audio that are waited for */
 
 typedef enum wyoming_stage {
     WYOMING_READY,    /* no audio is under way */
@@ -32,7 +30,6 @@ typedef struct wyoming {
     bool taking;       /* the payload under way is audio */
     bool streaming;    /* transcript-start was said */
     bool over;         /* an error was said: nothing counts any more */
-    int64_t event_ms;  /* when the event under way began; 0: none */
     wyoming_text text; /* of the finals so far */
     char warning[WYOMING_WARNING_BYTES_MAX];
 } wyoming;
@@ -171,19 +168,18 @@ static void on_request(wire *w, wyoming *y, const wyoming_item *item) {
 static void on_binary(wire *w, void *state, const unsigned char *bytes, size_t n, bool first, bool last) {
     wyoming *y = state;
     wyoming_item item = {.kind = WYOMING_NOTHING};
+    int64_t now_ms = net_now_ms();
     steno_err e;
     (void)first;
     (void)last;
-    while ((e = wyoming_read(&y->reader, &bytes, &n, &item)) == STENO_OK && item.kind != WYOMING_NOTHING) {
+    while ((e = wyoming_read(&y->reader, &bytes, &n, now_ms, &item)) == STENO_OK && item.kind != WYOMING_NOTHING) {
         if (item.kind == WYOMING_EVENT)
             on_request(w, y, &item);
         else if (y->taking)
             e = wire_audio(w, 0, item.bytes, item.n);
         if (e != STENO_OK || y->over) break;
-        if (wyoming_idle(&y->reader)) y->event_ms = 0;
     }
     if (e != STENO_OK) fail_with(w, e);
-    if (!wyoming_idle(&y->reader) && !y->event_ms) y->event_ms = net_now_ms();
 }
 
 /* ---- the engine ------------------------------------------------------------------------------------------------- */
@@ -232,8 +228,7 @@ static bool begin(wire *w, void *state, call *c) {
 
 static void tick(wire *w, void *state, int64_t now_ms) {
     const wyoming *y = state;
-    if (!y->over && y->event_ms && now_ms - y->event_ms >= WYOMING_EVENT_MS)
-        fail(w, "limit", "an event did not become whole in time");
+    if (!y->over && wyoming_late(&y->reader, now_ms)) fail(w, "limit", "an event did not become whole in time");
 }
 
 static void end(wire *w, void *state) {

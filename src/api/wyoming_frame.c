@@ -24,8 +24,8 @@ void wyoming_reader_free(wyoming_reader *r) {
     r->event = NULL;
 }
 
-bool wyoming_idle(const wyoming_reader *r) {
-    return r->part == WYOMING_HEADER && r->n == 0 && !r->event_due;
+bool wyoming_late(const wyoming_reader *r, int64_t now_ms) {
+    return r->since_ms && now_ms - r->since_ms >= WYOMING_EVENT_MS;
 }
 
 static steno_err keep(wyoming_reader *r, const unsigned char *bytes, size_t n) {
@@ -126,10 +126,15 @@ static steno_err read_data(wyoming_reader *r, const unsigned char **at, size_t *
     return r->n == r->data_bytes ? end_data(r) : STENO_OK;
 }
 
+static void end_event(wyoming_reader *r) {
+    r->part = WYOMING_HEADER;
+    r->since_ms = 0;
+}
+
 static void say_event(wyoming_reader *r, wyoming_item *out) {
     r->event_due = false;
     r->payload_left = r->payload_bytes;
-    if (r->payload_left == 0) r->part = WYOMING_HEADER;
+    if (r->payload_left == 0) end_event(r);
     *out = (wyoming_item){.kind = WYOMING_EVENT,
                           .type = json_string_value(json_object_get(r->event, "type")),
                           .data = json_object_get(r->event, "data"),
@@ -139,13 +144,14 @@ static void say_event(wyoming_reader *r, wyoming_item *out) {
 static void say_piece(wyoming_reader *r, const unsigned char **at, size_t *n, wyoming_item *out) {
     size_t more = r->payload_left < *n ? r->payload_left : *n;
     r->payload_left -= more;
-    if (r->payload_left == 0) r->part = WYOMING_HEADER;
+    if (r->payload_left == 0) end_event(r);
     *out = (wyoming_item){.kind = WYOMING_PIECE, .bytes = *at, .n = more, .last = r->payload_left == 0};
     take(at, n, more);
 }
 
-steno_err wyoming_read(wyoming_reader *r, const unsigned char **at, size_t *n, wyoming_item *out) {
+steno_err wyoming_read(wyoming_reader *r, const unsigned char **at, size_t *n, int64_t now_ms, wyoming_item *out) {
     *out = (wyoming_item){.kind = WYOMING_NOTHING};
+    if (*n > 0 && !r->since_ms) r->since_ms = now_ms;
     while (!r->event_due && *n > 0) {
         if (r->part == WYOMING_PAYLOAD) {
             say_piece(r, at, n, out);

@@ -15,7 +15,8 @@
 #define WYOMING_HEADER_BYTES_MAX  16384   /* of a header line */
 #define WYOMING_DATA_BYTES_MAX    65536   /* of the data behind it */
 #define WYOMING_PAYLOAD_BYTES_MAX 1048576 /* of one payload */
-#define WYOMING_TYPE_BYTES_MAX    64      /* of an event's type */
+#define WYOMING_EVENT_MS          120000 /* an event must be whole by then; its payload may be 65 s of audio we wait with */
+#define WYOMING_TYPE_BYTES_MAX    64     /* of an event's type */
 
 typedef enum wyoming_part { WYOMING_HEADER, WYOMING_DATA, WYOMING_PAYLOAD } wyoming_part;
 
@@ -27,6 +28,7 @@ typedef struct wyoming_reader {
     json_t *event; /* {"type": …, "data": {…}} */
     size_t data_bytes, payload_bytes, payload_left;
     bool event_due;
+    int64_t since_ms; /* when the event that is not whole began; 0: there is none */
 } wyoming_reader;
 
 typedef enum wyoming_kind { WYOMING_NOTHING, WYOMING_EVENT, WYOMING_PIECE } wyoming_kind;
@@ -44,9 +46,10 @@ typedef struct wyoming_item {
 
 /* Takes bytes from *at until something is there to be dealt with; NOTHING: all were taken, more are wanted. STENO_E_FORMAT,
  * STENO_E_LIMIT: the bytes are no Wyoming, or too much of it; STENO_E_NOMEM. */
-STENO_CHECK steno_err wyoming_read(wyoming_reader *r, const unsigned char **at, size_t *n, wyoming_item *out);
-/* Between two events: nothing of one has come. */
-bool wyoming_idle(const wyoming_reader *r);
+STENO_CHECK steno_err wyoming_read(wyoming_reader *r, const unsigned char **at, size_t *n, int64_t now_ms,
+                                   wyoming_item *out);
+/* Whether an event has been coming for longer than WYOMING_EVENT_MS. */
+bool wyoming_late(const wyoming_reader *r, int64_t now_ms);
 void wyoming_reader_free(wyoming_reader *r);
 
 /* The bytes of an event, by mem_alloc(); `data` (stolen) may be NULL for none. NULL: no memory. */

@@ -328,6 +328,31 @@ static void limits(void **state) {
     vosk_replies_free(&r);
 }
 
+/* Each allocation in turn fails: no crash, no leak, and a reply that could not be made is still owed. */
+static void without_memory(void **state) {
+    static const steno_word words[] = {{0, 1, 1, 0, 1}};
+    (void)state;
+    for (uint64_t nth = 1;; nth++) {
+        vosk_replies r;
+        vosk_replies_init(&r);
+        mem_fault_arm(nth);
+        steno_err e = hear(&r, STENO_EVENT_PARTIAL, 0, "a", 0, NULL);
+        if (e == STENO_OK) e = hear(&r, STENO_EVENT_SEGMENT, 0, "a", 1, words);
+        owe(&r, VOSK_AUDIO);
+        json_t *o = e == STENO_OK ? vosk_reply(&r) : NULL;
+        int hit = mem_fault_hit();
+        mem_fault_arm(0);
+        assert_true(hit ? e == STENO_E_NOMEM || (e == STENO_OK && !o) : e == STENO_OK && o);
+        assert_int_equal(vosk_owed(&r), o ? 0 : 1);
+        json_decref(o);
+        vosk_replies_free(&r);
+        if (!hit) {
+            assert_in_range(nth, 3, 10);
+            return;
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spelling),
@@ -341,6 +366,7 @@ int main(void) {
         cmocka_unit_test(nothing_said),
         cmocka_unit_test(shapes),
         cmocka_unit_test(limits),
+        cmocka_unit_test(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,7 +26,7 @@ static steno_err read_all(const char *bytes, size_t n, size_t step, char *said, 
         unsigned char *copy = malloc(left); /* of the exact size, so that reading past it is seen */
         const unsigned char *at = memcpy(copy, bytes + from, left);
         wyoming_item item;
-        while ((e = wyoming_read(&r, &at, &left, &item)) == STENO_OK && item.kind != WYOMING_NOTHING) {
+        while ((e = wyoming_read(&r, &at, &left, 1000, &item)) == STENO_OK && item.kind != WYOMING_NOTHING) {
             char *data = item.kind == WYOMING_EVENT ? json_dumps(item.data, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
             length +=
                 (size_t)(item.kind == WYOMING_EVENT
@@ -39,7 +39,7 @@ static steno_err read_all(const char *bytes, size_t n, size_t step, char *said, 
         assert_true(e != STENO_OK || left == 0);
         free(copy);
     }
-    if (e == STENO_OK) assert_true(wyoming_idle(&r));
+    if (e == STENO_OK) assert_false(wyoming_late(&r, INT64_MAX)); /* nothing is left over */
     wyoming_reader_free(&r);
     return e;
 }
@@ -114,12 +114,35 @@ static void endless_header(void **state) {
     while (e == STENO_OK) {
         const unsigned char *at = bytes;
         size_t n = sizeof bytes;
-        e = wyoming_read(&r, &at, &n, &item);
+        e = wyoming_read(&r, &at, &n, 1000, &item);
         sent += sizeof bytes;
         assert_true(r.room <= 2 * WYOMING_HEADER_BYTES_MAX);
     }
     assert_int_equal(e, STENO_E_LIMIT);
     assert_int_equal(sent, WYOMING_HEADER_BYTES_MAX + sizeof bytes);
+    wyoming_reader_free(&r);
+}
+
+/* Whoever sends a byte now and then keeps an event open no longer than that; whole events have no age. */
+static void late_events(void **state) {
+    static const char bytes[] = "{\"type\":\"a\",\"data_length\":2,\"payload_length\":2}\n{}x#{\"type\":\"b\"}\n";
+    wyoming_reader r = {0};
+    int64_t now_ms = 5000, began_ms = 0;
+    (void)state;
+    assert_false(wyoming_late(&r, now_ms));
+    for (size_t i = 0; i < sizeof bytes - 1; i++, now_ms += 10) {
+        const unsigned char *at = (const unsigned char *)bytes + i;
+        size_t n = 1;
+        wyoming_item item;
+        do {
+            assert_int_equal(wyoming_read(&r, &at, &n, now_ms, &item), STENO_OK);
+        } while (item.kind != WYOMING_NOTHING);
+        if (!began_ms) began_ms = now_ms;
+        bool whole = bytes[i] == '#' || i == sizeof bytes - 2;
+        assert_false(wyoming_late(&r, began_ms + WYOMING_EVENT_MS - 1));
+        assert_int_equal(wyoming_late(&r, began_ms + WYOMING_EVENT_MS), !whole);
+        if (whole) began_ms = 0;
+    }
     wyoming_reader_free(&r);
 }
 
@@ -248,18 +271,50 @@ static void transcripts(void **state) {
     wyoming_text_free(&t);
 }
 
+/* ---- without memory ----------------------------------------------------------------------------------------------- */
+
+/* Each allocation in turn fails: an error with a sentence, no crash, no leak (the sanitizer's to find). */
+static void without_memory(void **state) {
+    static const char bytes[] = "{\"type\":\"a\",\"data\":{\"x\":1},\"data_length\":7}\n{\"y\":2}";
+    (void)state;
+    for (uint64_t nth = 1;; nth++) {
+        wyoming_reader r = {0};
+        wyoming_text t = {0};
+        wyoming_item item = {.kind = WYOMING_NOTHING};
+        const unsigned char *at = (const unsigned char *)bytes;
+        size_t n = sizeof bytes - 1, written = 0;
+        const char *chunk;
+        mem_fault_arm(nth);
+        steno_err e = wyoming_read(&r, &at, &n, 1, &item);
+        if (e == STENO_OK) e = wyoming_text_add(&t, "a text", &chunk);
+        char *out = e == STENO_OK ? wyoming_write("a", json_object(), &written) : NULL;
+        int hit = mem_fault_hit();
+        mem_fault_arm(0);
+        assert_true(hit ? e == STENO_E_NOMEM || (e == STENO_OK && !out) : e == STENO_OK && out);
+        mem_free(out);
+        wyoming_text_free(&t);
+        wyoming_reader_free(&r);
+        if (!hit) {
+            assert_in_range(nth, 4, 10);
+            return;
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_however_they_are_cut),
         cmocka_unit_test(payloads),
         cmocka_unit_test(what_is_no_wyoming),
         cmocka_unit_test(endless_header),
+        cmocka_unit_test(late_events),
         cmocka_unit_test(written),
         cmocka_unit_test(formats),
         cmocka_unit_test(asked_for),
         cmocka_unit_test(info),
         cmocka_unit_test(pongs_and_errors),
         cmocka_unit_test(transcripts),
+        cmocka_unit_test(without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
