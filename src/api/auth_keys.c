@@ -211,7 +211,8 @@ static steno_err run(work *w, db *d) {
 }
 
 static void tell(auth *a, steno_err e, const char *why) {
-    if (e != STENO_OK && !a->failing) log_line(LOG_LEVEL_ERROR, "keys: what is used is kept in memory only: %s", why);
+    if (e != STENO_OK && !a->failing)
+        log_line(LOG_LEVEL_ERROR, "keys: they stay as they are, and what is used is kept in memory: %s", why);
     if (e == STENO_OK && a->failing) log_line(LOG_LEVEL_INFO, "keys: the database works again");
     a->failing = e != STENO_OK;
 }
