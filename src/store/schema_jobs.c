@@ -24,6 +24,8 @@ const char schema_jobs[] =
     "CREATE INDEX jobs_by_state ON jobs (state, owner, seq);"
     "CREATE INDEX jobs_by_end ON jobs (ended_ms) WHERE ended_ms IS NOT NULL;"
     "CREATE UNIQUE INDEX jobs_by_idempotency ON jobs (owner, idempotency, part) WHERE idempotency IS NOT NULL;"
+    "CREATE INDEX jobs_by_spool ON jobs (spool, bytes) WHERE spool IS NOT NULL;"
+    "CREATE TABLE job_turns (owner TEXT PRIMARY KEY, turn INTEGER NOT NULL);" /* who was served when */
     /* Beside the jobs, so that lists need not read over them. */
     "CREATE TABLE results ("
     " seq INTEGER PRIMARY KEY REFERENCES jobs (seq) ON DELETE CASCADE,"
