@@ -10,6 +10,7 @@
 #include "cmd/cmd.h"
 #include "cmd/config.h"
 #include "cmd/config_options.h"
+#include "cmd/notify.h"
 #include "cmd/stoppable.h"
 
 #include <errno.h>
@@ -21,6 +22,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SPARE_DESCRIPTORS 128 /* for models, engines, logs … beside connections */
@@ -41,6 +43,8 @@ typedef struct serve {
     int signal_fd, reload_fd;
     bool stopping, reloading, again; /* again: another SIGHUP came while one was worked on */
     int stopped_by;                  /* the second signal */
+    net_timer *watchdog;             /* NULL: systemd wants no signs of life */
+    int watchdog_ms;
     pthread_t reloader;
     reload reload;
 } serve;
@@ -122,13 +126,20 @@ static void *reload_main(void *arg) {
 }
 
 static void start_reload(serve *s) {
+    char lines[80];
+    struct timespec now;
     if (s->reloading) {
         s->again = true;
         return;
     }
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    snprintf(lines, sizeof lines, "RELOADING=1\nMONOTONIC_USEC=%lld\n", now.tv_sec * 1000000LL + now.tv_nsec / 1000);
+    notify_systemd(lines);
     s->reload = (reload){0};
     s->reloading = pthread_create(&s->reloader, NULL, reload_main, s) == 0;
-    if (!s->reloading) log_line(LOG_LEVEL_ERROR, "SIGHUP: no thread to open the model with");
+    if (s->reloading) return;
+    log_line(LOG_LEVEL_ERROR, "SIGHUP: no thread to open the model with");
+    notify_systemd("READY=1\n");
 }
 
 /* They stay as they are in `now` too, so that the next SIGHUP says so again. */
@@ -167,6 +178,7 @@ static void reload_ready(void *ctx) {
     pthread_join(s->reloader, NULL);
     s->reloading = false;
     use_reload(s);
+    notify_systemd("READY=1\n");
     if (s->again) {
         s->again = false;
         start_reload(s);
@@ -183,6 +195,7 @@ static void signal_ready(void *ctx) {
             start_reload(s);
         } else if (!s->stopping) {
             s->stopping = true;
+            notify_systemd("STOPPING=1\nSTATUS=draining\n");
             service_drain(s->service);
         } else {
             s->stopped_by = (int)info.ssi_signo;
@@ -199,10 +212,32 @@ static steno_err watch_signals(serve *s) {
     return err_fail(STENO_E_IO, "no descriptor for signals: %s", strerror(errno));
 }
 
+/* ---- systemd ---------------------------------------------------------------------------------------------------- */
+
+/* The network thread says that it lives: nothing blocks on it, so a silence means that it hangs. */
+static void sign_of_life(void *ctx) {
+    serve *s = ctx;
+    notify_systemd("WATCHDOG=1\n");
+    net_timer_set(s->watchdog, s->watchdog_ms);
+}
+
+static steno_err tell_ready(serve *s) {
+    char lines[256];
+    s->watchdog_ms = notify_watchdog_ms();
+    if (s->watchdog_ms > 0) {
+        s->watchdog = net_timer_open(service_net(s->service), sign_of_life, s);
+        if (!s->watchdog) return err_fail(STENO_E_NOMEM, "no memory for systemd's watchdog");
+        sign_of_life(s);
+    }
+    snprintf(lines, sizeof lines, "READY=1\nSTATUS=listening on %s\n", net_address(service_net(s->service)));
+    notify_systemd(lines);
+    return STENO_OK;
+}
+
 /* ---- the run ---------------------------------------------------------------------------------------------------- */
 
 /* As many descriptors as the connections need, or as many connections as there are descriptors for. */
-static void fit_descriptors(config *c) {
+static void fit_descriptors(net_config *c) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
     rlim_t want = (rlim_t)c->max_connections + SPARE_DESCRIPTORS;
@@ -242,9 +277,9 @@ static steno_err start(serve *s) {
     steno_model *model;
     steno_engine *engine;
     ERR_TRY(watch_signals(s));
-    fit_descriptors(&s->config);
-    ERR_TRY(open_engine(&s->config, &model, &engine));
     service_config c = service_config_of(&s->config);
+    fit_descriptors(&c.net);
+    ERR_TRY(open_engine(&s->config, &model, &engine));
     steno_err e = service_open(&c, model, engine, &s->service);
     if (e != STENO_OK) {
         char why[ERR_DETAIL_BYTES];
@@ -257,7 +292,7 @@ static steno_err start(serve *s) {
     if (!net_watch_open(n, s->signal_fd, signal_ready, s) || !net_watch_open(n, s->reload_fd, reload_ready, s))
         return err_fail(STENO_E_NOMEM, "signals cannot be watched");
     announce(s, engine);
-    return STENO_OK;
+    return tell_ready(s);
 }
 
 /* A model that is being opened for nobody. */
@@ -286,6 +321,7 @@ int cmd_serve(int argc, char **argv) {
         status = 1;
     }
     abandon_reload(&s);
+    if (s.watchdog) net_timer_close(s.watchdog);
     service_close(s.service);
     if (s.signal_fd >= 0) close(s.signal_fd);
     if (s.reload_fd >= 0) close(s.reload_fd);
