@@ -7,6 +7,8 @@ import './test_input.mjs';
 import './test_engine.mjs';
 import './test_live.mjs';
 import './test_help.mjs';
+import './test_config.mjs';
+import './test_completion.mjs';
 import './test_serve.mjs';
 import './test_asyncapi.mjs';
 import './test_page.mjs';
