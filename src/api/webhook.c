@@ -67,7 +67,7 @@ steno_err webhook_secret_check(const char *secret) {
 steno_err webhook_sign(const char *secret, const char *id, int64_t timestamp_s, const void *body, size_t n,
                        char out[WEBHOOK_SIGNATURE_BYTES]) {
     key k;
-    unsigned char hash[HMAC_BYTES], text[48];
+    unsigned char hash[HMAC_BYTES], text[45];
     unsigned hash_bytes = 0;
     char head[IDENT_BYTES + 32];
     if (!read_key(secret, &k)) return err_fail(STENO_E_INVALID, "a webhook secret that cannot be decoded");
