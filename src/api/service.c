@@ -68,6 +68,7 @@ static void engine_ready(void *ctx) {
         steno_event_release(&e);
     }
     if (slot->owner->stalled) retry_stalled(slot->owner); /* perhaps there is room now */
+    recordings_room(slot->owner);
     service_check_drained(slot->owner);
 }
 
@@ -116,8 +117,10 @@ steno_err service_replace(service *v, const service_config *config, steno_model 
 
 /* ---- draining --------------------------------------------------------------------------------------------------- */
 
+/* Sessions that wait for their connection to come back count: their words are not lost before their time is over. */
 void service_check_drained(service *v) {
-    if (v->draining && v->connected == 0) net_stop(v->net);
+    bool busy = v->connected > 0 || v->sessions > v->ended || v->requests_open > 0;
+    if (v->draining && !busy) net_stop(v->net);
 }
 
 void service_drain(service *v) {
@@ -168,6 +171,8 @@ static void sweep(void *ctx) {
 static steno_err start(service *v, steno_model *model, steno_engine *engine) {
     net_handler handler = {.ctx = v, .request = routes_request, .upgrade = routes_upgrade};
     ERR_TRY(net_open(&v->config.net, &handler, &v->net));
+    v->scratch = mem_alloc(RECORDING_SCRATCH_FLOATS, sizeof *v->scratch);
+    if (!v->scratch) return err_fail(STENO_E_NOMEM, "no memory for recordings");
     v->sweep = net_timer_open(v->net, sweep, v);
     v->retry = net_timer_open(v->net, retry, v);
     if (!v->sweep || !v->retry) return err_fail(STENO_E_NOMEM, "no memory for timers");
@@ -209,13 +214,16 @@ void service_close(service *v) {
         v->slots = slot->next;
         for (session *s = v->first; s; s = s->next) voice_forget_engine(&s->voice, slot);
         wire_forget_engine(v, slot);
+        recordings_forget_engine(v, slot);
         close_engine(slot);
     }
+    recordings_close(v);
     net_timer_close(v->sweep);
     net_timer_close(v->retry);
     v->draining = false; /* nothing is left to stop */
     net_close(v->net);   /* detaches every session */
     while (v->first) live_session_free(v->first);
     wire_free_dead(v);
+    mem_free(v->scratch);
     mem_free(v);
 }

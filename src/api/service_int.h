@@ -79,6 +79,9 @@ struct service {
     session *first;
     struct wire *wires;
     struct wire_voice *dead_voices; /* freed by the next sweep */
+    struct recording *recordings, *recordings_last;
+    int n_recordings, requests_open, requests_running;
+    float *scratch; /* [4096, channels]: what a recording reads, at once handed on */
     voice *stalled;
     int promised; /* voices let in whose streams are not open yet */
     net_timer *sweep, *retry;
@@ -120,6 +123,13 @@ void live_session_event(void *user, voice *w, const steno_event *e);            
 void live_session_put(session *s, outbox_kind kind, uint32_t message, event_text text); /* frees the text */
 void live_session_put_stats(session *s, const char *answer);
 void live_session_put_error(session *s, const char *code, const char *message);
+
+/* ---- recording.c ------------------------------------------------------------------------------------------------ */
+
+#define RECORDING_SCRATCH_FLOATS ((size_t)4096 * MEDIA_MAX_CHANNELS)
+void recordings_room(service *v); /* the engine may have room again */
+void recordings_forget_engine(service *v, const engine_slot *slot);
+void recordings_close(service *v);
 
 /* ---- service.c -------------------------------------------------------------------------------------------------- */
 

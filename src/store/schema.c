@@ -5,5 +5,6 @@
 
 const char *const schema_steps[] = {
     schema_jobs, /* 1 */
+    schema_keys, /* 2 */
     NULL,
 };

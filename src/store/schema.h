@@ -8,6 +8,7 @@
 #define STENO_STORE_SCHEMA_H
 
 extern const char schema_jobs[];
+extern const char schema_keys[];
 
 extern const char *const schema_steps[]; /* ends with NULL */
 
