@@ -15,7 +15,7 @@
 #include "api/webhook_queue.h"
 #include "store/job_store.h"
 
-#define JOBS_AT_ONCE_MAX     64
+#define JOBS_DIR_BYTES_MAX   200  /* of the data directory's path: recording.h takes paths of 255 */
 #define JOBS_FIELD_BYTES_MAX 4096 /* of one form field */
 #define JOBS_TRANSFERS_MAX   64   /* uploads at once; more: 503 */
 #define JOBS_RETRY_MS        1000 /* what the store or the engine had no room for is tried again after */
@@ -25,19 +25,18 @@
 typedef struct jobs jobs;
 
 typedef struct jobs_config {
-    bool keep_audio;                 /* of jobs that are over, until they are forgotten */
-    int at_once;                     /* jobs heard at the same time; 0: one a compute thread */
-    int keep_h;                      /* jobs that are over are forgotten after so many hours */
-    int max_queued;                  /* more are refused: 429 */
-    int max_spool_mb, max_upload_mb; /* of all audio that waits: 507; of one request: 413 */
-    int webhook_timeout_s, webhook_retry_ms;
-    char webhook_networks[256]; /* webhook_net.h; "": the default */
-    char webhook_ca_file[256];  /* "": the system's certificates only */
-    int64_t (*wall_ms)(void); /* NULL: the system's clock. For display, retention and time stamps; never for waiting */
+    bool optional;           /* when another server works on the folder there are no jobs here, and the log says so */
+    bool keep_audio;         /* of jobs that are over, until they are forgotten */
+    int at_once;             /* jobs heard at the same time */
+    int retention_h;         /* jobs that are over are forgotten after so many hours; 0: never */
+    int max_queued;          /* more are refused: 429 */
+    int spool_max_mb;        /* of all audio that is kept: 507 */
+    uint64_t body_bytes_max; /* of one request: 413 */
+    int webhook_timeout_s, webhook_attempts, webhook_retry_ms;
+    const char *webhook_networks; /* webhook_net.h; "": the default. Copied, as the next one is */
+    const char *webhook_ca_file;  /* certificates to trust instead of the system's; "": the system's */
+    int64_t (*wall_ms)(void); /* NULL: the system's clock. For display, retention and time stamps; not for waiting */
 } jobs_config;
-
-/* What the configuration says, before anything is opened. */
-STENO_CHECK steno_err jobs_config_check(const jobs_config *c);
 
 /* Takes up what an earlier server left: on this thread, before the network runs. `store` has the database of `dir`. */
 STENO_CHECK steno_err jobs_open(const jobs_config *config, service *v, const char *dir, worker *store, jobs **out);

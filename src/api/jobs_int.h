@@ -6,6 +6,11 @@
 #include "api/jobs_clock.h"
 #include "api/recording.h"
 
+/* Who heard it. */
+typedef struct result_head {
+    char model[32], language[16];
+} result_head;
+
 /* A job that is being heard, or whose outcome is being written. */
 typedef struct running {
     struct running *next;
@@ -13,7 +18,9 @@ typedef struct running {
     job job;
     recording *recording; /* NULL: over, or not begun */
     document document;
+    result_head about;
     double audio_s, fraction;
+    char failed[160]; /* why no more segments are kept; "" so far */
     bool cancelled;
 } running;
 
@@ -53,6 +60,7 @@ struct jobs {
     job_totals totals;           /* as the store last said */
     int transfers;               /* uploads under way */
     int64_t transfer_bytes;      /* reserved for them */
+    int unanswered;              /* requests whose answer waits for a thread */
     struct finishing *unwritten; /* outcomes the store could not take: tried again */
     jobs_clock clock;
     uint64_t accepted, done, failed, cancelled, refused;
@@ -71,15 +79,11 @@ STENO_CHECK steno_err jobs_option(job *j, const char *name, const char *value, c
 
 /* ---- jobs_result.c: any thread ------------------------------------------------------------------------------------ */
 
-typedef struct result_head {
-    char model[32], language[16];
-} result_head;
-
 /* The document that is kept: lines of JSON. */
 STENO_CHECK steno_err result_write(const result_head *h, const document *d, const recording_result *r, char **out,
                                    size_t *n);
 /* As one of the formats of src/output. STENO_E_INVALID: no such format. Owned: mem_free(). */
-STENO_CHECK steno_err result_render(const job *j, const char *document, size_t n, const char *format, char **out,
+STENO_CHECK steno_err result_render(const job *j, const char *kept, size_t n, const char *format, char **out,
                                     size_t *bytes);
 /* The content type of a format, or NULL: there is none such. "txt" is "text". */
 const char *result_type(const char *format);
@@ -109,19 +113,32 @@ typedef struct asking {
     jobs *owner;
     net_exchange *exchange; /* NULL: the client left */
     auth_pass *pass;
-    char id[CALL_ID_BYTES]; /* of the request */
-    bool working;           /* the item is under way */
-    job job;                /* id and owner are asked for */
-    delivery_view view;
-    bool has_view;
+    bool working; /* the item is under way */
+    char request[CALL_ID_BYTES];
+    char who[DELIVERY_OWNER_BYTES];
+    job *jobs; /* [n_jobs] owned */
+    int n_jobs, n;
+    void (*answer)(struct asking *a, net_reply *reply); /* once the item is done; error and why are in the head */
+    void (*drop)(struct asking *a);                     /* frees what else it owns; NULL: nothing */
 } asking;
+
+/* A zeroed one of `bytes` with room for n jobs, or NULL with a reply that says so. */
+asking *asking_make(call *c, jobs *j, size_t bytes, int n_jobs);
+/* Takes the exchange, and puts the item into the store; false: the reply says why not, and it is freed. */
+bool asking_take(asking *a, call *c, steno_err (*run)(work *w, db *d), void (*done)(work *w));
+/* Another item of the same request; false: there was no room, and head.error says so. */
+bool asking_put(asking *a, worker *to, steno_err (*run)(work *w, db *d), void (*done)(work *w));
+/* done() of the last item: answers, if somebody is still there. */
+void asking_done(work *w);
+/* gone(): nobody is there any more. */
+void asking_gone(asking *a);
 
 /* Who asks, as the rows say it. */
 const char *jobs_owner(const call *c);
 /* False: there are no jobs, and the reply says so. */
 bool jobs_ready(call *c, jobs **out);
 void jobs_refuse(net_reply *reply, int status, const char *code, const char *text);
-/* A failure of the store, in HTTP's terms. */
+/* A failure of the store, in HTTP's terms; its reason is for the log, for it names our files. */
 void jobs_refuse_error(net_reply *reply, steno_err e, const char *why);
 
 #endif

@@ -181,9 +181,9 @@ const char *result_type(const char *format) {
     return NULL;
 }
 
-steno_err result_render(const job *j, const char *document, size_t n, const char *format, char **out, size_t *bytes) {
+steno_err result_render(const job *j, const char *kept, size_t n, const char *format, char **out, size_t *bytes) {
     const output_format *f = output_format_find(format_name(format));
-    lines l = {.at = document, .end = document + n};
+    lines l = {.at = kept, .end = kept + n};
     char *made = NULL;
     *out = NULL;
     if (!f) return err_fail(STENO_E_INVALID, "no format '%.20s'", format);

@@ -106,9 +106,9 @@ steno_err webhook_url_check(const char *url) {
     return ok ? STENO_OK : err_fail(STENO_E_INVALID, "webhook: want a URL that begins with http:// or https://");
 }
 
-int64_t webhook_backoff_ms(int attempt, int64_t base_ms, uint32_t random) {
+int64_t webhook_backoff_ms(int attempt, int attempts_max, int64_t base_ms, uint32_t random) {
     int64_t wait_ms = base_ms < 1 ? 1 : base_ms;
-    if (attempt >= WEBHOOK_ATTEMPTS_MAX) return -1;
+    if (attempt >= attempts_max) return -1;
     for (int i = 1; i < attempt && wait_ms < WEBHOOK_BACKOFF_MAX_MS; i++) wait_ms *= 4;
     if (wait_ms > WEBHOOK_BACKOFF_MAX_MS) wait_ms = WEBHOOK_BACKOFF_MAX_MS;
     return wait_ms * (800 + (int64_t)(random % 401)) / 1000;

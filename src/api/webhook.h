@@ -13,7 +13,6 @@
 #define WEBHOOK_KEY_BYTES_MIN   16 /* of a client's own secret, decoded */
 #define WEBHOOK_KEY_BYTES_MAX   64
 #define WEBHOOK_SIGNATURE_BYTES 48 /* "v1,", 44 characters and the end */
-#define WEBHOOK_ATTEMPTS_MAX    12
 #define WEBHOOK_BACKOFF_MAX_MS  (INT64_C(6) * 3600 * 1000)
 #define WEBHOOK_RETRY_AFTER_S   3600 /* a receiver may ask for so much patience, no more */
 
@@ -29,8 +28,8 @@ STENO_CHECK steno_err webhook_sign(const char *secret, const char *id, int64_t t
 STENO_CHECK steno_err webhook_url_check(const char *url);
 
 /* How long to wait after the attempt-th failure (from 1): `base_ms`, four times as long each time, up to
- * WEBHOOK_BACKOFF_MAX_MS, between 80 and 120 % of it as `random` says, so that many do not come back at once. -1: no more
- * attempts. */
-int64_t webhook_backoff_ms(int attempt, int64_t base_ms, uint32_t random);
+ * WEBHOOK_BACKOFF_MAX_MS, between 80 and 120 % of it as `random` says, so that many do not come back at once. -1: that was the
+ * last of `attempts_max`. */
+int64_t webhook_backoff_ms(int attempt, int attempts_max, int64_t base_ms, uint32_t random);
 
 #endif

@@ -126,7 +126,7 @@ static delivery_outcome judge(const webhooks *w, const send_answer *a, int64_t n
     if (a->status >= 200 && a->status <= 299) return (delivery_outcome){.state = DELIVERY_DONE, .status = a->status};
     delivery_outcome o = {.state = DELIVERY_GIVEN_UP, .status = a->status};
     if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0) random = 200; /* no jitter */
-    int64_t wait_ms = webhook_backoff_ms(a->attempts, w->config.retry_ms, random);
+    int64_t wait_ms = webhook_backoff_ms(a->attempts, w->config.attempts_max, w->config.retry_ms, random);
     if (a->hopeless || a->status == 410 || wait_ms < 0) return o;
     if (wait_ms < (int64_t)a->retry_after_s * 1000) wait_ms = (int64_t)a->retry_after_s * 1000;
     o.state = DELIVERY_PENDING;

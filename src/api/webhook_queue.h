@@ -4,7 +4,7 @@
  * Use        a message is sent by putting its row into the database, in the transaction of what it tells of, and a kick.
  *            Jobs do so with signed messages; whoever has a plain callback to make (a result to POST or PUT to an
  *            address, as other vendors do) uses webhooks_post().
- * Invariants every message is sent until its receiver takes it (2xx), does not want it (410), or WEBHOOK_ATTEMPTS_MAX
+ * Invariants every message is sent until its receiver takes it (2xx), does not want it (410), or attempts_max
  *            attempts have failed; after a crash what was under way is sent again, under the same id.
  */
 #ifndef STENO_API_WEBHOOK_QUEUE_H
@@ -23,6 +23,7 @@ typedef struct webhooks webhooks;
 typedef struct webhooks_config {
     send_config send;
     int64_t retry_ms; /* after the first failure */
+    int attempts_max;
 } webhooks_config;
 
 STENO_CHECK steno_err webhooks_open(const webhooks_config *config, net *n, worker *store, webhooks **out);
