@@ -42,8 +42,7 @@ void jobs_refuse_error(net_reply *reply, steno_err e, const char *why) {
 }
 
 const char *jobs_owner(const call *c) {
-    (void)c; /* until keys exist: everything is nobody's */
-    return "";
+    return c->pass ? auth_owner(c->pass) : AUTH_NONE_ID;
 }
 
 bool jobs_ready(call *c, jobs **out) {
@@ -100,6 +99,7 @@ void asking_done(work *w) {
     else
         a->answer(a, &reply);
     reply_header(&reply, "x-request-id", a->request);
+    if (a->pass) auth_put_headers(&reply, auth_headers(a->pass));
     net_answer(x, &reply); /* gone() may come from in here */
 }
 

@@ -179,6 +179,7 @@ static void refuse_now(handing_in *h, int status, const char *code, const char *
     h->head.owner->refused++;
     jobs_refuse(&reply, status, code, text);
     reply_header(&reply, "x-request-id", h->head.request);
+    if (h->head.pass) auth_put_headers(&reply, auth_headers(h->head.pass));
     net_answer(h->head.exchange, &reply);
 }
 
