@@ -2,6 +2,7 @@
 #include "api/routes.h"
 
 #include "api/events.h"
+#include "api/jobs.h"
 #include "api/service_int.h"
 #include "api/wire.h"
 #include "base/mem.h"
@@ -18,6 +19,11 @@ static const route routes[] = {
     {"GET", "/readyz", ROUTE_OPEN, status_answer_ready, native_refuse},
     {"GET", "/v1/status", ROUTE_REQUEST, status_answer, native_refuse},
     {"GET", "/v1/stream", ROUTE_ASK_STREAM, live_answer, native_refuse},
+    {"POST", "/v1/jobs", ROUTE_RECORDING, jobs_answer_post, native_refuse},
+    {"GET", "/v1/jobs", ROUTE_REQUEST, jobs_answer_list, native_refuse},
+    {"GET", "/v1/jobs/*", ROUTE_REQUEST, jobs_answer_get, native_refuse},
+    {"DELETE", "/v1/jobs/*", ROUTE_REQUEST, jobs_answer_delete, native_refuse},
+    {"GET", "/v1/jobs/*/result", ROUTE_REQUEST, jobs_answer_result, native_refuse},
     {0},
 };
 

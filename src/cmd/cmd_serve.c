@@ -247,9 +247,9 @@ static steno_err start(serve *s) {
     ERR_TRY(media_host_start(NULL, &s->parts.media)); /* while there is one thread */
     ERR_TRY(serve_open_store(&s->config, &s->parts));
     service_config c = serve_service_config(&s->config, &s->parts);
-    s->parts.keys = NULL; /* the service's from now on */
     fit_descriptors(&c.net);
     ERR_TRY(serve_open_engine(&s->config, &model, &engine));
+    serve_give_store(&s->parts); /* the service's from now on */
     steno_err e = service_open(&c, model, engine, &s->service);
     if (e != STENO_OK) {
         char why[ERR_DETAIL_BYTES];

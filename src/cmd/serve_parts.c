@@ -53,22 +53,55 @@ static void choose_bind(const config *c, serve_parts *parts) {
     if (b.warning[0]) log_line(LOG_LEVEL_WARN, "%s", b.warning);
 }
 
-steno_err serve_open_store(const config *c, serve_parts *parts) {
+static bool has_database(const char *dir) {
+    char path[CONFIG_TEXT_BYTES + 16];
+    snprintf(path, sizeof path, "%s/" DB_FILE, dir);
+    return access(path, F_OK) == 0;
+}
+
+/* *out NULL: there is none, and there need not be. */
+static steno_err open_database(const config *c, char dir[CONFIG_TEXT_BYTES], db **out) {
+    bool named = c->data_dir[0] != 0;
+    dir[0] = 0;
+    steno_err e = config_data_dir(c, dir);
+    if (e == STENO_OK && !named) e = db_make_parents(dir);
+    if (e == STENO_OK) e = db_open(dir, out);
+    if (e == STENO_OK) {
+        log_line(LOG_LEVEL_INFO, "keys and jobs are in %s", dir);
+        return STENO_OK;
+    }
+    *out = NULL;
+    if (named || has_database(dir)) return e;
+    log_line(LOG_LEVEL_WARN, "no jobs and no keys: %s", steno_error_detail());
+    return STENO_OK;
+}
+
+static steno_err load_keys(db *d, serve_parts *parts) {
     int64_t now_s = (int64_t)time(NULL);
-    db *d = NULL;
+    ERR_TRY(keys_load(d, keys_day_of(now_s), &parts->keys));
+    parts->n_keys = usable_keys(parts->keys, now_s);
+    return STENO_OK;
+}
+
+steno_err serve_open_store(const config *c, serve_parts *parts) {
+    db *d;
     parts->n_keys = -1;
-    if (c->data_dir[0]) {
-        ERR_TRY(db_open(c->data_dir, &d));
-        steno_err e = keys_load(d, keys_day_of(now_s), &parts->keys);
+    ERR_TRY(open_database(c, parts->dir, &d));
+    if (d) {
+        steno_err e = load_keys(d, parts);
         if (e != STENO_OK) {
             db_close(d);
             return e;
         }
-        parts->n_keys = usable_keys(parts->keys, now_s);
         ERR_TRY(worker_open(d, &parts->store));
     }
     choose_bind(c, parts);
     return STENO_OK;
+}
+
+void serve_give_store(serve_parts *parts) {
+    parts->store = NULL;
+    parts->keys = NULL;
 }
 
 void serve_close_parts(serve_parts *parts) {
@@ -107,6 +140,19 @@ service_config serve_service_config(const config *c, const serve_parts *parts) {
                             .decoders = c->decoders,
                             .recordings_max = RECORDINGS_MAX,
                             .store = parts->store,
+                            .data_dir = parts->dir,
+                            .jobs = {.optional = !c->data_dir[0],
+                                     .keep_audio = c->keep_audio,
+                                     .at_once = c->at_once,
+                                     .retention_h = c->retention_h,
+                                     .max_queued = c->max_queued,
+                                     .spool_max_mb = c->spool_max_mb,
+                                     .body_bytes_max = (uint64_t)c->body_max_mb << 20,
+                                     .webhook_timeout_s = c->webhook_timeout_s,
+                                     .webhook_attempts = c->webhook_attempts,
+                                     .webhook_retry_ms = c->webhook_retry_ms,
+                                     .webhook_networks = c->webhook_networks,
+                                     .webhook_ca_file = c->webhook_ca_file},
                             .keys = parts->keys,
                             .auth = {.allowed_origins = c->allowed_origins,
                                      .allow_anonymous = c->allow_anonymous,

@@ -10,17 +10,21 @@
 
 typedef struct serve_parts {
     media_host *media;
-    worker *store;    /* NULL: no data_dir */
-    keys_table *keys; /* until a service has taken it over */
+    worker *store;    /* until a service has taken it over; NULL: nothing is kept */
+    keys_table *keys; /* the same */
     int n_keys;       /* -1: no store */
     char bind[CONFIG_TEXT_BYTES];
-    bool loopback; /* what `bind` is */
+    bool loopback;               /* what `bind` is */
+    char dir[CONFIG_TEXT_BYTES]; /* of the store */
 } serve_parts;
 
 STENO_CHECK steno_err serve_open_engine(const config *c, steno_model **model, steno_engine **engine);
 
-/* The database in data_dir with its thread, and where to listen, which depends on whether there are keys. */
+/* The database in data_dir with its thread, and where to listen, which depends on whether there are keys. Where nobody
+ * named a place and none can be made there are none, and the log says so; a place that is there but cannot be used is a
+ * failure: keys would be unknown. */
 STENO_CHECK steno_err serve_open_store(const config *c, serve_parts *parts);
+void serve_give_store(serve_parts *parts); /* a service has taken it over */
 void serve_close_parts(serve_parts *parts);
 
 /* Texts point into both arguments. */
