@@ -24,6 +24,7 @@ class Vosk {
     this.closed = new Promise((resolve) => this.ws.on('close', (code, reason) => resolve({ code, reason: String(reason) })));
     this.ws.on('message', (data, binary) => {
       assert.equal(binary, false);
+      assert.match(String(data), /^{\n  "(partial|result|text|alternatives|error)" : /); // vosk's layout, which programs compare
       this.replies.push(JSON.parse(data));
       this.wake?.();
     });
