@@ -3,6 +3,7 @@
 
 #include "api/auth.h"
 #include "api/events.h"
+#include "api/openai.h"
 #include "api/service_int.h"
 #include "api/wire.h"
 #include "base/mem.h"
@@ -20,11 +21,20 @@ static const route routes[] = {
     {"GET", "/readyz", true, status_answer_ready, native_refuse},
     {"GET", "/v1/status", false, status_answer, native_refuse},
     {"GET", "/v1/stream", false, live_answer, native_refuse},
+    {"POST", "/v1/audio/transcriptions", false, openai_answer_transcription, openai_refuse},
+    {"POST", "/v1/audio/translations", false, openai_answer_unsupported, openai_refuse},
+    {"POST", "/v1/audio/speech", false, openai_answer_unsupported, openai_refuse},
+    {"POST", "/v1/realtime/client_secrets", false, openai_answer_unsupported, openai_refuse},
+    {"POST", "/v1/realtime/sessions", false, openai_answer_unsupported, openai_refuse},
+    {"POST", "/v1/realtime/transcription_sessions", false, openai_answer_unsupported, openai_refuse},
+    {"GET", "/v1/models", false, openai_answer_models, openai_refuse},
+    {"GET", "/v1/models/*", false, openai_answer_model, openai_refuse},
     {0},
 };
 
 static const upgrade_route upgrades[] = {
     {"/v1/stream", live_upgrade, native_refuse},
+    {"/v1/realtime", openai_upgrade, openai_refuse},
     {0},
 };
 
