@@ -66,6 +66,7 @@ static void read_query(wire *w, openai_live *l, const call *c) {
     if (intent && strcmp(intent, "transcription") != 0)
         fatal(l, "invalid_value", "intent", "Only intent=transcription is served here.");
     if (model) read_model(w, l, model);
+    l->by_intent = intent != NULL;
     if (!intent && !model) fatal(l, "missing_model", "model", "You must provide intent=transcription or a model.");
     for (int i = 0; i < c->request->n_args; i++) {
         const char *arg = c->request->args[i];
@@ -127,7 +128,8 @@ static bool begin(wire *w, void *state, call *c) {
 static void opened(wire *w, void *state) {
     openai_live *l = state;
     if (!l->fatal_code) {
-        say_session(w, l, "session.created", l->warnings);
+        say_session(w, l, l->session.flat && l->by_intent ? "transcription_session.created" : "session.created",
+                    l->warnings);
         l->warnings = NULL;
         return;
     }

@@ -55,7 +55,7 @@ typedef struct openai_live {
     openai_cut cuts[OPENAI_CUTS_MAX];
     int n_cuts;
     openai_item open[OPENAI_ITEMS_MAX];
-    bool refused_audio; /* the server takes no more: told once */
+    bool by_intent; /* the query says intent, and not only a model */
 } openai_live;
 
 openai_host openai_host_of(const wire *w);
