@@ -13,5 +13,6 @@ import './test_page.mjs';
 import './test_onsets.mjs';
 import './test_storm.mjs';
 import './test_openai.mjs';
+import './test_openai_realtime.mjs';
 
 process.exitCode = await runAll(process.argv[2]);

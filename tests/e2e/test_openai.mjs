@@ -9,7 +9,7 @@ const prompt = (id) => prompts().find((p) => p.id === id) ?? skip(`there is no p
 const one = () => prompt('agent-alreadyon'); // "That agent is already logged on.  Please enter your agent number …"
 const longFile = (() => {
   let file = null;
-  return () => (file ??= writeWav('openai-long.wav', concatenate([one().file, prompt('vm-password').file, one().file], 24000), { rate: 8000 }));
+  return () => (file ??= writeWav('openai-long.wav', concatenate([one().file, prompt('conf-onlyone').file, one().file], 24000), { rate: 8000 }));
 })();
 
 const ask = (client, params, file = one().file) =>
