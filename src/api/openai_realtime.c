@@ -314,11 +314,6 @@ static void event(wire *w, void *state, int channel, const steno_event *e) {
     openai_turns_event(w, state, e);
 }
 
-static void tick(wire *w, void *state, int64_t now_ms) {
-    (void)now_ms;
-    openai_turns_tick(w, state);
-}
-
 static const dialect realtime = {.name = "openai",
                                  .state_bytes = sizeof(openai_live),
                                  .begin = begin,
@@ -326,7 +321,6 @@ static const dialect realtime = {.name = "openai",
                                  .text_piece = text_piece,
                                  .binary = binary,
                                  .event = event,
-                                 .tick = tick,
                                  .end = end};
 
 const net_conn_handler *openai_upgrade(call *c, void **user) {

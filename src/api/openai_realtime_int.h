@@ -71,8 +71,6 @@ void openai_turns_commit(wire *w, openai_live *l, const char *client_event);
 void openai_turns_clear(wire *w, openai_live *l);
 /* Turn detection was switched on: what was spoken without is committed. */
 void openai_turns_close_current(wire *w, openai_live *l);
-/* Once a second: an utterance that turned out to hold no words is completed with none. */
-void openai_turns_tick(wire *w, openai_live *l);
 void openai_turns_free(openai_live *l);
 
 #endif

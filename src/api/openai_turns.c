@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WORDLESS_S 5 /* an utterance that could have ended so long ago has no words */
-
 /* ---- texts ------------------------------------------------------------------------------------------------------ */
 
 static bool append(text_buffer *t, const char *text, size_t n) {
@@ -241,17 +239,9 @@ static void say_utterance(wire *w, openai_live *l, openai_item *i) {
     (void)append(&i->said, i->text.bytes, i->text.n);
 }
 
-/* Utterances are finished in order: those before this one had no words. */
-static void complete_before(wire *w, openai_live *l, uint32_t message, double heard_s) {
-    for (openai_item *i; (i = oldest(l)) && i->bound && !i->committed && i->message < message;) {
-        say_stopped(w, l, i, heard_s);
-        complete(w, l, i);
-    }
-}
-
+/* Every utterance that was announced has one, in order, maybe an empty one. */
 static void on_final(wire *w, openai_live *l, const steno_event *e) {
     const steno_segment *s = &e->segment;
-    complete_before(w, l, s->id, s->start_s);
     openai_item *i = owner_of(w, l, s);
     if (!i) return;
     on_words(l, i, s);
@@ -384,13 +374,4 @@ void openai_turns_close_current(wire *w, openai_live *l) {
         complete(w, l, i);
     else
         free_item(i);
-}
-
-void openai_turns_tick(wire *w, openai_live *l) {
-    const steno_live_options *d = wire_defaults(w);
-    double longest_s = (double)d->max_utterance_s + WORDLESS_S + l->session.silence_duration_ms / 1000.0;
-    openai_item *i = oldest(l);
-    if (!i || !i->bound || i->committed || wire_audio_s(w, 0) - i->start_s < longest_s) return;
-    say_stopped(w, l, i, wire_audio_s(w, 0));
-    complete(w, l, i);
 }
