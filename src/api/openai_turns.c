@@ -64,12 +64,12 @@ static openai_cut *cut_over(openai_live *l, double at_s) {
 
 /* ---- what is said ----------------------------------------------------------------------------------------------- */
 
-typedef struct id {
+typedef struct item_name {
     char text[40];
-} id;
+} item_name;
 
-static id item_id(const openai_live *l, uint32_t number) {
-    id out;
+static item_name item_id(const openai_live *l, uint32_t number) {
+    item_name out;
     snprintf(out.text, sizeof out.text, "item_%s%06x", l->tag, number);
     return out;
 }
