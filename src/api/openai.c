@@ -67,13 +67,17 @@ static const char *code_of(const call_refusal *why) {
     }
 }
 
+void openai_failure_of_refusal(openai_failure *f, const call_refusal *why) {
+    openai_fail(f, code_of(why), NULL, "%s", why->message);
+    f->status = why->status;
+    if (why->status == 429) f->type = "requests";
+    if (why->status >= 500) f->type = our_fault;
+}
+
 void openai_refuse(net_reply *reply, const call *c, const call_refusal *why) {
     openai_failure f;
     (void)c;
-    openai_fail(&f, code_of(why), NULL, "%s", why->message);
-    f.status = why->status;
-    if (why->status == 429) f.type = "requests";
-    if (why->status >= 500) f.type = our_fault;
+    openai_failure_of_refusal(&f, why);
     openai_reply_failure(reply, &f);
     reply->retry_after_s = why->retry_after_s;
 }

@@ -29,6 +29,7 @@ bool openai_fail(openai_failure *f, const char *code, const char *param, const c
 /* {"message", "type", "param", "code"} */
 json_t *openai_error(const openai_failure *f);
 void openai_reply_failure(net_reply *reply, const openai_failure *f);
+void openai_failure_of_refusal(openai_failure *f, const call_refusal *why);
 /* What an error of ours is to a client of OpenAI's: its input, its limits, or our own fault. */
 void openai_failure_of(openai_failure *f, steno_err e, const char *detail);
 

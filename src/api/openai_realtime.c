@@ -87,11 +87,12 @@ static bool has_token(const char *list, const char *token) {
     return false;
 }
 
-/* Browsers cannot set headers: they offer sub-protocols, of which one must be chosen. */
+/* Browsers cannot set headers: they offer sub-protocols. */
 static bool is_beta(const call *c) {
-    char header[BETA_HEADER_BYTES] = "";
-    net_header(c->request, "openai-beta", header, sizeof header);
-    return strstr(header, "realtime=v1") || has_token(c->request->protocols, "openai-beta.realtime-v1");
+    char beta[BETA_HEADER_BYTES] = "", protocols[PROTOCOLS_BYTES] = "";
+    net_header(c->request, "openai-beta", beta, sizeof beta);
+    net_header(c->request, "sec-websocket-protocol", protocols, sizeof protocols);
+    return strstr(beta, "realtime=v1") || has_token(protocols, "openai-beta.realtime-v1");
 }
 
 static void make_tag(openai_live *l, const wire *w) {
@@ -114,10 +115,7 @@ static bool begin(wire *w, void *state, call *c) {
     openai_session_init(&l->session, &host, is_beta(c));
     make_tag(l, w);
     read_query(w, l, c);
-    if (l->fatal_code || open_voice(w, l, &none)) {
-        if (has_token(c->request->protocols, "realtime")) c->reply->protocol = "realtime";
-        return true;
-    }
+    if (l->fatal_code || open_voice(w, l, &none)) return true;
     openai_refuse(
         c->reply, c,
         &(call_refusal){.status = 503, .code = "overloaded", .message = steno_error_detail(), .retry_after_s = 2});

@@ -22,12 +22,13 @@ typedef struct request {
     auth_pass *pass;
     upload *upload;
     recording *recording; /* NULL: not yet, or done */
-    char id[CALL_ID_BYTES];
+    char id[LOG_ID_BYTES];
     char model[32], language[16];
     int64_t began_ms;
     openai_options options;
     document transcript;
-    steno_err lost; /* a segment that could not be kept */
+    steno_err lost;   /* a segment that could not be kept */
+    double charged_s; /* of audio, to whose minutes these are */
     bool answered, streaming, stream_over;
     char *queue; /* events on their way out */
     size_t queue_at, queue_n, queue_room;
@@ -38,7 +39,7 @@ typedef struct request {
 static void add_headers(const request *r, net_reply *reply) {
     char ms[24];
     snprintf(ms, sizeof ms, "%lld", (long long)(net_now_ms() - r->began_ms));
-    reply_header(reply, "x-request-id", r->id);
+    reply_call_headers(reply, r->id, r->pass);
     reply_header(reply, "openai-processing-ms", ms);
     if (r->options.notes.count) reply_header(reply, "steno-warning", r->options.notes.text);
 }
@@ -131,10 +132,30 @@ static void finish(request *r, const openai_usage *usage) {
         fail_with(r, STENO_E_NOMEM, "no memory for the answer");
 }
 
+static void charge(request *r, double audio_s) {
+    if (r->pass && audio_s > r->charged_s) auth_charge(r->pass, audio_s - r->charged_s);
+    r->charged_s = audio_s;
+}
+
+/* A key may be revoked, or its minutes used up, in the middle of a long recording. */
+static void on_progress(void *user, double audio_s, double fraction) {
+    request *r = user;
+    auth_refusal from;
+    openai_failure why;
+    (void)fraction;
+    charge(r, audio_s);
+    if (!r->pass || auth_may_go_on(r->pass, &from)) return;
+    recording_cancel(r->recording);
+    r->recording = NULL;
+    openai_failure_of_refusal(&why, &(call_refusal){from.status, from.code, from.message, from.retry_after_s});
+    fail(r, &why);
+}
+
 static void on_done(void *user, const recording_result *result) {
     request *r = user;
     openai_usage usage = {result->audio_s, result->stats.speech_s, result->stats.tokens};
     r->recording = NULL;
+    charge(r, result->audio_s);
     if (result->error != STENO_OK)
         fail_with(r, result->error, result->detail);
     else if (r->lost != STENO_OK)
@@ -143,7 +164,7 @@ static void on_done(void *user, const recording_result *result) {
         finish(r, &usage);
 }
 
-static const recording_handler on_recording = {on_segment, NULL, on_done};
+static const recording_handler on_recording = {on_segment, on_progress, on_done};
 
 static void start(request *r, const upload_file *file) {
     char path[OPENAI_PATH_MAX];

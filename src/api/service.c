@@ -108,9 +108,11 @@ static void reap_engines(service *v) {
 
 steno_err service_replace(service *v, const service_config *config, steno_model *model, steno_engine *engine) {
     ERR_TRY(add_engine(v, model, engine));
-    net_config same = v->config.net; /* sockets stay as they are */
+    ERR_TRY(auth_configure(v->auth, &config->auth));
+    service_config same = v->config; /* sockets and the store stay as they are */
     v->config = *config;
-    v->config.net = same;
+    v->config.net = same.net;
+    v->config.store = same.store;
     v->reloads++;
     return STENO_OK;
 }
@@ -161,6 +163,7 @@ static void sweep(void *ctx) {
         wire_sweep(w, now_ms);
     }
     wire_free_dead(v);
+    auth_tick(v->auth);
     reap_engines(v);
     sweep_drain(v, now_ms);
     net_timer_set(v->sweep, SWEEP_MS);
@@ -168,8 +171,22 @@ static void sweep(void *ctx) {
 
 /* ---- life ------------------------------------------------------------------------------------------------------- */
 
+static void store_answers(void *ctx) {
+    service *v = ctx;
+    worker_deliver(v->config.store);
+}
+
+static steno_err start_store(service *v) {
+    keys_table *keys = v->config.keys;
+    v->config.keys = NULL;
+    ERR_TRY(auth_open(&v->config.auth, v->config.store, keys, NULL, &v->auth));
+    if (!v->config.store) return STENO_OK;
+    v->store_watch = net_watch_open(v->net, worker_fd(v->config.store), store_answers, v);
+    return v->store_watch ? STENO_OK : err_fail(STENO_E_NOMEM, "the store's descriptor cannot be watched");
+}
+
 static steno_err start(service *v, steno_model *model, steno_engine *engine) {
-    net_handler handler = {.ctx = v, .request = routes_request, .upgrade = routes_upgrade};
+    net_handler handler = {.ctx = v, .request = routes_request, .upgrade = routes_upgrade, .answered = routes_answered};
     ERR_TRY(net_open(&v->config.net, &handler, &v->net));
     v->scratch = mem_alloc(RECORDING_SCRATCH_FLOATS, sizeof *v->scratch);
     if (!v->scratch) return err_fail(STENO_E_NOMEM, "no memory for recordings");
@@ -177,6 +194,7 @@ static steno_err start(service *v, steno_model *model, steno_engine *engine) {
     v->retry = net_timer_open(v->net, retry, v);
     if (!v->sweep || !v->retry) return err_fail(STENO_E_NOMEM, "no memory for timers");
     net_timer_set(v->sweep, SWEEP_MS);
+    ERR_TRY(start_store(v));
     return add_engine(v, model, engine);
 }
 
@@ -224,6 +242,7 @@ void service_close(service *v) {
     net_close(v->net);   /* detaches every session */
     while (v->first) live_session_free(v->first);
     wire_free_dead(v);
+    auth_close(v->auth);
     mem_free(v->scratch);
     mem_free(v);
 }

@@ -8,6 +8,7 @@
 #ifndef STENO_API_SERVICE_H
 #define STENO_API_SERVICE_H
 
+#include "api/auth.h"
 #include "audio/media.h"
 #include "net/net.h"
 #include "steno.h"
@@ -24,7 +25,10 @@ typedef struct service_config {
     steno_live_options live; /* the defaults of streams */
     media_host *media;       /* decodes recordings; NULL: none are taken. Outlives the service. */
     media_limits media_limits;
-    int decoders;       /* recordings of requests that are fed at once */
+    int decoders;     /* recordings of requests that are fed at once */
+    worker *store;    /* the store thread; NULL: nothing is kept. Outlives the service */
+    keys_table *keys; /* what keys_load() said; the service takes it over, also on failure */
+    auth_config auth;
     int recordings_max; /* recordings that run or wait; more are refused */
 } service_config;
 

@@ -75,6 +75,8 @@ struct wire_voice;
 struct service {
     service_config config;
     net *net;
+    auth *auth;
+    net_watch *store_watch;
     engine_slot *slots; /* the first serves new streams */
     session *first;
     struct wire *wires;
