@@ -3,6 +3,7 @@
 
 #include "api/events.h"
 #include "api/jobs.h"
+#include "api/openai.h"
 #include "api/service_int.h"
 #include "api/wire.h"
 #include "base/mem.h"
@@ -24,11 +25,20 @@ static const route routes[] = {
     {"GET", "/v1/jobs/*", ROUTE_REQUEST, jobs_answer_get, native_refuse},
     {"DELETE", "/v1/jobs/*", ROUTE_REQUEST, jobs_answer_delete, native_refuse},
     {"GET", "/v1/jobs/*/result", ROUTE_REQUEST, jobs_answer_result, native_refuse},
+    {"POST", "/v1/audio/transcriptions", ROUTE_RECORDING, openai_answer_transcription, openai_refuse},
+    {"POST", "/v1/audio/translations", ROUTE_REQUEST, openai_answer_unsupported, openai_refuse},
+    {"POST", "/v1/audio/speech", ROUTE_REQUEST, openai_answer_unsupported, openai_refuse},
+    {"POST", "/v1/realtime/client_secrets", ROUTE_REQUEST, openai_answer_unsupported, openai_refuse},
+    {"POST", "/v1/realtime/sessions", ROUTE_REQUEST, openai_answer_unsupported, openai_refuse},
+    {"POST", "/v1/realtime/transcription_sessions", ROUTE_REQUEST, openai_answer_unsupported, openai_refuse},
+    {"GET", "/v1/models", ROUTE_REQUEST, openai_answer_models, openai_refuse},
+    {"GET", "/v1/models/*", ROUTE_REQUEST, openai_answer_model, openai_refuse},
     {0},
 };
 
 static const upgrade_route upgrades[] = {
     {"/v1/stream", live_upgrade, native_refuse},
+    {"/v1/realtime", openai_upgrade, openai_refuse},
     {0},
 };
 
