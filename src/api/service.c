@@ -11,7 +11,7 @@
 #define RETRY_AFTER_S 2 /* said to those who are refused for load */
 #define DRAIN_RETRY_S 5
 
-/* ---- sessions that are not read from ---------------------------------------------------------------------------- */
+/* ---- voices that are not read from ------------------------------------------------------------------------------ */
 
 /* The timer goes off for the first of them; one that needs no more finds nothing to do. */
 static void arm_retry(service *v, int wait_ms) {
@@ -21,35 +21,35 @@ static void arm_retry(service *v, int wait_ms) {
     net_timer_set(v->retry, wait_ms < 1 ? 1 : wait_ms);
 }
 
-void service_stall(session *s) {
-    service *v = s->owner;
-    if (!s->stalled) {
-        s->stalled = true;
-        s->stalled_prev = NULL;
-        s->stalled_next = v->stalled;
-        if (v->stalled) v->stalled->stalled_prev = s;
-        v->stalled = s;
+void service_stall(voice *w) {
+    service *v = w->service;
+    if (!w->stalled) {
+        w->stalled = true;
+        w->stalled_prev = NULL;
+        w->stalled_next = v->stalled;
+        if (v->stalled) v->stalled->stalled_prev = w;
+        v->stalled = w;
     }
-    arm_retry(v, live_session_wait_ms(s, net_now_ms()));
+    arm_retry(v, voice_wait_ms(w, net_now_ms()));
 }
 
-void service_unstall(session *s) {
-    service *v = s->owner;
-    if (!s->stalled) return;
-    s->stalled = false;
-    if (s->stalled_prev)
-        s->stalled_prev->stalled_next = s->stalled_next;
+void service_unstall(voice *w) {
+    service *v = w->service;
+    if (!w->stalled) return;
+    w->stalled = false;
+    if (w->stalled_prev)
+        w->stalled_prev->stalled_next = w->stalled_next;
     else
-        v->stalled = s->stalled_next;
-    if (s->stalled_next) s->stalled_next->stalled_prev = s->stalled_prev;
+        v->stalled = w->stalled_next;
+    if (w->stalled_next) w->stalled_next->stalled_prev = w->stalled_prev;
 }
 
 /* Those that still have to wait set the timer again. */
 static void retry_stalled(service *v) {
     int64_t now_ms = net_now_ms();
-    for (session *s = v->stalled, *next; s; s = next) {
-        next = s->stalled_next;
-        live_session_work(s, now_ms);
+    for (voice *w = v->stalled, *next; w; w = next) {
+        next = w->stalled_next;
+        voice_work(w, now_ms);
     }
 }
 
@@ -65,7 +65,8 @@ static void engine_ready(void *ctx) {
     engine_slot *slot = ctx;
     steno_event e;
     for (int i = 0; i < EVENTS_A_TURN && steno_engine_poll(slot->engine, 0, &e) == STENO_OK; i++) {
-        live_session_event(e.user, &e);
+        stream_owner *o = e.user;
+        o->event(o, &e);
         steno_event_release(&e);
     }
     if (slot->owner->stalled) retry_stalled(slot->owner); /* perhaps there is room now */
@@ -164,7 +165,7 @@ static bool admit(const visitor *w) {
     if (e != STENO_OK) return refuse(w, REFUSED_PARAMETERS, 400, "bad_parameter", steno_error_detail());
     if (p.resume[0]) return admit_resumed(w, &p);
     if (v->draining) return refuse(w, REFUSED_DRAINING, 503, "draining", "this server takes no new streams");
-    e = w->link ? live_session_open(v, &p, &w->link->session) : steno_live_admits(v->slots->engine);
+    e = w->link ? live_session_open(v, &p, &w->link->session) : voice_admits(v);
     return e == STENO_OK || refuse_engine(w, e);
 }
 
@@ -222,7 +223,7 @@ static void on_closed(void *user, int code) {
     if (s && !link->conn) { /* it never opened: nobody knows its token */
         s->abandoned = true;
         live_session_finish(s, "close", 1000, "");
-        live_session_work(s, net_now_ms());
+        voice_work(&s->voice, net_now_ms());
     } else if (s) {
         live_session_detach(s, net_now_ms(), code == 1000);
     }
@@ -261,7 +262,7 @@ static void sweep_drain(service *v, int64_t now_ms) {
     for (session *s = v->first, *next; s; s = next) {
         next = s->next;
         live_session_finish(s, "draining", 1001, "the server is going away");
-        live_session_work(s, now_ms);
+        voice_work(&s->voice, now_ms);
     }
 }
 
@@ -328,7 +329,7 @@ void service_close(service *v) {
         engine_slot *slot = v->slots;
         v->slots = slot->next;
         for (session *s = v->first; s; s = s->next) {
-            if (s->slot == slot) s->stream = 0; /* it ends without an event */
+            if (s->voice.slot == slot) s->voice.stream = 0; /* it ends without an event */
         }
         close_engine(slot);
     }

@@ -139,8 +139,8 @@ static json_t *sessions_json(const service *v) {
     for (const session *s = v->first; s; s = s->next) {
         coalesced += s->out.coalesced;
         unsent += s->out.n_unsent;
-        stalled += s->stalled;
-        waiting += s->stream && !s->link;
+        stalled += s->voice.stalled;
+        waiting += !s->voice.over && !s->link;
     }
     static const char *const names[] = {
         "connected",    "waiting",     "ended",        "stalled", "opened",   "resumed", "expired",
