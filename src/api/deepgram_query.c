@@ -155,7 +155,7 @@ static steno_err take_sample_rate(query_reader *r, const char *name, const char 
 }
 
 static steno_err take_channels(query_reader *r, const char *name, const char *value) {
-    return take_whole(name, value, 1, PCM_MAX_CHANNELS, &r->q->audio.channels);
+    return take_whole(name, value, 1, DEEPGRAM_CHANNELS_MAX, &r->q->audio.channels);
 }
 
 static steno_err take_endpointing(query_reader *r, const char *name, const char *value) {
@@ -363,6 +363,8 @@ static steno_err check(query_reader *r) {
     deepgram_query *q = r->q;
     if (q->raw && !r->rate_given) return err_fail(STENO_E_INVALID, "sample_rate: wanted with this encoding");
     if (q->raw && !q->audio.channels) q->audio.channels = 1;
+    if (r->kind == DEEPGRAM_LIVE && !q->multichannel && q->audio.channels > PCM_MAX_CHANNELS)
+        return err_fail(STENO_E_UNSUPPORTED, "channels: more than %d are for multichannel=true", PCM_MAX_CHANNELS);
     if (!q->raw && r->rate_given)
         ERR_TRY(warn(q, "sample_rate", "unsupported_parameter", "counts with an encoding only"));
     if (!q->raw && q->audio.channels)

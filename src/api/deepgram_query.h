@@ -10,6 +10,8 @@
 
 #include <jansson.h>
 
+#define DEEPGRAM_CHANNELS_MAX                                                                                          \
+    8 /* of a live stream, each with a voice of its own; without multichannel: PCM_MAX_CHANNELS */
 #define DEEPGRAM_URL_BYTES            256 /* of a callback */
 #define DEEPGRAM_WARNING_BYTES        640 /* of the header that says the warnings */
 #define DEEPGRAM_UTTERANCE_END_MIN_MS 100

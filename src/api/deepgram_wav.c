@@ -1,6 +1,8 @@
 /* deepgram_wav.c: see deepgram_wav.h. */
 #include "api/deepgram_wav.h"
 
+#include "api/deepgram_query.h"
+
 #include <string.h>
 
 #define RIFF_BYTES   12
@@ -75,7 +77,7 @@ static steno_err read_format(deepgram_wav *w) {
     if (!take_encoding(&f, tag, bits))
         return err_fail(STENO_E_UNSUPPORTED, "a WAV file of %u-bit samples in format %u is not for live streams", bits,
                         tag);
-    if (rate_hz < PCM_MIN_HZ || rate_hz > PCM_MAX_HZ || channels < 1 || channels > PCM_MAX_CHANNELS)
+    if (rate_hz < PCM_MIN_HZ || rate_hz > PCM_MAX_HZ || channels < 1 || channels > DEEPGRAM_CHANNELS_MAX)
         return err_fail(STENO_E_UNSUPPORTED, "a WAV file with %u channels at %u Hz is not for live streams", channels,
                         rate_hz);
     if (w->known && memcmp(&f, &w->format, sizeof f) != 0)
