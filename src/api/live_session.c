@@ -1,4 +1,5 @@
 /* live_session.c: the life of a live session: opened, connected, lost, resumed, over. See service_int.h. */
+#include "api/auth.h"
 #include "api/service_int.h"
 
 #include "base/log.h"
@@ -74,6 +75,7 @@ void live_session_free(session *s) {
     v->coalesced += s->out.coalesced;
     outbox_free(&s->out);
     voice_free(&s->voice);
+    auth_leave(s->pass);
     mem_free(s->control);
     mem_free(s);
 }
@@ -159,7 +161,8 @@ void live_session_send(session *s) {
 /* ---- once a second ---------------------------------------------------------------------------------------------- */
 
 static void sweep_connected(session *s, int64_t now_ms) {
-    if (s->voice.stalled || (!s->voice.over && s->voice.finishing)) s->heard_ms = now_ms; /* it is we who do not listen */
+    if (s->voice.stalled || (!s->voice.over && s->voice.finishing))
+        s->heard_ms = now_ms; /* it is we who do not listen */
     /* Of a stream that is over nothing counts as heard: who does not read its last events does not stay for ever. */
     if (s->link->dismissed || now_ms - s->heard_ms < (int64_t)s->owner->config.idle_timeout_s * 1000) return;
     s->link->dismissed = true;

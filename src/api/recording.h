@@ -20,9 +20,9 @@ typedef enum recording_rank {
 } recording_rank;
 
 typedef struct recording_options {
-    const char *path;          /* "/proc/self/fd/N" for a descriptor; must be there until done() or cancel */
-    const char *name;          /* what errors call it */
-    media_channels channels;   /* MEDIA_SPLIT: one stream a channel */
+    const char *path;        /* "/proc/self/fd/N" for a descriptor; must be there until done() or cancel */
+    const char *name;        /* what errors call it */
+    media_channels channels; /* MEDIA_SPLIT: one stream a channel */
     recording_rank rank;
     steno_vad_options vad;
     bool vad_given; /* else the defaults */
@@ -45,8 +45,8 @@ typedef struct recording_handler {
 } recording_handler;
 
 /* Waits its turn, then runs. STENO_E_LIMIT: too many wait already (service_config.recordings_max). */
-STENO_CHECK steno_err recording_open(service *v, const recording_options *o, const recording_handler *handler, void *user,
-                                     recording **out);
+STENO_CHECK steno_err recording_open(service *v, const recording_options *o, const recording_handler *handler,
+                                     void *user, recording **out);
 /* Nothing is called any more. Not after done(). */
 void recording_cancel(recording *r);
 
@@ -56,7 +56,7 @@ void recording_cancel(recording *r);
 
 /* Segments by the time they start, channels merged. Zeroed is empty. */
 typedef struct document_segment {
-    int channel; /* from 0 */
+    int channel;           /* from 0 */
     steno_segment segment; /* owned text and words */
 } document_segment;
 

@@ -5,6 +5,7 @@
 #include "api/events.h"
 #include "api/outbox.h"
 #include "api/params.h"
+#include "api/routes.h"
 #include "api/service.h"
 #include "api/voice.h"
 
@@ -25,6 +26,7 @@ typedef struct session session;
 /* One connection's hold on a session; the user pointer of src/net. */
 typedef struct session_link {
     service *owner;
+    auth_pass *pass;  /* on its way to the session */
     session *session; /* NULL: taken by another connection, or not yet found */
     net_conn *conn;   /* NULL: not open yet */
     bool resumes;
@@ -37,6 +39,7 @@ struct session {
     session *prev, *next; /* of all */
     service *owner;
     voice voice;
+    auth_pass *pass;    /* who opened it */
     session_link *link; /* NULL: nobody is connected */
     char token[PARAMS_TOKEN_BYTES + 1];
     char model[32], language[16]; /* copies: the engine may be gone before the session is */
@@ -66,11 +69,19 @@ typedef enum refusal {
     REFUSED_KINDS
 } refusal;
 
+struct wire;
+struct wire_voice;
+
 struct service {
     service_config config;
     net *net;
     engine_slot *slots; /* the first serves new streams */
     session *first;
+    struct wire *wires;
+    struct wire_voice *dead_voices; /* freed by the next sweep */
+    struct recording *recordings, *recordings_last;
+    int n_recordings, requests_open, requests_running;
+    float *scratch; /* [4096, channels]: what a recording reads, at once handed on */
     voice *stalled;
     int promised; /* voices let in whose streams are not open yet */
     net_timer *sweep, *retry;
@@ -108,25 +119,38 @@ void live_session_controlled(void *user, voice *w, bool configure, steno_err e);
 
 /* ---- live_events.c: events out ------------------------------------------------------------------------------- */
 
-void live_session_event(void *user, voice *w, const steno_event *e); /* the voice's event() */
+void live_session_event(void *user, voice *w, const steno_event *e);                    /* the voice's event() */
 void live_session_put(session *s, outbox_kind kind, uint32_t message, event_text text); /* frees the text */
 void live_session_put_stats(session *s, const char *answer);
 void live_session_put_error(session *s, const char *code, const char *message);
+
+/* ---- recording.c ------------------------------------------------------------------------------------------------ */
+
+#define RECORDING_SCRATCH_FLOATS ((size_t)4096 * MEDIA_MAX_CHANNELS)
+void recordings_room(service *v); /* the engine may have room again */
+void recordings_forget_engine(service *v, const engine_slot *slot);
+void recordings_close(service *v);
 
 /* ---- service.c -------------------------------------------------------------------------------------------------- */
 
 /* A voice that is not read from is tried again by a timer. */
 void service_stall(voice *w);
 void service_unstall(voice *w);
-/* Whether a stream asked for by this request would be opened now; false: the reply says why not, as an upgrade's would. */
-bool service_admits(service *v, const net_request *r, net_reply *reply);
 /* A session or a connection has ended: perhaps the last one. */
 void service_check_drained(service *v);
 
+/* ---- live_link.c: the native protocol's door ------------------------------------------------------------------------- */
+
+const net_conn_handler *live_upgrade(call *c, void **user);
+/* Browsers hide why an upgrade was refused: whoever asks plainly is told. */
+void live_answer(call *c);
+
 /* ---- status.c --------------------------------------------------------------------------------------------------- */
 
-void status_request(service *v, const net_request *r, net_reply *reply);
-/* {"code": …, "message": …} */
-void status_error(net_reply *reply, int status, const char *code, const char *message);
+void status_answer_health(call *c);
+void status_answer_ready(call *c);
+void status_answer(call *c);
+/* The page's files; what there is not is a 404. */
+void status_answer_asset(call *c);
 
 #endif

@@ -66,6 +66,10 @@ void voice_free(voice *w) {
     forget_due(w);
 }
 
+void voice_forget_engine(voice *w, const engine_slot *slot) {
+    if (w->slot == slot) end(w);
+}
+
 steno_err voice_admits(service *v) {
     return steno_live_admits(v->slots->engine, v->promised);
 }
@@ -90,17 +94,25 @@ static steno_err make_held(voice *w) {
     return w->held ? STENO_OK : err_fail(STENO_E_NOMEM, "no memory for audio");
 }
 
-/* Only while nothing is held. */
+/* Behind what is held already. */
+static steno_err hold(voice *w, const float *samples, size_t n) {
+    ERR_TRY(make_held(w));
+    memmove(w->held, w->held + w->held_at, (w->held_n - w->held_at) * sizeof *w->held);
+    w->held_n -= w->held_at;
+    w->held_at = 0;
+    if (n > VOICE_HELD_MAX - w->held_n) return err_fail(STENO_E_NOMEM, "more audio came than can be held");
+    memcpy(w->held + w->held_n, samples, n * sizeof *samples);
+    w->held_n += (uint32_t)n;
+    return STENO_OK;
+}
+
 static steno_err push(voice *w, const float *samples, size_t n) {
     size_t taken = 0;
+    if (w->held_at < w->held_n) return hold(w, samples, n);
     steno_err e = steno_stream_push(w->slot->engine, w->stream, samples, n, &taken);
     /* Any other failure is the end of the stream, which its own event tells. */
     if ((e != STENO_OK && e != STENO_E_AGAIN) || taken == n) return STENO_OK;
-    ERR_TRY(make_held(w));
-    memcpy(w->held, samples + taken, (n - taken) * sizeof *samples);
-    w->held_at = 0;
-    w->held_n = (uint32_t)(n - taken);
-    return STENO_OK;
+    return hold(w, samples + taken, n - taken);
 }
 
 steno_err voice_take(voice *w, const unsigned char *bytes, size_t n) {
@@ -143,12 +155,7 @@ void voice_finalize(voice *w) {
 static void hold_tail(voice *w) {
     float tail[PCM_OUT_MAX];
     size_t got = 0;
-    if (!w->stream || pcm_flush(&w->audio, tail, &got) != STENO_OK || got == 0 || make_held(w) != STENO_OK) return;
-    memmove(w->held, w->held + w->held_at, (w->held_n - w->held_at) * sizeof *w->held);
-    w->held_n -= w->held_at;
-    w->held_at = 0;
-    memcpy(w->held + w->held_n, tail, got * sizeof *tail);
-    w->held_n += (uint32_t)got;
+    if (w->stream && pcm_flush(&w->audio, tail, &got) == STENO_OK && got) (void)!hold(w, tail, got);
 }
 
 void voice_finish(voice *w) {
@@ -159,8 +166,8 @@ void voice_finish(voice *w) {
 
 static bool configure(voice *w) {
     if (!w->configure_due) return true;
-    steno_err e = w->stream ? steno_live_configure(w->slot->engine, w->stream, &w->wanted)
-                            : steno_live_options_check(&w->wanted);
+    steno_err e =
+        w->stream ? steno_live_configure(w->slot->engine, w->stream, &w->wanted) : steno_live_options_check(&w->wanted);
     if (e == STENO_E_AGAIN) return false;
     w->configure_due = false;
     if (e == STENO_OK) w->live = w->wanted;

@@ -13,9 +13,9 @@
 #include "api/pace.h"
 #include "audio/pcm.h"
 
-#define VOICE_RETRY_MS 10                /* what an engine refused is tried again after, if it has not said so before */
+#define VOICE_RETRY_MS   10 /* what an engine refused is tried again after, if it has not said so before */
 #define VOICE_PROMISE_MS 5000
-#define VOICE_HELD_MAX (2 * PCM_OUT_MAX) /* samples the engine had no room for */
+#define VOICE_HELD_MAX   (2 * PCM_OUT_MAX) /* samples the engine had no room for */
 
 typedef struct service service;
 typedef struct engine_slot engine_slot;
@@ -74,6 +74,8 @@ void voice_finish(voice *w);
 
 /* Does what is due, tries again what had to wait, and says whether there is more to read. Call it after any of those above. */
 void voice_work(voice *w, int64_t now_ms);
+/* The engine is closed: a stream on it ends without an event. */
+void voice_forget_engine(voice *w, const engine_slot *slot);
 /* Whether a new one would find a place: STENO_OK, STENO_E_LIMIT or STENO_E_AGAIN. */
 STENO_CHECK steno_err voice_admits(service *v);
 /* Once a second: promises do not last for ever. */

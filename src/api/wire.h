@@ -49,7 +49,7 @@ const net_conn_handler *wire_accept(service *v, const dialect *d, const char *pe
 /* n new voices, channels 0..n-1; the ones before, if any, are given up: they end unheard. STENO_E_LIMIT, STENO_E_AGAIN: the
  * server takes no more live streams now (steno_error_detail() says why). `live` NULL: the server's defaults. */
 STENO_CHECK steno_err wire_open(wire *w, int n, const pcm_format *audio, const steno_live_options *live);
-int wire_channels(const wire *w);       /* open voices; those that are over count until the next wire_open() */
+int wire_channels(const wire *w); /* open voices; those that are over count until the next wire_open() */
 const steno_live_options *wire_defaults(const wire *w);
 
 /* Bytes of any number for one channel; what cannot be taken at once makes the connection wait. STENO_E_LIMIT and
@@ -74,9 +74,9 @@ void wire_close(wire *w, int code, const char *reason);
 
 void *wire_state(wire *w);
 service *wire_service(const wire *w);
-const char *wire_id(const wire *w);         /* the request's id */
-int64_t wire_heard_ms(const wire *w);       /* when something last came in; net_now_ms() */
-const char *wire_model(const wire *w);      /* "tiny" */
-const char *wire_language(const wire *w);   /* "en" */
+const char *wire_id(const wire *w);       /* the request's id */
+int64_t wire_heard_ms(const wire *w);     /* when something last came in; net_now_ms() */
+const char *wire_model(const wire *w);    /* "tiny" */
+const char *wire_language(const wire *w); /* "en" */
 
 #endif

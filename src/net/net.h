@@ -47,13 +47,14 @@ bool net_header(const net_request *r, const char *name, char *out, size_t bytes)
 
 typedef struct net_reply {
     int status;
-    int retry_after_s;    /* 0: no such header */
-    const char *type;     /* of the content */
-    const char *etag;     /* NULL: none */
-    const char *headers;  /* more of them, each "name: value\r\n"; static; NULL: none */
-    char *owned_headers;  /* the same, freed by mem_free() */
-    const char *protocol; /* upgrade: the one of the client's that is spoken; NULL: none. Static or from owned_headers. */
-    const void *body;     /* stays until the process ends, unless owned */
+    int retry_after_s;   /* 0: no such header */
+    const char *type;    /* of the content */
+    const char *etag;    /* NULL: none */
+    const char *headers; /* more of them, each "name: value\r\n"; static; NULL: none */
+    char *owned_headers; /* the same, freed by mem_free() */
+    const char
+        *protocol;    /* upgrade: the one of the client's that is spoken; NULL: none. Static or from owned_headers. */
+    const void *body; /* stays until the process ends, unless owned */
     size_t bytes;
     void *owned; /* freed by mem_free() when it is sent */
 } net_reply;
@@ -100,8 +101,8 @@ typedef struct net_config {
     int max_connections;
     int ping_s; /* a silent WebSocket is pinged after this, and dropped after as long again */
     size_t message_bytes_max;
-    uint64_t body_bytes_max;              /* of a request; more: 413. net_take() may allow another limit */
-    int body_idle_s;                      /* a body nothing comes of for so long: 408 and closed */
+    uint64_t body_bytes_max;               /* of a request; more: 413. net_take() may allow another limit */
+    int body_idle_s;                       /* a body nothing comes of for so long: 408 and closed */
     const char *tls_certificate, *tls_key; /* PEM files; NULL: no TLS */
 } net_config;
 
