@@ -2,6 +2,7 @@
 #include "api/routes.h"
 
 #include "api/auth.h"
+#include "api/deepgram.h"
 #include "api/events.h"
 #include "api/service_int.h"
 #include "api/wire.h"
@@ -20,11 +21,13 @@ static const route routes[] = {
     {"GET", "/readyz", true, status_answer_ready, native_refuse},
     {"GET", "/v1/status", false, status_answer, native_refuse},
     {"GET", "/v1/stream", false, live_answer, native_refuse},
+    {"POST", "/v1/listen", false, deepgram_answer, deepgram_refuse},
     {0},
 };
 
 static const upgrade_route upgrades[] = {
     {"/v1/stream", live_upgrade, native_refuse},
+    {"/v1/listen", deepgram_upgrade, deepgram_refuse},
     {0},
 };
 
