@@ -245,7 +245,7 @@ static void answer_address(call *c) {
     }
     a->exchange = c->exchange;
     memcpy(a->id, c->id, sizeof a->id);
-    net_take(c->exchange, &address_calls, a, DEEPGRAM_URL_BODY_BYTES);
+    net_take(c->exchange, &address_calls, a, 0);
 }
 
 void deepgram_answer(call *c) {

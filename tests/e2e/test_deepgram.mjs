@@ -429,3 +429,133 @@ test('deepgram: what is not done is said in a header and at the end', () =>
     const metadata = await c.inbox.next('Metadata');
     assert.deepEqual(metadata.warnings.map((w) => w.parameter).sort(), ['diarize', 'endpointing', 'keyterm', 'model', 'new_thing']);
   }));
+
+// ---- files --------------------------------------------------------------------------------------------------------
+
+// A plain POST: status, headers, body.
+async function post(server, query, body, headers = { 'content-type': 'audio/wav' }) {
+  const r = await within(server.get(`/v1/listen?${new URLSearchParams(query)}`, { method: 'POST', body, headers, duplex: 'half' }), 'an answer');
+  return { status: r.status, headers: r.headers, body: JSON.parse(await r.text()) };
+}
+
+const wordsOf = (text) => text.toLowerCase().replace(/[^a-z' -]+/g, '').split(/\s+/).filter(Boolean);
+const only = (result) => result.results.channels[0].alternatives[0];
+
+for (const sdk of clients) {
+  test(`deepgram: ${sdk.name}: a file with everything on`, () =>
+    withServer(FAST, async (server) => {
+      const body = readFileSync(recording('0870'));
+      const reference = steno(['transcribe', '--format', 'json', recording('0870')]);
+      const result = await sdk.file(server, body, { model: 'nova-3', punctuate: true, utterances: true, utt_split: 0.6, paragraphs: true, diarize: true, tag: ['x'], extra: 'who:me' });
+      const { metadata } = result;
+      const a = only(result);
+      const text = JSON.parse(reference.out).segments.map((s) => s.text).join(' ');
+      assert.equal(a.transcript, text);
+      assert.equal(a.words.map((w) => w.punctuated_word).join(' '), text);
+      assert.deepEqual(a.words.map((w) => w.word), wordsOf(text));
+      assert.ok(a.confidence > 0 && a.confidence <= 1);
+      assert.equal(metadata.sha256, createHash('sha256').update(body).digest('hex'));
+      assert.deepEqual([metadata.channels, metadata.tags, metadata.extra], [1, ['x'], { who: 'me' }]);
+      assert.ok(Math.abs(metadata.duration - samples(recording('0870')).length / 16000) < 0.01);
+      assert.deepEqual(metadata.warnings.map((w) => w.parameter).sort(), ['diarize', 'model']);
+      assert.equal(metadata.model_info[metadata.models[0]].name, 'tiny');
+      const { utterances } = result.results;
+      assert.equal(utterances.map((u) => u.transcript).join(' '), text);
+      utterances.slice(1).forEach((u, i) => assert.ok(u.start - utterances[i].end >= 0.6));
+      assert.equal(a.paragraphs.transcript.replace(/\s+/g, ' ').trim(), text);
+      assert.equal(a.paragraphs.paragraphs.flatMap((p) => p.sentences).map((s) => s.text).join(' '), text);
+    }));
+
+  test(`deepgram: ${sdk.name}: a file that streams in, plain words`, () =>
+    withServer(FAST, async (server) => {
+      const result = await sdk.file(server, createReadStream(recording('0870')), { model: 'tiny' });
+      assert.match(only(result).transcript, /^[a-z' -]+$/);
+      assert.equal(result.results.utterances, undefined);
+      assert.equal(result.metadata.warnings, undefined);
+      assert.equal(result.metadata.sha256, createHash('sha256').update(readFileSync(recording('0870'))).digest('hex'));
+    }));
+
+  test(`deepgram: ${sdk.name}: errors of files`, () =>
+    withServer(FAST, async (server) => {
+      const bad = await sdk.file(server, Buffer.from('this is no sound at all, whatever it says it is'), {}).then(() => assert.fail(), (e) => e);
+      assert.equal(bad.status, 400);
+      assert.equal(bad.body.err_code, 'Bad Request');
+      assert.match(bad.body.err_msg, /^Bad Request: failed to process audio: corrupt or unsupported data/);
+      assert.doesNotMatch(bad.body.err_msg, /\/proc|\/tmp|fd\//);
+      const spanish = await sdk.file(server, readFileSync(recording('0870')), { language: 'es' }).then(() => assert.fail(), (e) => e);
+      assert.equal(spanish.status, 400);
+      assert.match(spanish.body.err_msg, /No such model/);
+      const url = await sdk.url(server, 'http://127.0.0.1:1/x.wav', { punctuate: true });
+      assert.equal(url.status, 400);
+      assert.match(url.body.err_msg, /fetches nothing/);
+    }));
+}
+
+test('deepgram: a file of two channels, one voice each or mixed', () =>
+  withServer(FAST, async (server) => {
+    const [a, b] = prompts().filter((p) => p.text.split(' ').length > 6).slice(0, 2);
+    if (!ffmpeg(['-i', a.file, '-i', b.file, '-filter_complex', '[0:a][1:a]join=inputs=2:channel_layout=stereo', '-c:a', 'libvorbis', `${work}/dg-ab.ogg`])) assert.fail('ffmpeg');
+    const body = readFileSync(`${work}/dg-ab.ogg`);
+    const split = await post(server, { multichannel: true, utterances: true }, body, { 'content-type': 'audio/ogg' });
+    assert.equal(split.status, 200);
+    assert.equal(split.body.metadata.channels, 2);
+    for (const [i, p] of [a, b].entries()) {
+      const got = split.body.results.channels[i].alternatives[0].transcript;
+      assert.ok(errorRate(p.text, got) < 0.5, `${p.text} / ${got}`);
+      assert.equal(split.body.results.utterances.filter((u) => u.channel === i).map((u) => u.transcript).join(' '), got);
+    }
+    const starts = split.body.results.utterances.map((u) => u.start);
+    assert.deepEqual(starts, [...starts].sort((x, y) => x - y));
+    const mixed = await post(server, {}, body, { 'content-type': 'audio/ogg' });
+    assert.equal(mixed.body.results.channels.length, 1);
+    assert.match(mixed.headers.get('dg-request-id'), /^[0-9a-f-]{36}$/);
+    assert.equal(mixed.headers.get('dg-request-id'), mixed.body.metadata.request_id);
+  }));
+
+test('deepgram: bare samples as a file, with and without a header of their own', () =>
+  withServer(FAST, async (server) => {
+    const pcm = bytesOf(samples(recording('0870')));
+    const want = only((await post(server, {}, riff({ data: pcm }))).body).transcript;
+    const headers = { 'content-type': 'application/octet-stream' };
+    const bare = await post(server, LINEAR, pcm, headers);
+    assert.equal(only(bare.body).transcript, want);
+    assert.equal(bare.body.metadata.sha256, createHash('sha256').update(pcm).digest('hex'));
+    const headed = await post(server, LINEAR, riff({ data: pcm }), headers);
+    assert.equal(only(headed.body).transcript, want);
+    for (const [encoding, format] of [['linear32', 'f32le'], ['mulaw', 'mulaw'], ['alaw', 'alaw']]) {
+      if (!ffmpeg(['-i', recording('0870'), '-ac', '1', '-ar', '8000', '-f', format, `${work}/dg-file.${format}`])) assert.fail('ffmpeg');
+      const r = await post(server, { encoding, sample_rate: 8000 }, readFileSync(`${work}/dg-file.${format}`), headers);
+      assert.equal(r.status, 200, JSON.stringify(r.body));
+      assert.ok(errorRate(want, only(r.body).transcript) < 0.3, `${encoding}: ${only(r.body).transcript}`);
+    }
+  }));
+
+test('deepgram: files that are damaged, empty, silent or named by others', () =>
+  withServer(FAST, async (server) => {
+    const pcm = bytesOf(samples(recording('0870')));
+    const cut = await post(server, {}, riff({ data: pcm.subarray(0, 96000), claim: pcm.length }));
+    assert.equal(cut.status, 200);
+    assert.ok(only(cut.body).transcript.length > 0);
+    assert.equal(cut.body.metadata.warnings[0].type, 'incomplete');
+    const empty = await post(server, {}, Buffer.alloc(0));
+    assert.deepEqual([empty.status, empty.body.err_code], [400, 'Bad Request']);
+    const quiet = await post(server, { utterances: true, paragraphs: true }, riff({ data: silence(1000) }));
+    assert.equal(quiet.status, 200);
+    assert.deepEqual(only(quiet.body).words, []);
+    assert.deepEqual(quiet.body.results.utterances, []);
+    const form = await post(server, {}, new FormData(), {});
+    assert.equal(form.status, 400);
+    assert.match(form.body.err_msg, /multipart/);
+    const json = { 'content-type': 'application/json' };
+    for (const body of ['{"url":', '{}', '[]', '{"url":1}', JSON.stringify({ url: 'x'.repeat(20000) })]) {
+      const r = await post(server, {}, body, json);
+      assert.ok([400, 413].includes(r.status), body.slice(0, 20));
+      assert.ok(r.body.err_code && r.body.err_msg && r.body.request_id);
+    }
+    const refused = await post(server, { redact: 'pci' }, pcm);
+    assert.match(refused.body.err_msg, /redact/);
+    assert.equal(refused.headers.get('dg-error'), refused.body.err_msg);
+    const method = await server.get('/v1/listen');
+    assert.equal(method.status, 405);
+    assert.equal((await method.json()).err_code, 'METHOD_NOT_ALLOWED');
+  }));
