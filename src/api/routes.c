@@ -4,6 +4,7 @@
 #include "api/auth.h"
 #include "api/deepgram.h"
 #include "api/events.h"
+#include "api/jobs.h"
 #include "api/service_int.h"
 #include "api/wire.h"
 #include "base/mem.h"
@@ -22,6 +23,11 @@ static const route routes[] = {
     {"GET", "/v1/status", false, status_answer, native_refuse},
     {"GET", "/v1/stream", false, live_answer, native_refuse},
     {"POST", "/v1/listen", false, deepgram_answer, deepgram_refuse},
+    {"POST", "/v1/jobs", false, jobs_answer_post, native_refuse},
+    {"GET", "/v1/jobs", false, jobs_answer_list, native_refuse},
+    {"GET", "/v1/jobs/*", false, jobs_answer_get, native_refuse},
+    {"DELETE", "/v1/jobs/*", false, jobs_answer_delete, native_refuse},
+    {"GET", "/v1/jobs/*/result", false, jobs_answer_result, native_refuse},
     {0},
 };
 

@@ -115,6 +115,18 @@ static service_config service_config_of(const config *c) {
                             .resume_window_s = c->resume_window_s,
                             .drain_s = c->drain_s,
                             .max_ahead_ms = c->max_ahead_ms,
+                            .jobs = {.optional = !c->data_dir[0],
+                                     .keep_audio = c->keep_audio,
+                                     .at_once = c->at_once,
+                                     .retention_h = c->retention_h,
+                                     .max_queued = c->max_queued,
+                                     .spool_max_mb = c->spool_max_mb,
+                                     .body_bytes_max = (uint64_t)c->body_max_mb << 20,
+                                     .webhook_timeout_s = c->webhook_timeout_s,
+                                     .webhook_attempts = c->webhook_attempts,
+                                     .webhook_retry_ms = c->webhook_retry_ms,
+                                     .webhook_networks = c->webhook_networks,
+                                     .webhook_ca_file = c->webhook_ca_file},
                             .live = c->live};
 }
 
@@ -255,7 +267,34 @@ static void announce(const serve *s, const steno_engine *engine) {
     log_line(LOG_LEVEL_INFO, "listening on http://%s/", net_address(service_net(s->service)));
 }
 
+static bool has_database(const char *dir) {
+    char path[CONFIG_TEXT_BYTES + 16];
+    snprintf(path, sizeof path, "%s/" DB_FILE, dir);
+    return access(path, F_OK) == 0;
+}
+
+/* Keys and jobs. Where nobody named a place and none can be made there are none, and the log says so; a place that is there
+ * but cannot be used is a failure: keys would be unknown. */
+static steno_err open_store(const config *c, char dir[CONFIG_TEXT_BYTES], worker **out) {
+    db *database;
+    bool named = c->data_dir[0] != 0;
+    dir[0] = 0;
+    *out = NULL;
+    steno_err e = config_data_dir(c, dir);
+    if (e == STENO_OK && !named) e = db_make_parents(dir);
+    if (e == STENO_OK) e = db_open(dir, &database);
+    if (e != STENO_OK && (named || has_database(dir))) return e;
+    if (e != STENO_OK) {
+        log_line(LOG_LEVEL_WARN, "no jobs and no keys: %s", steno_error_detail());
+        return STENO_OK;
+    }
+    ERR_TRY(worker_open(database, out));
+    log_line(LOG_LEVEL_INFO, "keys and jobs are in %s", dir);
+    return STENO_OK;
+}
+
 static steno_err start(serve *s) {
+    char dir[CONFIG_TEXT_BYTES];
     steno_model *model;
     steno_engine *engine;
     ERR_TRY(watch_signals(s));
@@ -264,7 +303,9 @@ static steno_err start(serve *s) {
     ERR_TRY(open_engine(&s->config, &model, &engine));
     service_config c = service_config_of(&s->config);
     c.media = s->media;
-    steno_err e = service_open(&c, model, engine, &s->service);
+    c.data_dir = dir;
+    steno_err e = open_store(&s->config, dir, &c.store);
+    if (e == STENO_OK) e = service_open(&c, model, engine, &s->service);
     if (e != STENO_OK) {
         char why[ERR_DETAIL_BYTES];
         snprintf(why, sizeof why, "%s", steno_error_detail());
