@@ -559,3 +559,79 @@ test('deepgram: files that are damaged, empty, silent or named by others', () =>
     assert.equal(method.status, 405);
     assert.equal((await method.json()).err_code, 'METHOD_NOT_ALLOWED');
   }));
+
+// A server that is called back: it fails at first, then takes what comes.
+async function withReceiver(failures, body) {
+  const got = [];
+  const waiting = [];
+  const receiver = createServer((request, response) => {
+    let text = '';
+    request.on('data', (bytes) => (text += bytes));
+    request.on('end', () => {
+      const failed = failures-- > 0;
+      response.writeHead(failed ? 500 : 200).end();
+      got.push({ method: request.method, url: request.url, type: request.headers['content-type'], text, failed });
+      waiting.splice(0).forEach((resolve) => resolve());
+    });
+  });
+  await new Promise((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+  const taken = async (path) => {
+    for (;;) {
+      const found = got.find((g) => g.url === path && !g.failed);
+      if (found) return found;
+      await new Promise((resolve) => waiting.push(resolve));
+    }
+  };
+  try {
+    await body(`http://127.0.0.1:${receiver.address().port}`, (path) => within(taken(path), `a call of ${path}`), got);
+  } finally {
+    receiver.closeAllConnections();
+    await new Promise((resolve) => receiver.close(resolve));
+  }
+}
+
+const withStore = (body) => {
+  const conf = write(`dg-${process.hrtime.bigint()}/steno.conf`, '[jobs]\nwebhook_retry_ms = 10\n');
+  return withServer([...FAST, '--config', conf, '--data-dir', `${conf}.d`], body);
+};
+
+test('deepgram: callbacks are promised at once and tried until they are taken, by every client', () =>
+  withStore((server) =>
+    withReceiver(2, async (base, taken, got) => {
+      const audio = readFileSync(recording('0870'));
+      const wanted = only((await post(server, {}, audio)).body).transcript;
+      const four = load('deepgram-sdk-4');
+      const { result } = await clients[1].client(server).listen.prerecorded.transcribeFileCallback(audio, new four.CallbackUrl(`${base}/four`), { punctuate: false });
+      assert.deepEqual(Object.keys(result), ['request_id']);
+      const first4 = JSON.parse((await taken('/four')).text);
+      assert.equal(first4.metadata.request_id, result.request_id);
+      assert.equal(only(first4).transcript, wanted);
+      assert.equal(got.filter((g) => g.failed).length, 2);
+      const five = await newest.file(server, audio, { callback: `${base}/five?x=1`, callback_method: 'PUT', tag: 't' });
+      assert.deepEqual(Object.keys(five), ['request_id']);
+      const put = await taken('/five?x=1');
+      assert.deepEqual([put.method, put.type], ['PUT', 'application/json']);
+      const body = JSON.parse(put.text);
+      assert.deepEqual([body.metadata.request_id, body.metadata.tags, only(body).transcript], [five.request_id, ['t'], wanted]);
+      const bad = await newest.file(server, Buffer.from('no sound, whatever it is'), { callback: `${base}/bad` });
+      const error = JSON.parse((await taken('/bad')).text);
+      assert.deepEqual([error.err_code, error.request_id], ['Bad Request', bad.request_id]);
+      const nowhere = await post(server, { callback: 'http://' }, audio);
+      assert.equal(nowhere.status, 400);
+    })));
+
+test('deepgram: a server that keeps nothing calls nobody back', async () => {
+  const had = process.env.XDG_DATA_HOME;
+  process.env.XDG_DATA_HOME = `${work}/dg-home`;
+  try {
+    await withServer(FAST, () => // has the folder, so the next one has none
+      withServer(FAST, async (server) => {
+        const r = await post(server, { callback: 'http://127.0.0.1:1/' }, readFileSync(recording('0870')));
+        assert.equal(r.status, 503);
+        assert.match(r.body.err_msg, /callback/);
+      }));
+  } finally {
+    if (had === undefined) delete process.env.XDG_DATA_HOME;
+    else process.env.XDG_DATA_HOME = had;
+  }
+});
