@@ -14,6 +14,13 @@ void deepgram_refuse(net_reply *reply, const call *c, const call_refusal *why) {
     reply_header(reply, "dg-error", text);
 }
 
+const net_conn_handler *deepgram_upgrade_v2(call *c, void **user) {
+    call_refusal why = {.status = 404, .code = "not_found", .message = "there is no /v2/listen here: use /v1/listen"};
+    (void)user;
+    deepgram_refuse(c->reply, c, &why);
+    return NULL;
+}
+
 bool deepgram_read_query(const call *c, deepgram_kind kind, const char *model, const char *language,
                          deepgram_query *q) {
     const net_request *r = c->request;

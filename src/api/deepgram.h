@@ -12,6 +12,8 @@
 
 /* An upgrade_route's upgrade(). */
 const net_conn_handler *deepgram_upgrade(call *c, void **user);
+/* Its protocol of turns (Flux, /v2/listen) is not spoken here: says so. */
+const net_conn_handler *deepgram_upgrade_v2(call *c, void **user);
 /* The answer to POST. */
 void deepgram_answer(call *c);
 /* {"err_code", "err_msg", "request_id"}, and headers that say the same where nobody reads bodies. */

@@ -34,6 +34,7 @@ static const route routes[] = {
 static const upgrade_route upgrades[] = {
     {"/v1/stream", live_upgrade, native_refuse},
     {"/v1/listen", deepgram_upgrade, deepgram_refuse},
+    {"/v2/listen", deepgram_upgrade_v2, deepgram_refuse},
     {0},
 };
 

@@ -196,9 +196,9 @@ const net_conn_handler *wire_accept(service *v, const dialect *d, const char *pe
 void wire_sweep(wire *w, int64_t now_ms) {
     wire_sweep_voices(w, now_ms);
     if (!w->conn || w->closing) return;
+    if (w->paused) w->heard_ms = now_ms; /* it is we who do not listen */
     if (w->kind->tick) w->kind->tick(w, w->state, now_ms);
     if (w->closing) return;
-    if (w->paused) w->heard_ms = now_ms; /* it is we who do not listen */
     if (w->drain_until_ms && (now_ms >= w->drain_until_ms || wire_done(w)))
         wire_close(w, 1001, "the server is going away");
     else if (wire_done(w) && w->n_voices)

@@ -412,6 +412,9 @@ test('deepgram: an upgrade is refused in Deepgram\'s shape, in its headers too',
       assert.equal(r.body.request_id, r.headers['dg-request-id']);
       assert.match(r.body.request_id, /^[0-9a-f-]{36}$/);
     }
+    const flux = await load('@deepgram/sdk') && await newest.client(server).listen.v2.connect({ model: 'flux-general-en', ...LINEAR, reconnectAttempts: 0 });
+    flux.connect();
+    assert.match((await within(flux.waitForOpen().then(() => assert.fail(), (e) => e), 'a refusal')).message, /404/);
     const c = await clients[1].live(server, { ...LINEAR, language: 'es' });
     assert.equal(c.error.statusCode, 400);
     assert.match(c.error.responseHeaders['dg-error'], /No such model/);
