@@ -6,6 +6,7 @@
 #include "api/jobs.h"
 #include "api/openai.h"
 #include "api/service_int.h"
+#include "api/vosk.h"
 #include "api/wire.h"
 #include "base/mem.h"
 
@@ -43,6 +44,8 @@ static const upgrade_route upgrades[] = {
     {"/v1/realtime", openai_upgrade, openai_refuse},
     {"/v1/listen", deepgram_upgrade, deepgram_refuse},
     {"/v2/listen", deepgram_upgrade_v2, deepgram_refuse},
+    {"/", vosk_upgrade, native_refuse},
+    {"/vosk", vosk_upgrade, native_refuse},
     {0},
 };
 

@@ -4,6 +4,7 @@
  * hands it over through a descriptor. See docs/man/steno-serve.1.
  */
 #include "api/service.h"
+#include "api/wyoming.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cmd/cli.h"
@@ -240,6 +241,14 @@ static void announce(const serve *s, const steno_engine *engine) {
     log_line(LOG_LEVEL_INFO, "listening on http://%s/", net_address(service_net(s->service)));
 }
 
+static steno_err listen_wyoming(const serve *s) {
+    char address[80];
+    if (s->config.wyoming_port < 0) return STENO_OK;
+    ERR_TRY(wyoming_listen(s->service, s->config.wyoming_bind, s->config.wyoming_port, address));
+    log_line(LOG_LEVEL_INFO, "listening for Home Assistant (Wyoming) on tcp://%s", address);
+    return STENO_OK;
+}
+
 static steno_err start(serve *s) {
     steno_model *model;
     steno_engine *engine;
@@ -261,6 +270,7 @@ static steno_err start(serve *s) {
     net *n = service_net(s->service);
     if (!net_watch_open(n, s->signal_fd, signal_ready, s) || !net_watch_open(n, s->reload_fd, reload_ready, s))
         return err_fail(STENO_E_NOMEM, "signals cannot be watched");
+    ERR_TRY(listen_wyoming(s));
     announce(s, engine);
     return tell_ready(s);
 }

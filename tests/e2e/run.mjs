@@ -10,6 +10,8 @@ import './test_help.mjs';
 import './test_config.mjs';
 import './test_completion.mjs';
 import './test_serve.mjs';
+import './test_vosk.mjs';
+import './test_wyoming.mjs';
 import './test_asyncapi.mjs';
 import './test_page.mjs';
 import './test_onsets.mjs';
