@@ -6,6 +6,7 @@
 //   client.addEventListener('state', (e) => console.log(e.detail));   // { state, cause?, message? }
 //   client.start();
 //   client.send(samples);  // Int16Array; at any time, also while the connection is away
+//   new StenoClient(url, params, { key });  // a server with API keys: see keyProtocols()
 //   client.close();        // flush: what is left, then 'closed', then state 'ended' with cause 'done'
 //
 // `stats` events acknowledge audio, so stats_ms must not be 0.
@@ -30,6 +31,8 @@ export const CAUSES = {
   unreachable: 'the server cannot be reached',
   full: 'the server takes no new streams now',
   refused: 'the server refused the request; `message` says why',
+  key: 'the server asks for an API key, or does not take this one',
+  limited: 'the key may do no more for now; `message` says why',
   failed: 'recognition failed',
   draining: 'the server is going down',
   idle: 'the server heard nothing for too long',
@@ -41,9 +44,14 @@ export const CAUSES = {
 
 const CAUSE_OF_CODE = { 1001: 'draining', 1003: 'protocol', 1007: 'protocol', 1008: 'idle', 1009: 'protocol', 1011: 'failed', 1012: 'taken', 1013: 'full' };
 
+// How an API key travels: a browser sets no headers on a WebSocket, and an address ends up in logs, so it goes as the
+// second of two sub-protocols, of which the server answers the first.
+export const keyProtocols = (key) => (key ? ['token', key] : []);
+
 export class StenoClient extends EventTarget {
   #url;
   #params;
+  #key;
   #rate;
   #socket = null;
   #state = 'new';
@@ -64,8 +72,9 @@ export class StenoClient extends EventTarget {
   #closedSeen = false;
   #lastError = '';
 
-  constructor(url, params = {}) {
+  constructor(url, params = {}, { key = '' } = {}) {
     super();
+    this.#key = key;
     this.#url = String(url);
     this.#params = { encoding: 'pcm_s16le', sample_rate: 16000, ...params };
     this.#rate = this.#params.sample_rate;
@@ -146,7 +155,12 @@ export class StenoClient extends EventTarget {
 
   #connect() {
     if (this.#socket || this.#state === 'ended') return;
-    const socket = new WebSocket(this.#address());
+    let socket;
+    try {
+      socket = new WebSocket(this.#address(), keyProtocols(this.#key));
+    } catch {
+      return this.#end('key', 'a key has letters, digits and a few signs only'); // others cannot travel as a sub-protocol
+    }
     socket.binaryType = 'arraybuffer';
     this.#socket = socket;
     this.#openedAt = performance.now();
@@ -228,8 +242,10 @@ export class StenoClient extends EventTarget {
     if (!resuming) {
       this.#giveUpAt = performance.now() + this.#resumeWindowMs;
       this.#setState('resuming');
-    } else if ([404, 410].includes((await this.#explain()).status)) {
-      return this.#end('lost');
+    } else {
+      const why = await this.#explain();
+      if ([404, 410].includes(why.status)) return this.#end('lost');
+      if (why.cause === 'key') return this.#end(why.cause, why.message); // taken back while the session ran
     }
     this.#retryLater();
   }
@@ -246,12 +262,15 @@ export class StenoClient extends EventTarget {
     const url = this.#address();
     url.protocol = url.protocol === 'wss:' ? 'https:' : 'http:';
     try {
-      const answer = await fetch(url, { cache: 'no-store', signal: AbortSignal.timeout(EXPLAIN_LIMIT_MS) });
+      const headers = this.#key ? { Authorization: `Bearer ${this.#key}` } : {};
+      const answer = await fetch(url, { headers, cache: 'no-store', signal: AbortSignal.timeout(EXPLAIN_LIMIT_MS) });
       const { status } = answer;
       const body = await answer.json().catch(() => null);
       const message = body?.error?.message ?? body?.message ?? (typeof body?.error === 'string' ? body.error : '');
       if (status === 503) return { status, cause: 'full', message: answer.headers.get('Retry-After') ?? '' };
       if (status >= 500) return { status, cause: 'unreachable', message };
+      if (status === 401) return { status, cause: 'key', message };
+      if (status === 429) return { status, cause: 'limited', message };
       // 426: by now it would open the stream; when it did not, it was full.
       return { status, cause: status === 426 ? 'full' : 'refused', message: status === 426 ? '' : message };
     } catch {

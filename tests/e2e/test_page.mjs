@@ -1,89 +1,24 @@
-// test_page.mjs: the live page in a real browser, against fake_stream.mjs. Skipped without Chromium (CHROMIUM, or /usr/bin/chromium)
-// or the packages of tests/e2e/package.json. PAGE_SHOTS=FOLDER leaves pictures to look at.
+// test_page.mjs: the page in a real browser, against fake_stream.mjs. Skipped without Chromium (CHROMIUM, or /usr/bin/chromium)
+// or the packages of tests/e2e/package.json. test_page_real.mjs is the same against steno serve.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { concatenate, recording, samples, skip, test, write, writeWav } from './harness.mjs';
+import { existsSync, readFileSync } from 'node:fs';
+import { concatenate, recording, test, write, writeWav } from './harness.mjs';
+import { CHROMIUM, downloads, finals, microphone, packages, shot, speech, state, telling, watchStates, watchTexts, withBrowser } from './browser.mjs';
 import { FakeStream } from './fake_stream.mjs';
 import { validateControl, validateEvent } from './protocol_schema.mjs';
 
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const SHOTS = process.env.PAGE_SHOTS;
-const LIMIT_MS = 60000; // a hang is a failure
-// A browser that looks nothing up outside this machine.
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
-  '--disable-dev-shm-usage', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'];
-
-async function packages() {
-  if (!existsSync(CHROMIUM)) skip(`${CHROMIUM} is not there: install the package chromium, or set CHROMIUM`);
-  try {
-    return { chromium: (await import('playwright-core')).chromium, WebSocketServer: (await import('ws')).WebSocketServer };
-  } catch {
-    return skip('playwright-core and ws are not installed: npm ci --ignore-scripts in tests/e2e');
-  }
-}
-
-// A failure inside tells the whole of `what` too.
-function telling(what, body) {
-  try {
-    return body();
-  } catch (error) {
-    error.stack += `\nwhat there was: ${JSON.stringify(what)}`;
-    throw error;
-  }
-}
-
-// Opens the page, runs `body(page, fake)`, and fails on anything the browser complained of.
-async function withPage({ flags = [], context = {}, mic = true, options = {}, complaints = [] }, body) {
-  const { chromium, WebSocketServer } = await packages();
+// Opens the page of a fake server and runs `body(page, fake)`; everything the fake said must be as the protocol has it.
+async function withPage({ options = {}, ...how }, body) {
+  const { WebSocketServer } = await packages();
   const fake = await new FakeStream(WebSocketServer).listen();
   fake.options = options;
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...flags] });
   try {
-    const ctx = await browser.newContext({ permissions: mic ? ['microphone', 'clipboard-read', 'clipboard-write'] : [], ...context });
-    const page = await ctx.newPage();
-    page.setDefaultTimeout(LIMIT_MS);
-    const wrong = [];
-    page.on('pageerror', (error) => wrong.push(String(error)));
-    page.on('console', (message) => message.type() === 'error' && wrong.push(message.text()));
-    page.on('request', (request) => /^(http:\/\/127\.0\.0\.1|blob:)/.test(request.url()) || wrong.push(`asks for ${request.url()}`));
-    await page.goto(fake.address);
-    await body(page, fake);
-    assert.deepEqual(wrong.filter((text) => !complaints.some((c) => c.test(text))), []);
+    await withBrowser({ address: fake.address, ...how }, (page) => body(page, fake));
     for (const event of fake.said) validateEvent(event);
   } finally {
-    await browser.close();
     await fake.close();
   }
 }
-
-async function shot(page, name) {
-  if (!SHOTS) return;
-  mkdirSync(SHOTS, { recursive: true });
-  await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
-}
-
-const microphone = (file) => ['--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', `--use-file-for-fake-audio-capture=${file}`];
-const speech = () => samples(recording('0870'));
-const state = (page, name) => page.waitForSelector(`#connection[data-state="${name}"]`);
-const finals = (page) => page.locator('li.final').allInnerTexts().then((all) => all.map((t) => t.replace(/\s+/g, ' ')));
-
-// Every text a partial or final had on the page, as it changed.
-const watchTexts = (page) => page.evaluate(() => {
-  window.seen = [];
-  new MutationObserver(() => {
-    const last = document.querySelector('#sessions li:last-child');
-    const spans = [...(last?.querySelectorAll('span') ?? [])].map((s) => s.textContent);
-    const now = last && `${last.className}: ${spans.join('|')}`;
-    if (now && now !== window.seen.at(-1)) window.seen.push(now);
-  }).observe(document.querySelector('#sessions'), { subtree: true, childList: true, characterData: true, attributes: true });
-});
-
-const watchStates = (page) => page.evaluate(() => {
-  const connection = document.querySelector('#connection');
-  window.states = [];
-  new MutationObserver(() => window.states.push(connection.dataset.state)).observe(connection, { attributes: true });
-});
 
 test('page: a microphone is heard; partials are rewritten in place and finals stay', async () => {
   const wav = existsSync(CHROMIUM) ? writeWav('mic.wav', speech()) : '';
@@ -206,19 +141,20 @@ test('page: as fast as the server takes it, with copy, download, clear', async (
     assert.equal(await page.textContent('#first-text'), '–', 'no latencies when time does not pace');
     const said = fake.sessions[0].events.filter((e) => e.type === 'final' && e.text);
     const text = `${said.map((e) => e.text).join('\n')}\n`;
-    await page.click('#copy');
-    await page.waitForFunction(() => document.querySelector('#copy').textContent === 'Copied');
+    await page.click('.copy');
+    await page.waitForFunction(() => document.querySelector('.copy').textContent === 'Copied');
     assert.equal(await page.evaluate(() => navigator.clipboard.readText()), text);
-    const saved = async (button) => {
-      const [download] = await Promise.all([page.waitForEvent('download'), page.click(button)]);
-      return readFileSync(await download.path(), 'utf8');
-    };
-    assert.equal(await saved('#save-txt'), text);
-    const { sessions } = JSON.parse(await saved('#save-json'));
-    assert.equal(sessions.length, 1);
-    assert.equal(sessions[0].source, 'fast.wav');
-    assert.equal(sessions[0].model, 'tiny');
-    assert.deepEqual(sessions[0].segments.map((s) => [s.text, s.start, s.words.length]), said.map((e) => [e.text, e.start, e.words.length]));
+    const files = await downloads(page);
+    assert.deepEqual(Object.values(files).map((f) => f.name), ['fast.txt', 'fast.srt', 'fast.vtt', 'fast.json']);
+    assert.equal(files.txt.text, text);
+    const clock = (s, decimal) => `00:00:${s.toFixed(3).padStart(6, '0').replace('.', decimal)}`;
+    const from = (decimal) => `${clock(said[0].words[0].start, decimal)} --> ${clock(said[0].words.at(-1).end, decimal)}\nSo what do you 👋 think?\n\n`;
+    assert.ok(files.srt.text.startsWith(`1\n${from(',')}2\n`), files.srt.text);
+    assert.ok(files.vtt.text.startsWith(`WEBVTT\n\n${from('.')}`), files.vtt.text);
+    assert.ok(files.vtt.text.includes('&lt;b&gt;fox&lt;/b&gt;'), 'markup is text in WebVTT too');
+    const { segments, ...head } = JSON.parse(files.json.text);
+    assert.deepEqual(head, { file: 'fast.wav', model: 'tiny', language: 'en', duration: Math.round(pcm.length / 16) / 1000 });
+    assert.deepEqual(segments.map((s) => [s.text, s.start, s.words.length]), said.map((e) => [e.text, Number(e.start.toFixed(3)), e.words.length]));
     assert.equal(await page.locator('#sessions b').count(), 0, 'text is text, not markup');
     await page.click('#clear');
     assert.equal(await page.locator('#sessions li').count(), 0);
@@ -291,10 +227,10 @@ test('page: fits a phone and the dark, and holds still for those who ask', async
       await page.setInputFiles('#file', wav);
       await page.waitForSelector('li.final');
       await page.waitForSelector('li.partial');
-      assert.ok(await page.isVisible('#stop'));
+      assert.ok(await page.isVisible('#speak'));
       await shot(page, `${name}-running`);
       assert.ok(await fits(), `${name} scrolls sideways`);
-      await page.click('#stop');
+      await page.click('#speak');
       await state(page, 'idle');
       await shot(page, name);
       assert.ok(await fits(), `${name} scrolls sideways`);
@@ -302,4 +238,160 @@ test('page: fits a phone and the dark, and holds still for those who ask', async
       assert.deepEqual(small, []);
     });
   }
+});
+
+// A word has been heard, and is not any more.
+const marked = (page, word) => page.waitForFunction((w) => document.querySelector('.word[aria-current="true"]')?.textContent === w, word);
+const playing = (page, yes) => page.waitForSelector(yes ? '#player-play.playing' : '#player-play:not(.playing)');
+
+test('page: a file is played back with the word that is spoken marked; words and keys move in it', async () => {
+  await packages();
+  const wav = writeWav('play.wav', speech());
+  await withPage({}, async (page, fake) => {
+    await page.check('#fast');
+    await page.setInputFiles('#file', wav);
+    await page.waitForSelector('#player:not([hidden])');
+    await page.evaluate(() => {
+      window.heard = [];
+      const note = ({ target }) => target.getAttribute('aria-current') && window.heard.push(target.textContent);
+      new MutationObserver((all) => all.forEach(note)).observe(document.querySelector('#sessions'), { subtree: true, attributeFilter: ['aria-current'] });
+    });
+    const announcements = await page.locator('#announce p').count();
+    await page.click('#player-play');
+    await playing(page, true);
+    await marked(page, 'jumps.');
+    const first = fake.sessions[0].events.find((e) => e.type === 'final' && e.text);
+    const heard = await page.evaluate(() => window.heard);
+    telling({ heard }, () => assert.deepEqual(heard.slice(0, first.words.length), first.words.map((w) => w.word), 'in the order of speech'));
+    await shot(page, 'light-playing');
+    // A press on a word seeks; the space bar pauses; arrows go word by word.
+    await page.locator('.word', { hasText: 'quick' }).first().click();
+    await marked(page, 'quick');
+    await page.keyboard.press(' ');
+    await playing(page, false);
+    await page.locator('.word', { hasText: 'quick' }).first().click();
+    await page.keyboard.press(' ');
+    await playing(page, false);
+    const now = () => page.textContent('.word[aria-current]');
+    const words = await page.locator('.word').allTextContents();
+    const at = words.indexOf(await now());
+    await page.keyboard.press('ArrowRight');
+    assert.equal(await now(), words[at + 1]);
+    await page.keyboard.press('ArrowLeft');
+    await page.keyboard.press('ArrowLeft');
+    assert.equal(await now(), words[at - 1]);
+    assert.equal(await page.locator('[aria-current]').count(), 1);
+    // By keyboard: one time of the transcript is a stop of the tab key, arrows go on from it, Enter plays from there.
+    const times = page.locator('button.from');
+    assert.match(await times.nth(1).getAttribute('aria-label'), /^Play from \d+ seconds?$/);
+    assert.deepEqual(await times.evaluateAll((all) => all.map((b) => b.tabIndex)), [0, ...Array(await times.count() - 1).fill(-1)]);
+    await times.nth(0).focus();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await playing(page, true);
+    await page.keyboard.press(' '); // pauses, and does not press the time again
+    await playing(page, false);
+    assert.ok(await times.nth(1).evaluate((b) => b === document.activeElement));
+    assert.match(await page.getAttribute('#seek', 'aria-valuetext'), /^\d+ seconds? of \d+ seconds$/);
+    assert.equal(await page.locator('#announce p').count(), announcements, 'playing back is not announced');
+    // While something runs nothing plays.
+    await page.locator('.word').first().click();
+    await playing(page, true);
+    await page.setInputFiles('#file', wav);
+    await page.waitForSelector('#player', { state: 'hidden' });
+    await page.waitForSelector('#player:not([hidden])');
+    assert.equal(await page.locator('.session').count(), 2);
+    // The older one still plays.
+    await page.locator('.session').first().locator('.play').click();
+    await playing(page, true);
+    assert.equal(await page.locator('.session').first().locator('.play').getAttribute('aria-label'), 'Pause play.wav');
+    await page.selectOption('#rate', '2');
+    await page.click('#clear');
+    assert.ok(await page.isHidden('#player'));
+  });
+});
+
+test('page: what the microphone heard is played back as it was sent', async () => {
+  const wav = existsSync(CHROMIUM) ? writeWav('mic3.wav', speech()) : '';
+  await withPage({ flags: microphone(wav) }, async (page, fake) => {
+    await page.click('#speak');
+    await page.waitForSelector('li.final');
+    assert.ok(await page.isHidden('#player'), 'it would hear itself');
+    await page.click('#speak');
+    await page.waitForSelector('#player:not([hidden])');
+    const kept = await page.evaluate(async () => {
+      const { Recording } = await import('/recording.js');
+      const recording = new Recording(8000);
+      const odd = Int16Array.from({ length: 12345 }, (_, i) => i);
+      for (let i = 0; i < 8; i++) recording.add(odd);
+      const bytes = await recording.blob().arrayBuffer();
+      const decoded = await new OfflineAudioContext(1, 1, 8000).decodeAudioData(bytes.slice(0));
+      const samples = new Int16Array(bytes.slice(44));
+      const long = new Recording(8000);
+      for (let s = 0; s < 3700; s++) long.add(odd.subarray(0, 8000));
+      return { length: decoded.length, same: samples.every((v, i) => v === odd[i % odd.length]), offset: long.offset, duration: long.duration, bytes: long.blob().size };
+    });
+    assert.deepEqual(kept, { length: 8 * 12345, same: true, offset: 100, duration: 3600, bytes: 44 + 3600 * 16000 });
+    const [, of] = (await page.textContent('#player-clock')).split(' / ');
+    assert.equal(of, `0:${String(Math.floor(fake.sessions[0].count / 16000)).padStart(2, '0')}`);
+    await page.click('#player-play');
+    await page.waitForSelector('.word[aria-current]');
+    assert.match(await page.evaluate(() => [...document.querySelectorAll('[data-format]')].map((b) => b.dataset.format).join()), /^txt,srt,vtt,json$/);
+  });
+});
+
+test('page: a server that wants a key is given one, which stays in this tab', async () => {
+  await packages();
+  const wav = writeWav('key.wav', speech());
+  const http = [/the server responded with a status of 401/i, /WebSocket connection to .* failed/];
+  await withPage({ complaints: http, options: { key: 'steno_right' } }, async (page, fake) => {
+    await page.check('#fast');
+    await page.setInputFiles('#file', wav);
+    await page.waitForSelector('#key-form:not([hidden])');
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'key');
+    assert.ok(await page.isHidden('#error'));
+    await shot(page, 'light-key');
+    for (const wrong of ['steno_wrong', 'not a key at all, ü']) {
+      await page.fill('#key', wrong);
+      await page.keyboard.press('Enter');
+      await page.waitForFunction(() => /does not take this key/.test(document.querySelector('#key-form:not([hidden]) #key-why')?.textContent));
+      assert.equal(await page.evaluate(() => sessionStorage.length), 0, 'a key that is not taken is not kept');
+    }
+    await page.fill('#key', ' steno_right ');
+    await page.keyboard.press('Enter'); // goes on with the file
+    await page.waitForSelector('li.final');
+    await state(page, 'idle');
+    assert.ok(await page.isHidden('#key-form'));
+    assert.ok(fake.urls.every((url) => !url.includes('right')), fake.urls.join());
+    assert.equal(await page.inputValue('#key'), '');
+    assert.deepEqual(await page.evaluate(() => [location.href.includes('right'), localStorage.length, document.cookie]), [false, 0, '']);
+    await page.reload();
+    await page.check('#fast');
+    await page.setInputFiles('#file', wav);
+    await page.waitForSelector('li.final');
+    await state(page, 'idle');
+    await page.click('#forget-key');
+    assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+    await page.setInputFiles('#file', wav);
+    await page.waitForSelector('#key-form:not([hidden])');
+  });
+});
+
+test('page: a dropped file is transcribed, two are not', async () => {
+  await packages();
+  const wav = readFileSync(writeWav('dropped.wav', speech())).toString('base64');
+  await withPage({}, async (page) => {
+    const drop = (n) => page.evaluate(([bytes, count]) => {
+      const data = new DataTransfer();
+      for (let i = 0; i < count; i++) data.items.add(new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], `dropped${i}.wav`, { type: 'audio/wav' }));
+      document.querySelector('#drop').dispatchEvent(new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer: data }));
+    }, [wav, n]);
+    await drop(2);
+    await page.waitForFunction(() => /One file at a time/.test(document.querySelector('#error:not([hidden])')?.textContent));
+    await page.check('#fast');
+    await drop(1);
+    await page.waitForSelector('li.final');
+    await state(page, 'idle');
+    assert.equal(await page.textContent('.session h3'), 'dropped0.wav');
+  });
 });
