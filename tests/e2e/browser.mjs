@@ -88,3 +88,32 @@ export async function downloads(page) {
   }
   return files;
 }
+
+// Texts in sight that do not reach 4.5:1 against the ground they stand on (3:1 when large), and what they reach.
+export const faintTexts = (page) => page.evaluate(() => {
+  const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+  const colour = (css) => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = css;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)).reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const c = colour(getComputedStyle(at).backgroundColor);
+      if (c[3] === 255) return c;
+    }
+    return colour(getComputedStyle(document.body).backgroundColor);
+  };
+  const faint = [];
+  for (const element of document.body.querySelectorAll('*')) {
+    const own = [...element.childNodes].some((n) => n.nodeType === Node.TEXT_NODE && n.data.trim());
+    if (!own || !element.checkVisibility() || element.closest(':disabled, .hidden-text, noscript')) continue;
+    const style = getComputedStyle(element);
+    const [a, b] = [light(colour(style.color)), light(ground(element))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < (parseFloat(style.fontSize) >= 24 ? 3 : 4.5)) faint.push(`${element.id || element.className || element.tagName}: ${ratio.toFixed(2)}`);
+  }
+  return faint;
+});

@@ -10,6 +10,7 @@ import './test_help.mjs';
 import './test_serve.mjs';
 import './test_asyncapi.mjs';
 import './test_page.mjs';
+import './test_page_real.mjs';
 import './test_onsets.mjs';
 import './test_storm.mjs';
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { concatenate, recording, test, write, writeWav } from './harness.mjs';
-import { CHROMIUM, downloads, finals, microphone, packages, shot, speech, state, telling, watchStates, watchTexts, withBrowser } from './browser.mjs';
+import { CHROMIUM, downloads, faintTexts, finals, microphone, packages, shot, speech, state, telling, watchStates, watchTexts, withBrowser } from './browser.mjs';
 import { FakeStream } from './fake_stream.mjs';
 import { validateControl, validateEvent } from './protocol_schema.mjs';
 
@@ -187,6 +187,10 @@ test('page: what goes wrong is said in plain words', async () => {
       await trouble(pattern);
     }
     await shot(page, 'light-error');
+    assert.deepEqual(await faintTexts(page), []);
+    assert.deepEqual(await page.emulateMedia({ colorScheme: 'dark' }).then(() => faintTexts(page)), []);
+    await shot(page, 'dark-error');
+    await page.emulateMedia({ colorScheme: 'light' });
     await page.click('#error-close');
     assert.ok(await page.isHidden('#error'));
     assert.equal(await page.evaluate(() => document.activeElement.id), 'speak');
@@ -230,8 +234,12 @@ test('page: fits a phone and the dark, and holds still for those who ask', async
       assert.ok(await page.isVisible('#speak'));
       await shot(page, `${name}-running`);
       assert.ok(await fits(), `${name} scrolls sideways`);
+      assert.deepEqual(await faintTexts(page), [], `${name} while it runs`);
       await page.click('#speak');
       await state(page, 'idle');
+      await page.locator('.word').first().click();
+      await page.waitForSelector('.word[aria-current]');
+      assert.deepEqual(await faintTexts(page), [], `${name} while it plays`);
       await shot(page, name);
       assert.ok(await fits(), `${name} scrolls sideways`);
       const small = await page.evaluate(() => [...document.querySelectorAll('button')].filter((b) => b.offsetParent && (b.offsetHeight < 24 || b.offsetWidth < 24)).map((b) => b.id));
@@ -351,6 +359,9 @@ test('page: a server that wants a key is given one, which stays in this tab', as
     assert.equal(await page.evaluate(() => document.activeElement.id), 'key');
     assert.ok(await page.isHidden('#error'));
     await shot(page, 'light-key');
+    await page.emulateMedia({ colorScheme: 'dark' });
+    assert.deepEqual(await faintTexts(page), []);
+    await shot(page, 'dark-key');
     for (const wrong of ['steno_wrong', 'not a key at all, ü']) {
       await page.fill('#key', wrong);
       await page.keyboard.press('Enter');
