@@ -123,8 +123,9 @@ export class Player {
     this.#mark(at >= 0 && now <= this.#words[at].end + GAP_S ? at : -1);
     for (const button of [$('player-play'), this.session.section.querySelector('.play')]) this.#label(button, this.playing);
     $('seek').value = now;
-    $('seek').style.setProperty('--done', `${(100 * (now - offset)) / Math.max(duration, 0.01)}%`);
-    $('seek').setAttribute('aria-valuetext', `${spokenTime(now)} of ${spokenTime(offset + duration)}`);
+    $('seek').style.setProperty('--done', ((now - offset) / Math.max(duration, 0.01)).toFixed(4));
+    const spoken = `${spokenTime(now)} of ${spokenTime(offset + duration)}`;
+    if ($('seek').getAttribute('aria-valuetext') !== spoken) $('seek').setAttribute('aria-valuetext', spoken); // not sixty times a second
     $('player-clock').textContent = `${clockTime(now, true)} / ${clockTime(offset + duration, true)}`;
     if (this.playing) this.#frame = requestAnimationFrame(() => this.#show());
   }
