@@ -117,3 +117,33 @@ export const faintTexts = (page) => page.evaluate(() => {
   }
   return faint;
 });
+
+// What is marked while it plays, in order: window.heard.
+export const watchMarks = (page) => page.evaluate(() => {
+  window.heard = [];
+  const note = ({ target }) => target.getAttribute('aria-current') && window.heard.push(target.textContent);
+  new MutationObserver((all) => all.forEach(note)).observe(document.querySelector('#sessions'), { subtree: true, attributeFilter: ['aria-current'] });
+});
+
+// The marks of playback: in the order of speech, none twice; a busy machine may miss some. Then, paused, each word by the arrow keys: all of them.
+export async function checkMarks(page) {
+  const words = await page.locator('.session:last-child .word').allTextContents();
+  const heard = await page.evaluate(() => window.heard);
+  telling({ heard, words }, () => {
+    let at = -1;
+    for (const word of heard) assert.ok((at = words.indexOf(word, at + 1)) >= 0, `${word} out of its turn`);
+  });
+  await page.keyboard.press(' ');
+  await page.waitForSelector('#player-play:not(.playing)');
+  await page.locator('#seek').evaluate((slider) => {
+    slider.value = slider.min;
+    slider.dispatchEvent(new Event('input'));
+  });
+  const stepped = [];
+  for (let i = 0; i <= words.length; i++) {
+    const now = await page.locator('.word[aria-current]').allTextContents();
+    if (now.length && stepped.length < words.length) stepped.push(now.join('+'));
+    await page.keyboard.press('ArrowRight');
+  }
+  telling({ stepped, words }, () => assert.deepEqual(stepped, words, 'word by word'));
+}

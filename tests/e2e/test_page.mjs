@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { concatenate, recording, test, write, writeWav } from './harness.mjs';
-import { CHROMIUM, downloads, faintTexts, finals, microphone, packages, shot, speech, state, telling, watchStates, watchTexts, withBrowser } from './browser.mjs';
+import { CHROMIUM, checkMarks, downloads, faintTexts, finals, microphone, packages, shot, speech, state, telling, watchMarks, watchStates, watchTexts, withBrowser } from './browser.mjs';
 import { FakeStream } from './fake_stream.mjs';
 import { validateControl, validateEvent } from './protocol_schema.mjs';
 
@@ -141,8 +141,12 @@ test('page: as fast as the server takes it, with copy, download, clear', async (
     assert.equal(await page.textContent('#first-text'), '–', 'no latencies when time does not pace');
     const said = fake.sessions[0].events.filter((e) => e.type === 'final' && e.text);
     const text = `${said.map((e) => e.text).join('\n')}\n`;
+    await page.evaluate(() => {
+      const button = document.querySelector('.copy');
+      window.copied = new Promise((resolve) => new MutationObserver(() => button.textContent === 'Copied' && resolve()).observe(button, { childList: true }));
+    });
     await page.click('.copy');
-    await page.waitForFunction(() => document.querySelector('.copy').textContent === 'Copied');
+    await page.evaluate(() => window.copied);
     assert.equal(await page.evaluate(() => navigator.clipboard.readText()), text);
     const files = await downloads(page);
     assert.deepEqual(Object.values(files).map((f) => f.name), ['fast.txt', 'fast.srt', 'fast.vtt', 'fast.json']);
@@ -237,8 +241,9 @@ test('page: fits a phone and the dark, and holds still for those who ask', async
       assert.deepEqual(await faintTexts(page), [], `${name} while it runs`);
       await page.click('#speak');
       await state(page, 'idle');
-      await page.locator('.word').first().click();
-      await page.waitForSelector('.word[aria-current]');
+      await page.evaluate(() => document.activeElement.blur());
+      await page.keyboard.press('ArrowRight');
+      assert.equal(await page.locator('.word[aria-current]').count(), 1);
       assert.deepEqual(await faintTexts(page), [], `${name} while it plays`);
       await shot(page, name);
       assert.ok(await fits(), `${name} scrolls sideways`);
@@ -248,47 +253,35 @@ test('page: fits a phone and the dark, and holds still for those who ask', async
   }
 });
 
-// A word has been heard, and is not any more.
-const marked = (page, word) => page.waitForFunction((w) => document.querySelector('.word[aria-current="true"]')?.textContent === w, word);
 const playing = (page, yes) => page.waitForSelector(yes ? '#player-play.playing' : '#player-play:not(.playing)');
 
 test('page: a file is played back with the word that is spoken marked; words and keys move in it', async () => {
   await packages();
-  const wav = writeWav('play.wav', speech());
-  await withPage({}, async (page, fake) => {
+  const wav = writeWav('play.wav', concatenate(Array(8).fill(recording('0870')))); // longer than the slowest machine takes to pause it
+  await withPage({}, async (page) => {
     await page.check('#fast');
     await page.setInputFiles('#file', wav);
     await page.waitForSelector('#player:not([hidden])');
-    await page.evaluate(() => {
-      window.heard = [];
-      const note = ({ target }) => target.getAttribute('aria-current') && window.heard.push(target.textContent);
-      new MutationObserver((all) => all.forEach(note)).observe(document.querySelector('#sessions'), { subtree: true, attributeFilter: ['aria-current'] });
-    });
+    await watchMarks(page);
     const announcements = await page.locator('#announce p').count();
     await page.click('#player-play');
     await playing(page, true);
-    await marked(page, 'jumps.');
-    const first = fake.sessions[0].events.find((e) => e.type === 'final' && e.text);
-    const heard = await page.evaluate(() => window.heard);
-    telling({ heard }, () => assert.deepEqual(heard.slice(0, first.words.length), first.words.map((w) => w.word), 'in the order of speech'));
+    await page.waitForFunction(() => window.heard.length >= 8);
     await shot(page, 'light-playing');
+    await page.evaluate(() => document.activeElement.blur());
+    await checkMarks(page);
     // A press on a word seeks; the space bar pauses; arrows go word by word.
+    await page.evaluate(() => (window.heard = []));
     await page.locator('.word', { hasText: 'quick' }).first().click();
-    await marked(page, 'quick');
+    await page.waitForFunction(() => window.heard[0] === 'quick');
     await page.keyboard.press(' ');
     await playing(page, false);
-    await page.locator('.word', { hasText: 'quick' }).first().click();
-    await page.keyboard.press(' ');
-    await playing(page, false);
-    const now = () => page.textContent('.word[aria-current]');
-    const words = await page.locator('.word').allTextContents();
-    const at = words.indexOf(await now());
     await page.keyboard.press('ArrowRight');
-    assert.equal(await now(), words[at + 1]);
+    const now = () => page.evaluate(() => [...document.querySelectorAll('.word')].flatMap((word, i) => (word.hasAttribute('aria-current') ? [i] : [])));
+    const [at, ...more] = await now();
+    assert.ok(at > 8 && more.length === 0, `${at} ${more}`);
     await page.keyboard.press('ArrowLeft');
-    await page.keyboard.press('ArrowLeft');
-    assert.equal(await now(), words[at - 1]);
-    assert.equal(await page.locator('[aria-current]').count(), 1);
+    assert.deepEqual(await now(), [at - 1]);
     // By keyboard: one time of the transcript is a stop of the tab key, arrows go on from it, Enter plays from there.
     const times = page.locator('button.from');
     assert.match(await times.nth(1).getAttribute('aria-label'), /^Play from \d+ seconds?$/);
@@ -300,15 +293,15 @@ test('page: a file is played back with the word that is spoken marked; words and
     await page.keyboard.press(' '); // pauses, and does not press the time again
     await playing(page, false);
     assert.ok(await times.nth(1).evaluate((b) => b === document.activeElement));
-    assert.match(await page.getAttribute('#seek', 'aria-valuetext'), /^\d+ seconds? of \d+ seconds$/);
+    assert.match(await page.getAttribute('#seek', 'aria-valuetext'), /^\d+ seconds? of 1 minute/);
     assert.equal(await page.locator('#announce p').count(), announcements, 'playing back is not announced');
     // While something runs nothing plays.
     await page.locator('.word').first().click();
     await playing(page, true);
     await page.setInputFiles('#file', wav);
-    await page.waitForSelector('#player', { state: 'hidden' });
+    await page.waitForFunction(() => document.querySelectorAll('.session').length === 2);
     await page.waitForSelector('#player:not([hidden])');
-    assert.equal(await page.locator('.session').count(), 2);
+    await playing(page, false);
     // The older one still plays.
     await page.locator('.session').first().locator('.play').click();
     await playing(page, true);
@@ -342,8 +335,9 @@ test('page: what the microphone heard is played back as it was sent', async () =
     assert.deepEqual(kept, { length: 8 * 12345, same: true, offset: 100, duration: 3600, bytes: 44 + 3600 * 16000 });
     const [, of] = (await page.textContent('#player-clock')).split(' / ');
     assert.equal(of, `0:${String(Math.floor(fake.sessions[0].count / 16000)).padStart(2, '0')}`);
+    await watchMarks(page);
     await page.click('#player-play');
-    await page.waitForSelector('.word[aria-current]');
+    await page.waitForFunction(() => window.heard.length > 0);
     assert.match(await page.evaluate(() => [...document.querySelectorAll('[data-format]')].map((b) => b.dataset.format).join()), /^txt,srt,vtt,json$/);
   });
 });

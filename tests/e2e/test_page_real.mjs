@@ -2,7 +2,7 @@
 // against what `steno transcribe` writes of the same words. See browser.mjs.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
-import { CHROMIUM, downloads, microphone, packages, shot, speech, state, telling, withBrowser } from './browser.mjs';
+import { CHROMIUM, checkMarks, downloads, microphone, packages, shot, speech, state, telling, watchMarks, withBrowser } from './browser.mjs';
 import { POLICY } from './fake_stream.mjs';
 import { concatenate, errorRate, recording, test, transcribe, writeWav } from './harness.mjs';
 import { withServer } from './live_client.mjs';
@@ -45,13 +45,6 @@ function checkCues(all) {
   }
 }
 
-// What was marked while it played, in order.
-const watchMarks = (page) => page.evaluate(() => {
-  window.heard = [];
-  const note = ({ target }) => target.getAttribute('aria-current') && window.heard.push(target.textContent);
-  new MutationObserver((all) => all.forEach(note)).observe(document.querySelector('#sessions'), { subtree: true, attributeFilter: ['aria-current'] });
-});
-
 async function checkDownloads(page, name) {
   const said = await page.locator('li.final p').allTextContents();
   const files = await downloads(page);
@@ -90,9 +83,8 @@ test('page, steno serve: a voice at the microphone becomes words, and is played 
     await page.click('#player-play');
     await page.waitForFunction(() => window.heard.length >= 5);
     await shot(page, 'real-playing');
-    const words = await page.locator('.word').allTextContents();
-    const heard = await page.evaluate(() => window.heard);
-    telling({ heard, words }, () => assert.deepEqual(heard, words.slice(0, heard.length), 'each word in its turn'));
+    await page.evaluate(() => document.activeElement.blur()); // the keys belong to the page, not to the button
+    await checkMarks(page);
   });
 });
 
