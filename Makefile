@@ -80,6 +80,8 @@ install: models
 	install -m 755 $(STENO) $(DESTDIR)$(PREFIX)/bin/steno
 	cd $(MODELS) && for f in *; do install -m 644 "$$f" '$(DESTDIR)$(PREFIX)/share/steno/models/'; done
 	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -d $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 
 # ---- tests ----------------------------------------------------------------------------------------------------------
 

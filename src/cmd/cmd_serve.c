@@ -9,10 +9,10 @@
 #include "cmd/cli.h"
 #include "cmd/cmd.h"
 #include "cmd/config.h"
+#include "cmd/config_options.h"
 #include "cmd/stoppable.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,14 +23,9 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define SPARE_DESCRIPTORS 128 /* for models, engines, logs … beside connections */
-#define OPTION_CONFIG     256
-#define OPTION_KEYS       257 /* and on: one a key */
-
-typedef struct overrides {
-    const char *value[CONFIG_MAX_KEYS]; /* of options, by the index of their key */
-    const char *file;
-} overrides;
+#define SPARE_DESCRIPTORS  128 /* for models, engines, logs … beside connections */
+#define RECORDING_CHANNELS 8
+#define RECORDINGS_MAX     64 /* of requests and jobs, running or waiting */
 
 /* What the reloading thread makes. Its own until it writes to the descriptor, the main thread's after that. */
 typedef struct reload {
@@ -42,7 +37,7 @@ typedef struct reload {
 } reload;
 
 typedef struct serve {
-    overrides given;
+    config_inputs given;
     config config;
     service *service;
     int signal_fd, reload_fd;
@@ -50,72 +45,21 @@ typedef struct serve {
     int stopped_by;                  /* the second signal */
     pthread_t reloader;
     reload reload;
+    media_host *media;
 } serve;
 
 /* ---- options ---------------------------------------------------------------------------------------------------- */
 
-static void option_name(const config_key *key, char out[64]) {
-    size_t n = strlen(key->name);
-    for (size_t i = 0; i <= n; i++) out[i] = (char)(key->name[i] == '_' ? '-' : key->name[i]);
-}
-
 static void help(void) {
-    config defaults;
-    config_init(&defaults);
     printf("Usage: steno serve [options]\n\n"
            "Recognises live speech for clients on a network: WebSockets at /v1/stream (docs/protocol.md), a page that\n"
            "shows it at /, the state of the server at /healthz, /readyz and /v1/status.\n\n"
-           "Every key of the configuration file is an option too, which wins (docs/configuration.md):\n"
+           "Every key of the configuration file is an option too, which wins (steno.conf(5), docs/configuration.md):\n"
            "  --config FILE            read this file; SIGHUP reads it again, for new streams\n");
-    for (const config_key *key = config_keys; key->name; key++) {
-        char name[64], value[CONFIG_TEXT_BYTES], left[96];
-        option_name(key, name);
-        config_get(&defaults, key, value);
-        snprintf(left, sizeof left, "--%s %s", name, key->words ? "WORD" : key->kind == CONFIG_TEXT ? "TEXT" : "N");
-        printf("  %-24s %s%s%s", left, key->help, key->words ? ": " : "", key->words ? key->words : "");
-        if (value[0]) printf(" (default %s)", value);
-        putchar('\n');
-    }
+    config_options_help();
     printf(
         "  -h, --help               this text\n"
         "\nSIGTERM or SIGINT: no new streams, and the end once the running ones have ended; a second one: the end.\n");
-}
-
-/* -1: go on; else the exit status. */
-static int read_options(serve *s, int argc, char **argv) {
-    struct option options[CONFIG_MAX_KEYS + 3] = {{"config", required_argument, NULL, OPTION_CONFIG},
-                                                  {"help", no_argument, NULL, 'h'}};
-    char names[CONFIG_MAX_KEYS][64];
-    for (int i = 0; config_keys[i].name; i++) {
-        option_name(&config_keys[i], names[i]);
-        options[2 + i] = (struct option){names[i], required_argument, NULL, OPTION_KEYS + i};
-    }
-    for (int code; (code = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
-        if (code == 'h') {
-            help();
-            return 0;
-        }
-        if (code == OPTION_CONFIG)
-            s->given.file = optarg;
-        else if (code >= OPTION_KEYS)
-            s->given.value[code - OPTION_KEYS] = optarg;
-        else
-            return cli_wrong_option("serve", code, argv);
-    }
-    if (optind < argc) return cli_usage("serve", "'%s' is one argument too many", argv[optind]);
-    return -1;
-}
-
-/* The whole configuration: defaults, then the file, then options. *usage: an option is wrong, not the file. */
-static steno_err load_config(const overrides *o, config *c, bool *usage) {
-    *usage = false;
-    config_init(c);
-    if (o->file) ERR_TRY(config_read(c, o->file));
-    *usage = true;
-    for (int i = 0; config_keys[i].name; i++) {
-        if (o->value[i]) ERR_TRY(config_set(c, &config_keys[i], o->value[i]));
-    }
-    return config_check(c);
 }
 
 static log_level level_of(const config *c) {
@@ -136,7 +80,7 @@ static steno_err open_engine(const config *c, steno_model **model, steno_engine 
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     e.shards = c->threads ? c->threads : cores < 1 ? 1 : (int)cores;
     e.max_batch = c->max_batch;
-    e.max_streams = c->max_streams;
+    e.max_streams = c->max_streams + (c->decoders + c->at_once) * RECORDING_CHANNELS;
     e.max_live = c->max_streams;
     e.max_wait_ms = c->max_wait_ms;
     e.audio_pool_s = c->audio_pool_s;
@@ -152,23 +96,41 @@ static steno_err open_engine(const config *c, steno_model **model, steno_engine 
 }
 
 static service_config service_config_of(const config *c) {
-    return (service_config){
-        .net = {.bind = c->bind, .port = c->port, .max_connections = c->max_connections, .ping_s = c->ping_s},
-        .idle_timeout_s = c->idle_timeout_s,
-        .resume_window_s = c->resume_window_s,
-        .drain_s = c->drain_s,
-        .max_ahead_ms = c->max_ahead_ms,
-        .live = c->live};
+    media_limits limits;
+    media_limits_init(&limits);
+    limits.max_channels = RECORDING_CHANNELS;
+    limits.max_audio_s = c->max_audio_h * 3600.0;
+    return (service_config){.media_limits = limits,
+                            .decoders = c->decoders,
+                            .recordings_max = RECORDINGS_MAX,
+                            .net = {.bind = c->bind,
+                                    .port = c->port,
+                                    .max_connections = c->max_connections,
+                                    .ping_s = c->ping_s,
+                                    .body_bytes_max = (uint64_t)c->body_max_mb << 20,
+                                    .body_idle_s = c->body_idle_s,
+                                    .tls_certificate = c->tls_certificate[0] ? c->tls_certificate : NULL,
+                                    .tls_key = c->tls_key[0] ? c->tls_key : NULL},
+                            .idle_timeout_s = c->idle_timeout_s,
+                            .resume_window_s = c->resume_window_s,
+                            .drain_s = c->drain_s,
+                            .max_ahead_ms = c->max_ahead_ms,
+                            .live = c->live};
 }
 
 /* ---- SIGHUP ----------------------------------------------------------------------------------------------------- */
 
+static void log_complaint(void *ctx, bool warning, const char *text) {
+    (void)ctx;
+    log_line(warning ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, "SIGHUP: %s", text);
+}
+
 static void *reload_main(void *arg) {
     serve *s = arg;
     reload *r = &s->reload;
-    bool usage;
     uint64_t one = 1;
-    r->error = load_config(&s->given, &r->config, &usage);
+    config_report report = {.say = log_complaint};
+    r->error = config_load(&s->given, &r->config, NULL, &report);
     if (r->error == STENO_OK) r->error = open_engine(&r->config, &r->model, &r->engine);
     if (r->error != STENO_OK) snprintf(r->why, sizeof r->why, "%s", steno_error_detail());
     if (write(s->reload_fd, &one, sizeof one) < 0) abort(); /* an event counter at zero takes one */
@@ -185,15 +147,21 @@ static void start_reload(serve *s) {
     if (!s->reloading) log_line(LOG_LEVEL_ERROR, "SIGHUP: no thread to open the model with");
 }
 
-static void warn_of_fixed_keys(const config *old, const config *now) {
-    if (strcmp(old->bind, now->bind) != 0 || old->port != now->port || old->max_connections != now->max_connections ||
-        old->ping_s != now->ping_s)
-        log_line(LOG_LEVEL_WARN, "SIGHUP: bind, port, max_connections and ping_s stay as they are until a restart");
+/* They stay as they are in `now` too, so that the next SIGHUP says so again. */
+static void keep_fixed_keys(const config *old, config *now) {
+    for (const config_key *key = NULL; (key = config_fixed_change(old, now, key));) {
+        char value[CONFIG_TEXT_BYTES];
+        config_get(old, key, value);
+        log_line(LOG_LEVEL_WARN, "SIGHUP: %s stays %s until a restart", key->name, value[0] ? value : "empty");
+        if (config_set(now, key, value) != STENO_OK) log_line(LOG_LEVEL_ERROR, "SIGHUP: %s", steno_error_detail());
+    }
 }
 
 static void use_reload(serve *s) {
     reload *r = &s->reload;
+    if (r->error == STENO_OK) keep_fixed_keys(&s->config, &r->config);
     service_config c = service_config_of(&r->config);
+    c.media = s->media;
     if (r->error == STENO_OK && (r->error = service_replace(s->service, &c, r->model, r->engine)) != STENO_OK) {
         snprintf(r->why, sizeof r->why, "%s", steno_error_detail());
         steno_engine_close(r->engine);
@@ -203,9 +171,9 @@ static void use_reload(serve *s) {
         log_line(LOG_LEVEL_ERROR, "SIGHUP: the old configuration stays: %s", r->why);
         return;
     }
-    warn_of_fixed_keys(&s->config, &r->config);
     s->config = r->config;
     log_set_level(level_of(&s->config));
+    log_set_json(strcmp(s->config.log_format, "json") == 0);
     log_line(LOG_LEVEL_INFO, "SIGHUP: new streams use model %s (%s)", s->config.model, s->config.precision);
 }
 
@@ -291,9 +259,11 @@ static steno_err start(serve *s) {
     steno_model *model;
     steno_engine *engine;
     ERR_TRY(watch_signals(s));
+    ERR_TRY(media_host_start(NULL, &s->media)); /* while there is one thread */
     fit_descriptors(&s->config);
     ERR_TRY(open_engine(&s->config, &model, &engine));
     service_config c = service_config_of(&s->config);
+    c.media = s->media;
     steno_err e = service_open(&c, model, engine, &s->service);
     if (e != STENO_OK) {
         char why[ERR_DETAIL_BYTES];
@@ -320,15 +290,12 @@ static void abandon_reload(serve *s) {
 
 int cmd_serve(int argc, char **argv) {
     serve s = {.signal_fd = -1, .reload_fd = -1};
-    bool usage;
-    int status = read_options(&s, argc, argv);
+    int status = config_options_read("serve", argc, argv, help, &s.given);
     if (status >= 0) return status;
-    if (load_config(&s.given, &s.config, &usage) != STENO_OK) {
-        if (usage) return cli_usage("serve", "%s", steno_error_detail());
-        fprintf(stderr, "steno: %s\n", steno_error_detail());
-        return 2;
-    }
+    config_report report = {.say = config_complain};
+    if (config_load(&s.given, &s.config, NULL, &report) != STENO_OK) return 2;
     log_set_level(level_of(&s.config));
+    log_set_json(strcmp(s.config.log_format, "json") == 0);
     if (start(&s) == STENO_OK) {
         service_run(s.service);
         log_line(LOG_LEVEL_INFO, "stopped");
@@ -339,6 +306,7 @@ int cmd_serve(int argc, char **argv) {
     }
     abandon_reload(&s);
     service_close(s.service);
+    if (s.media) media_host_stop(s.media);
     if (s.signal_fd >= 0) close(s.signal_fd);
     if (s.reload_fd >= 0) close(s.reload_fd);
     return status;
