@@ -45,10 +45,12 @@ let keyWanted = null; // what to run again once there is a key
 
 const STATE_TEXT = { idle: 'Ready', opening: 'Opening…', connecting: 'Connecting…', open: 'Listening', resuming: 'Connection lost: resuming…', finishing: 'Finishing…', failed: 'Stopped', key: 'A key is needed' };
 
+// Causes of client.js, as people say it. again: "Try again in 5 seconds.", where the server said so.
 const plain = {
   unreachable: () => 'The server cannot be reached. Is steno running, and is this page still the right address?',
-  full: (message) => (Number(message) > 0 ? `The server is full. Try again in ${Number(message)} seconds.` : 'The server takes no new streams now; it is probably full. Try again in a moment.'),
-  limited: (message) => `This key may do no more for now${message ? `: ${message}` : ''}.`,
+  full: (_, again) => (again ? `The server is full. ${again}` : 'The server takes no new streams now; it is probably full. Try again in a moment.'),
+  limited: (message, again) => `The server takes nothing from you for now${message ? `: ${message}` : ''}. ${again}`.trim(),
+  policy: (message) => `The server ended the stream: ${message}. What was said until then is kept.`,
   refused: (message) => `The server refused the stream${message ? `: ${message}` : ''}.`,
   failed: (message) => `Recognition failed on the server${message ? `: ${message}` : ''}. What was said until then is kept.`,
   draining: () => 'The server is being shut down or restarted. What was said until then is kept.',
@@ -173,13 +175,13 @@ function listen(current) {
   on('ready', onReady);
   on('overload', (_, event) => showOverload(event));
   on('error', (_, event) => event.fatal || console.warn(`steno: ${event.code}: ${event.message}`));
-  on('state', (_, { state, cause, message }) => {
-    if (state === 'ended') finish(current, cause, message);
+  on('state', (_, { state, ...why }) => {
+    if (state === 'ended') finish(current, why);
     else showState(current.stopping && state === 'open' ? 'finishing' : state);
   });
 }
 
-function finish(current, cause, message) {
+function finish(current, { cause, message, retryAfterS }) {
   if (run !== current) return;
   run = null;
   current.source.stop();
@@ -192,7 +194,7 @@ function finish(current, cause, message) {
   showNotice(cause === 'done' && !any ? 'No words were heard.' : '');
   showState(calm ? 'idle' : cause === 'key' ? 'key' : 'failed');
   if (cause === 'key') askForKey(current.open, message);
-  else if (!calm) showTrouble(plain[cause](message));
+  else if (!calm) showTrouble(plain[cause](message, retryAfterS ? `Try again in ${retryAfterS} second${retryAfterS === 1 ? '' : 's'}.` : ''));
 }
 
 // Runs `open`, which gives { source, name, live }, to its end.

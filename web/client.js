@@ -3,7 +3,7 @@
 //   const client = new StenoClient('ws://127.0.0.1:8080/v1/stream', { encoding: 'pcm_s16le', sample_rate: 16000 });
 //   client.addEventListener('partial', (e) => show(e.detail.text));   // every event type of the protocol
 //   client.addEventListener('final', (e) => keep(e.detail.text));
-//   client.addEventListener('state', (e) => console.log(e.detail));   // { state, cause?, message? }
+//   client.addEventListener('state', (e) => console.log(e.detail));   // { state, cause?, message?, retryAfterS? }
 //   client.start();
 //   client.send(samples);  // Int16Array; at any time, also while the connection is away
 //   new StenoClient(url, params, { key });  // a server with API keys: see keyProtocols()
@@ -32,7 +32,8 @@ export const CAUSES = {
   full: 'the server takes no new streams now',
   refused: 'the server refused the request; `message` says why',
   key: 'the server asks for an API key, or does not take this one',
-  limited: 'the key may do no more for now; `message` says why',
+  limited: 'not now; `message` says why, and `retryAfterS`, if there, when again',
+  policy: 'the server ended the session; `message` says why',
   failed: 'recognition failed',
   draining: 'the server is going down',
   idle: 'the server heard nothing for too long',
@@ -46,7 +47,7 @@ const CAUSE_OF_CODE = { 1001: 'draining', 1003: 'protocol', 1007: 'protocol', 10
 
 // How an API key travels: a browser sets no headers on a WebSocket, and an address ends up in logs, so it goes as the
 // second of two sub-protocols, of which the server answers the first.
-export const keyProtocols = (key) => (key ? ['token', key] : []);
+export const keyProtocols = (key) => (key ? ['bearer', key] : []);
 
 export class StenoClient extends EventTarget {
   #url;
@@ -234,10 +235,13 @@ export class StenoClient extends EventTarget {
     if (this.#closedSeen) return this.#end(CAUSE_OF_CODE[code] ?? 'done');
     const resuming = this.#state === 'resuming';
     // 1013 in a session: its events were not read fast enough, and it waits to be resumed.
-    if (CAUSE_OF_CODE[code] && !(this.#session && code === 1013)) return this.#end(CAUSE_OF_CODE[code], this.#lastError || reason);
+    if (CAUSE_OF_CODE[code] && !(this.#session && code === 1013)) {
+      const told = code === 1008 && this.#lastError; // not idle, then: a key that was taken back, say
+      return this.#end(told ? 'policy' : CAUSE_OF_CODE[code], this.#lastError || reason);
+    }
     if (!this.#session) {
       const why = await this.#explain();
-      return this.#end(why.cause, why.message);
+      return this.#end(why.cause, why.message, why.retryAfterS);
     }
     if (!resuming) {
       this.#giveUpAt = performance.now() + this.#resumeWindowMs;
@@ -245,7 +249,7 @@ export class StenoClient extends EventTarget {
     } else {
       const why = await this.#explain();
       if ([404, 410].includes(why.status)) return this.#end('lost');
-      if (why.cause === 'key') return this.#end(why.cause, why.message); // taken back while the session ran
+      if (why.cause === 'key') return this.#end(why.cause, why.message); // taken back while the connection was away
     }
     this.#retryLater();
   }
@@ -267,10 +271,11 @@ export class StenoClient extends EventTarget {
       const { status } = answer;
       const body = await answer.json().catch(() => null);
       const message = body?.error?.message ?? body?.message ?? (typeof body?.error === 'string' ? body.error : '');
-      if (status === 503) return { status, cause: 'full', message: answer.headers.get('Retry-After') ?? '' };
+      const retryAfterS = Number(answer.headers.get('Retry-After')) || 0;
+      if (status === 503) return { status, cause: 'full', message, retryAfterS };
       if (status >= 500) return { status, cause: 'unreachable', message };
       if (status === 401) return { status, cause: 'key', message };
-      if (status === 429) return { status, cause: 'limited', message };
+      if (status === 429) return { status, cause: 'limited', message, retryAfterS };
       // 426: by now it would open the stream; when it did not, it was full.
       return { status, cause: status === 426 ? 'full' : 'refused', message: status === 426 ? '' : message };
     } catch {
@@ -298,7 +303,7 @@ export class StenoClient extends EventTarget {
 
   // ---- telling --------------------------------------------------------------------------------------------------
 
-  #end(cause, message = '') {
+  #end(cause, message = '', retryAfterS = 0) {
     if (this.#state === 'ended') return;
     clearInterval(this.#watchTimer);
     clearTimeout(this.#retryTimer);
@@ -306,7 +311,7 @@ export class StenoClient extends EventTarget {
     this.#socket = null;
     this.#kept = [];
     socket?.close(1000); // for good: the server need not wait for us
-    this.#setState('ended', { cause, message });
+    this.#setState('ended', { cause, message, ...(retryAfterS ? { retryAfterS } : {}) });
   }
 
   #setState(state, more = {}) {

@@ -86,7 +86,7 @@ class Session {
 }
 
 // Options, changeable while it runs: refuse (HTTP status of upgrades), shy (a plain request is not told it), closeWith (a close code instead of an answer),
-// drops, overloadAt, failAt: seconds of audio at which the connection breaks (a list), it is overloaded, it fails; drainAt: it goes down.
+// drops, overloadAt, failAt: seconds of audio at which the connection breaks (a list), it is overloaded, it fails; drainAt: it goes down; revokeAt: the key is taken back.
 // dropCode: a drop is a close with this code. deafDrops: nothing after `ready` gets through on a connection that will break, as when a reset overtakes it.
 // key: an API key that every request must show. forget: a session that broke is not known any more. `said`: every event, for checking against the schema.
 export class FakeStream {
@@ -119,7 +119,7 @@ export class FakeStream {
   refusal(url, { authorization = '', 'sec-websocket-protocol': protocols = '' }) {
     if (this.options.refuse) return this.options.refuse;
     const { key } = this.options;
-    if (key && authorization !== `Bearer ${key}` && protocols.replaceAll(' ', '') !== `token,${key}`) return 401;
+    if (key && authorization !== `Bearer ${key}` && protocols.replaceAll(' ', '') !== `bearer,${key}`) return 401;
     const token = url.searchParams.get('resume');
     return token && !this.sessions.some((s) => s.token === token) ? 404 : 0;
   }
@@ -129,8 +129,8 @@ export class FakeStream {
     const url = new URL(request.url, 'http://x');
     if (url.pathname === '/v1/stream') {
       const status = (!this.options.shy && this.refusal(url, request.headers)) || 426;
-      response.writeHead(status, { 'Content-Type': 'application/json', ...(status === 503 ? { 'Retry-After': '5' } : {}) });
-      return response.end(JSON.stringify({ code: 'x', message: status === 400 ? 'sample_rate: 1 is below 8000' : 'no' }));
+      response.writeHead(status, { 'Content-Type': 'application/json', ...([429, 503].includes(status) ? { 'Retry-After': '5' } : {}) });
+      return response.end(JSON.stringify({ code: 'x', message: status === 429 ? 'this key has its 2 live streams open already' : status === 400 ? 'sample_rate: 1 is below 8000' : 'no' }));
     }
     const name = url.pathname === '/' ? 'index.html' : url.pathname.slice(1);
     try {
@@ -189,6 +189,10 @@ export class FakeStream {
       session.finish('close');
       session.say({ type: 'closed', reason: 'draining', ...session.counts(), words: 0 });
       ws.close(1001);
+    }
+    if (this.options.revokeAt && heard >= this.options.revokeAt) {
+      session.say({ type: 'error', code: 'revoked_key', message: 'this key was revoked', fatal: true });
+      ws.close(1008);
     }
     if (failAt && heard >= failAt) {
       session.say({ type: 'error', code: 'internal', message: 'the recogniser gave up', fatal: true });

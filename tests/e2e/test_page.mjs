@@ -184,7 +184,8 @@ test('page: what goes wrong is said in plain words', async () => {
     await trouble('[Mm]icrophone');
     await page.setInputFiles('#file', write('notes.wav', 'these are no sounds'));
     await trouble('notes\\.wav is not a recording this browser can read');
-    for (const [options, pattern] of [[{ refuse: 503 }, 'full.*5 seconds'], [{ refuse: 400 }, 'refused.*below 8000'], [{ closeWith: 1013 }, 'probably full'],
+    for (const [options, pattern] of [[{ refuse: 503 }, 'full.*5 seconds'], [{ refuse: 400 }, 'refused.*below 8000'], [{ refuse: 429 }, 'for now: this key has its 2 live streams open already\\. Try again in 5 seconds'],
+      [{ revokeAt: 0.5 }, 'ended the stream: this key was revoked\\.'], [{ closeWith: 1013 }, 'probably full'],
       [{ failAt: 0.5 }, 'Recognition failed.*gave up'], [{ refuse: 503, shy: true }, 'probably full'], [{ drainAt: 0.5 }, 'shut down']]) {
       fake.options = options;
       await page.setInputFiles('#file', good);
