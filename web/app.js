@@ -39,7 +39,7 @@ class Marks {
 // ---- what the page shows ----------------------------------------------------------------------------------------------
 
 const transcript = new Transcript();
-const player = new Player();
+const player = new Player((text) => showTrouble(text));
 let run = null; // { client, source, session, recording, marks, live, stopping, first: Set of message ids whose first text came }
 let keyWanted = null; // what to run again once there is a key
 

@@ -10,8 +10,10 @@ export class Player {
   #words = [];
   #marked = -1;
   #frame = 0;
+  #onTrouble;
 
-  constructor() {
+  constructor(onTrouble) {
+    this.#onTrouble = onTrouble;
     const audio = this.#audio;
     for (const type of ['play', 'pause', 'ended']) audio.addEventListener(type, () => this.#show());
     for (const type of ['timeupdate', 'seeked', 'loadedmetadata']) audio.addEventListener(type, () => this.#show());
@@ -84,7 +86,7 @@ export class Player {
 
   #play() {
     // A pause that overtakes the start is no failure.
-    this.#audio.play().catch((error) => error.name === 'AbortError' || console.warn(`steno: playback: ${error.message}`));
+    this.#audio.play().catch((error) => error.name === 'AbortError' || this.#onTrouble(`The sound cannot be played: ${error.message || error.name}`));
   }
 
   // The last word that has begun, or -1.
