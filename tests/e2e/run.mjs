@@ -7,11 +7,15 @@ import './test_input.mjs';
 import './test_engine.mjs';
 import './test_live.mjs';
 import './test_help.mjs';
+import './test_config.mjs';
+import './test_completion.mjs';
 import './test_serve.mjs';
 import './test_asyncapi.mjs';
 import './test_page.mjs';
 import './test_page_real.mjs';
 import './test_onsets.mjs';
 import './test_storm.mjs';
+import './test_jobs.mjs';
+import './test_jobs_fault.mjs';
 
 process.exitCode = await runAll(process.argv[2]);
