@@ -14,6 +14,7 @@ import './test_vosk.mjs';
 import './test_wyoming.mjs';
 import './test_asyncapi.mjs';
 import './test_page.mjs';
+import './test_page_real.mjs';
 import './test_onsets.mjs';
 import './test_storm.mjs';
 import './test_jobs.mjs';
