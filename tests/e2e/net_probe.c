@@ -120,9 +120,10 @@ static long argument(const net_request *r, const char *name, long otherwise) {
 static void describe(const net_request *r, net_reply *reply) {
     char *text = mem_alloc(1, 4096), other[64] = "";
     net_header(r, "X-Other", other, 8);
-    snprintf(text, 4096, "%s %s args %d first %s length %ld type %s host %s auth %s id %s origin %s other %s peer %s tls %d\n",
-             r->method, r->path, r->n_args, r->n_args ? r->args[0] : "", (long)r->content_length, r->content_type, r->host,
-             r->authorization, r->request_id, r->origin, other, r->peer, r->tls);
+    snprintf(text, 4096,
+             "%s %s args %d first %s length %ld type %s host %s auth %s id %s origin %s other %s peer %s tls %d\n",
+             r->method, r->path, r->n_args, r->n_args ? r->args[0] : "", (long)r->content_length, r->content_type,
+             r->host, r->authorization, r->request_id, r->origin, other, r->peer, r->tls);
     *reply = (net_reply){.status = 200, .type = "text/plain", .body = text, .bytes = strlen(text), .owned = text};
     reply->owned_headers = mem_strdup("x-made: for you\r\n");
 }
@@ -252,7 +253,8 @@ static int fail(void) {
 
 int main(int argc, char **argv) {
     probe p = {0};
-    net_config c = {.bind = "127.0.0.1", .max_connections = 1000, .ping_s = 20, .message_bytes_max = 100000, .body_idle_s = 1};
+    net_config c = {
+        .bind = "127.0.0.1", .max_connections = 1000, .ping_s = 20, .message_bytes_max = 100000, .body_idle_s = 1};
     for (int i = 1; i + 1 < argc; i++) {
         if (strcmp(argv[i], "--tls") == 0) {
             c.tls_certificate = p.certificate = argv[++i];

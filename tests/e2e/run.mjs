@@ -12,5 +12,6 @@ import './test_asyncapi.mjs';
 import './test_page.mjs';
 import './test_onsets.mjs';
 import './test_storm.mjs';
+import './test_net.mjs';
 
 process.exitCode = await runAll(process.argv[2]);
