@@ -22,5 +22,6 @@ import './test_jobs_fault.mjs';
 import './test_openai.mjs';
 import './test_openai_realtime.mjs';
 import './test_deepgram.mjs';
+import './test_net.mjs';
 
 process.exitCode = await runAll(process.argv[2]);
