@@ -1,9 +1,10 @@
 // test_vosk.mjs: vosk-server's WebSocket as its official sample clients use it: most of them send a piece, wait for the one
 // reply, and send the next (Python, Java, Asterisk's EAGI); Node's sends the whole file and reads what comes.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import WebSocket from 'ws';
-import { concatenate, errorRate, prompts, recording, riff, samples, test } from './harness.mjs';
+import { concatenate, errorRate, prompts, recording, riff, samples, steno, test, work } from './harness.mjs';
 import { turn, withServer } from './live_client.mjs';
 
 const LIMIT_MS = 120000; // a hang is a failure, not a wait for ever
@@ -263,5 +264,24 @@ test('vosk: replies that are read late, and never', async () => {
     }
     await server.until((s) => s.sessions.slow_readers > 0, 'the slow reader');
     never.ws.terminate();
+  });
+});
+
+// Clients that can set nothing but a URL put the key there; it is no unknown option.
+test('vosk: a server with keys', async () => {
+  const dir = join(work, 'vosk-keys');
+  mkdirSync(dir);
+  const made = steno(['key', 'create', '--data-dir', dir]);
+  assert.equal(made.status, 0, made.err);
+  const key = made.out.trim();
+  await withServer(['--data-dir', dir], async (server) => {
+    const without = new WebSocket(`ws://${server.address}/`);
+    without.on('error', () => {});
+    const response = await new Promise((resolve) => without.on('unexpected-response', (_, r) => resolve(r)));
+    assert.equal(response.statusCode, 401);
+    const client = await connect(server, `/?sample_rate=16000&access_token=${key}`);
+    assert.deepEqual(await client.ask(Buffer.alloc(3200)), { partial: '' });
+    assert.deepEqual(await client.ask('{"eof" : 1}'), { text: '' });
+    assert.equal((await client.closed).code, 1000);
   });
 });
