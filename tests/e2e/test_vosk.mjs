@@ -185,6 +185,17 @@ test('vosk: reset ends the utterance and no more', async () => {
     assert.ok(reset.result[0].start >= bytes.length / 32000 - 0.1, 'times go on after a reset');
     assert.deepEqual(await client.ask('{"eof" : 1}'), { text: '' });
     assert.equal((await client.closed).code, 1000);
+    // A burst of them, with audio between, in as few packets as can be.
+    const burst = await connect(server, '/?sample_rate=16000');
+    burst.ws._socket.cork();
+    for (const piece of pieces(bytes.subarray(0, 200000), 10000)) {
+      burst.send(piece);
+      burst.send('{"reset" : 1}');
+    }
+    burst.send('{"eof" : 1}');
+    burst.ws._socket.uncork();
+    assert.equal((await burst.closed).code, 1000);
+    assert.deepEqual(burst.replies.map((r) => ('partial' in r ? 'partial' : 'text')), [...Array(20).fill(['partial', 'text']).flat(), 'text']);
     // The C++ server takes these texts as binary messages, too.
     const binary = await connect(server);
     assert.deepEqual(await binary.ask(Buffer.from('{"reset" : 1}')), { text: '' });
