@@ -12,6 +12,7 @@ import './test_completion.mjs';
 import './test_serve.mjs';
 import './test_vosk.mjs';
 import './test_wyoming.mjs';
+import './test_funasr.mjs';
 import './test_asyncapi.mjs';
 import './test_page.mjs';
 import './test_page_real.mjs';
