@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* ---- the tables ------------------------------------------------------------------------------------------------- */
 
@@ -250,6 +251,18 @@ static void answer_page(call *c) {
         native_refuse(c->reply, c, &(call_refusal){.status = 405, .code = "method", .message = "only GET and HEAD"});
 }
 
+/* Nothing is unpacked here: a small body that becomes a large one is nobody's friend. */
+static bool is_packed(call *c, const route *to) {
+    char packed[32];
+    if (!net_header(c->request, "content-encoding", packed, sizeof packed) || strcasecmp(packed, "identity") == 0)
+        return false;
+    to->refuse(c->reply, c,
+               &(call_refusal){.status = 415,
+                               .code = "content_encoding",
+                               .message = "Content-Encoding: bodies are taken as they are, not compressed"});
+    return true;
+}
+
 static void answer(call *c, const net_request *with_key, const route *to) {
     if (!to)
         answer_page(c);
@@ -257,6 +270,8 @@ static void answer(call *c, const net_request *with_key, const route *to) {
         auth_preflight(c->service->auth, with_key, c->reply);
     else if (!same_method(c->request->method, to->method))
         refuse_method(c, to);
+    else if (is_packed(c, to))
+        return;
     else if (to->use == ROUTE_OPEN || admit(c, with_key, use_of(to->use), to->refuse))
         to->answer(c);
 }
