@@ -11,6 +11,7 @@ import './test_config.mjs';
 import './test_completion.mjs';
 import './test_serve.mjs';
 import './test_asyncapi.mjs';
+import './test_auth.mjs';
 import './test_page.mjs';
 import './test_onsets.mjs';
 import './test_storm.mjs';
