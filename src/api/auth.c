@@ -308,6 +308,14 @@ bool auth_admit(auth *a, const net_request *r, auth_use use, auth_pass **pass, a
     return false;
 }
 
+auth_pass *auth_pass_for(auth *a, const char *owner) {
+    auth_pass *p = mem_alloc(1, sizeof *p);
+    if (!p) return NULL;
+    *p = (auth_pass){.owner = a, .key = auth_find_key(a, owner), .use = AUTH_RECORDING};
+    if (p->key) p->key->passes++;
+    return p;
+}
+
 void auth_charge(auth_pass *p, double audio_s) {
     if (!p->key || !(audio_s > 0)) return;
     double ms = p->rest_ms + audio_s * 1000, whole = floor(ms);

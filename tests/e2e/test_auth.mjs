@@ -1,8 +1,9 @@
 // test_auth.mjs: keys, their limits, and strangers' pages, on a running server; the pages in a real browser.
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync } from 'node:fs';
+import { createReadStream, existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
+import WebSocket from 'ws';
 import { Client, turn, withServer } from './live_client.mjs';
 import { recording, samples, skip, steno, test, work } from './harness.mjs';
 
@@ -42,6 +43,20 @@ const raw = (server, path, headers = {}, method = 'GET') => new Promise((resolve
     response.on('data', (bytes) => (body += bytes));
     response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, body }));
   }).on('error', reject).end();
+});
+
+// What an upgrade at any path is answered with.
+const upgradeStatus = (server, path, key) => new Promise((resolve) => {
+  const socket = new WebSocket(`ws://${server.address}${path}`, bearer(key));
+  socket.on('unexpected-response', (request, response) => {
+    response.resume();
+    resolve(response.statusCode);
+  });
+  socket.on('open', () => {
+    socket.terminate();
+    resolve(101);
+  });
+  socket.on('error', () => {});
 });
 
 // Nothing of a key's secret was said.
@@ -136,6 +151,8 @@ test('auth: streams at once; a lost one is resumed by its own key only', async (
     assert.ok(Number(refused.headers['retry-after']) > 0);
     const asked = await server.get('/v1/stream', bearer(key)); // how a page learns why
     assert.equal(asked.status, 429);
+    assert.equal((await server.get(`/v1/stream?resume=${session}&last_seq=1`, bearer(key))).status, 426); // that one would go
+    assert.equal(await upgradeStatus(server, `/v1/realtime?intent=transcription&resume=${session}`, key), 429);
     client.ws.terminate();
     await client.end();
     await until(() => server.get('/v1/status', bearer(other)).then((r) => r.json()), (s) => s.sessions.waiting === 1);
@@ -221,6 +238,49 @@ test('auth: other machines are not served before there is a key, and the log say
   await withServer(['--data-dir', dir, '--bind', '0.0.0.0'], async (server) => {
     assert.match(server.address, /^127\.0\.0\.1:/);
     assert.match(server.log, /not listening on 0\.0\.0\.0 but on 127\.0\.0\.1 only: there is no API key yet.*steno key create/);
+  });
+});
+
+// ---- other doors of the same house ----------------------------------------------------------------------------------
+
+test('auth: OpenAI’s own client meets the errors it knows', async () => {
+  const { default: OpenAI } = await import('openai').catch(() => skip('openai is not installed'));
+  const dir = folder();
+  const [key, slow] = [createKey(dir), createKey(dir, '--requests-per-minute', '1')];
+  await withServer(['--data-dir', dir], async (server) => {
+    const client = (apiKey) => new OpenAI({ apiKey, baseURL: `http://${server.address}/v1`, maxRetries: 0 });
+    const models = await client(key).models.list();
+    assert.ok(models.data.length > 0);
+    const hear = (apiKey) => client(apiKey).audio.transcriptions.create({ model: 'whisper-1', file: createReadStream(recording('0870')) });
+    assert.match((await hear(key)).text, /leisure/);
+    await assert.rejects(hear('sk-not-ours'), (e) => e instanceof OpenAI.AuthenticationError && e.status === 401);
+    await client(slow).models.list();
+    await assert.rejects(hear(slow), (e) => e instanceof OpenAI.RateLimitError && e.status === 429 && Number(e.headers.get('retry-after')) > 0);
+    kept(server, key, slow);
+  });
+});
+
+test('auth: jobs use the minutes of the key that asked, and are seen by no other', async () => {
+  const dir = folder();
+  const [key, other] = [createKey(dir, '--audio-minutes-per-day', '1'), createKey(dir)];
+  const audio = Buffer.concat([readFileSync(recording('0870')).subarray(0, 44), silence(70)]);
+  audio.writeUInt32LE(audio.length - 44, 40);
+  await withServer(['--data-dir', dir], async (server) => {
+    const post = (k) => server.get('/v1/jobs', { method: 'POST', headers: { authorization: `Bearer ${k}`, 'content-type': 'audio/wav' }, body: audio });
+    const accepted = await post(key);
+    assert.equal(accepted.status, 202);
+    const answer = await accepted.json();
+    const { id } = answer.jobs?.[0] ?? answer;
+    assert.equal((await server.get(`/v1/jobs/${id}`, bearer(other))).status, 404);
+    assert.equal((await server.get(`/v1/jobs/${id}`, { method: 'DELETE', ...bearer(other) })).status, 404);
+    await until(() => server.get(`/v1/jobs/${id}`, bearer(key)).then((r) => r.json()), (j) => j.state === 'done');
+    await until(() => listKeys(dir).find((k) => k.id === idOf(key)), (k) => k.audio_minutes_today > 1.1);
+    const refused = await post(key);
+    assert.equal(refused.status, 429);
+    assert.equal((await refused.json()).code, 'audio_limit');
+    assert.equal((await server.get(`/v1/jobs/${id}/result?format=json`, bearer(key))).status, 200);
+    assert.equal((await post(other)).status, 202);
+    assert.ok(listKeys(dir).find((k) => k.id === idOf(key)).audio_minutes_today < 1.3); // counted once
   });
 });
 
