@@ -225,12 +225,7 @@ static bool check_page(asking *q) {
 /* Whether any key could let this page in: what a preflight, and the answer to a wrong key, go by. */
 static bool page_may_read(const auth *a, const net_request *r, const char *page) {
     if (!page[0]) return false;
-    if (known_page(a, r, page)) return true;
-    for (size_t i = 0; a->table && i < a->table->n; i++) {
-        const keys_record *k = &a->table->records[i];
-        if (k->origins[0] && !k->revoked_s && auth_origin_listed(page, k->origins)) return true;
-    }
-    return false;
+    return known_page(a, r, page) || (a->table && keys_know_origin(a->table, page));
 }
 
 /* ---- limits ----------------------------------------------------------------------------------------------------- */
