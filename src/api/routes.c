@@ -159,6 +159,12 @@ static auth_use use_of(route_use u) {
     }
 }
 
+/* Whoever resumes a stream has it already: it is not counted again, nor refused for being one too many. */
+static bool resumes(const call *c) {
+    const char *token = call_arg(c, "resume");
+    return token && token[0] && strcmp(c->request->path, "/v1/stream") == 0;
+}
+
 /* False: refused, in the words of whose path it is. */
 static bool admit(call *c, const net_request *with_key, auth_use use, call_refuse *refuse) {
     auth_refusal why;
@@ -273,6 +279,7 @@ static void answer(call *c, const net_request *with_key, const route *to) {
     else if (is_packed(c, to))
         return;
     else if (to->use == ROUTE_OPEN || admit(c, with_key, use_of(to->use), to->refuse))
+    else if (to->use == ROUTE_OPEN || admit(c, with_key, resumes(c) ? AUTH_REQUEST : use_of(to->use), to->refuse))
         to->answer(c);
 }
 
@@ -292,12 +299,11 @@ const net_conn_handler *routes_upgrade(void *ctx, const net_request *r, net_repl
     const net_conn_handler *handler = NULL;
     const upgrade_route *to = upgrades;
     while (to->path && !matches(r->path, to->path)) to++;
-    const char *resumes = call_arg(&c, "resume");
     if (!to->path)
         native_refuse(
             reply, &c,
             &(call_refusal){.status = 404, .code = "not_found", .message = "no WebSocket here: see /v1/stream"});
-    else if (admit(&c, r, resumes && resumes[0] ? AUTH_REQUEST : AUTH_LIVE_STREAM, to->refuse))
+    else if (admit(&c, r, resumes(&c) ? AUTH_REQUEST : AUTH_LIVE_STREAM, to->refuse))
         handler = to->upgrade(&c, user);
     if (handler && !reply->protocol) reply->protocol = auth_protocol(r);
     reply_call_headers(reply, c.id, c.pass);
