@@ -114,7 +114,7 @@ typedef struct asking {
     net_exchange *exchange; /* NULL: the client left */
     auth_pass *pass;
     bool working; /* the item is under way */
-    char request[CALL_ID_BYTES];
+    char request[LOG_ID_BYTES];
     char who[DELIVERY_OWNER_BYTES];
     job *jobs; /* [n_jobs] owned */
     int n_jobs, n;

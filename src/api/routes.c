@@ -1,9 +1,12 @@
 /* routes.c: see routes.h. */
 #include "api/routes.h"
 
+#include "api/deepgram.h"
 #include "api/events.h"
 #include "api/jobs.h"
+#include "api/openai.h"
 #include "api/service_int.h"
+#include "api/vosk.h"
 #include "api/wire.h"
 #include "base/mem.h"
 
@@ -24,11 +27,25 @@ static const route routes[] = {
     {"GET", "/v1/jobs/*", ROUTE_REQUEST, jobs_answer_get, native_refuse},
     {"DELETE", "/v1/jobs/*", ROUTE_REQUEST, jobs_answer_delete, native_refuse},
     {"GET", "/v1/jobs/*/result", ROUTE_REQUEST, jobs_answer_result, native_refuse},
+    {"POST", "/v1/audio/transcriptions", ROUTE_RECORDING, openai_answer_transcription, openai_refuse},
+    {"POST", "/v1/audio/translations", ROUTE_REQUEST, openai_answer_unsupported, openai_refuse},
+    {"POST", "/v1/audio/speech", ROUTE_REQUEST, openai_answer_unsupported, openai_refuse},
+    {"POST", "/v1/realtime/client_secrets", ROUTE_REQUEST, openai_answer_unsupported, openai_refuse},
+    {"POST", "/v1/realtime/sessions", ROUTE_REQUEST, openai_answer_unsupported, openai_refuse},
+    {"POST", "/v1/realtime/transcription_sessions", ROUTE_REQUEST, openai_answer_unsupported, openai_refuse},
+    {"GET", "/v1/models", ROUTE_REQUEST, openai_answer_models, openai_refuse},
+    {"GET", "/v1/models/*", ROUTE_REQUEST, openai_answer_model, openai_refuse},
+    {"POST", "/v1/listen", ROUTE_RECORDING, deepgram_answer, deepgram_refuse},
     {0},
 };
 
 static const upgrade_route upgrades[] = {
     {"/v1/stream", live_upgrade, native_refuse},
+    {"/v1/realtime", openai_upgrade, openai_refuse},
+    {"/v1/listen", deepgram_upgrade, deepgram_refuse},
+    {"/v2/listen", deepgram_upgrade_v2, deepgram_refuse},
+    {"/", vosk_upgrade, native_refuse},
+    {"/vosk", vosk_upgrade, native_refuse},
     {0},
 };
 

@@ -205,6 +205,7 @@ steno_err service_open(const service_config *config, steno_model *model, steno_e
     service *v = mem_alloc(1, sizeof *v);
     *out = NULL;
     if (!v) {
+        keys_table_free(config->keys);
         worker_close(config->store);
         return err_fail(STENO_E_NOMEM, "no memory for the service");
     }

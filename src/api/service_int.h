@@ -76,7 +76,6 @@ struct service {
     service_config config;
     net *net;
     auth *auth;
-    net_watch *store_watch;
     engine_slot *slots; /* the first serves new streams */
     session *first;
     struct wire *wires;
