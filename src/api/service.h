@@ -8,6 +8,7 @@
 #ifndef STENO_API_SERVICE_H
 #define STENO_API_SERVICE_H
 
+#include "audio/media.h"
 #include "net/net.h"
 #include "steno.h"
 
@@ -21,6 +22,10 @@ typedef struct service_config {
     net_config net;
     int idle_timeout_s, resume_window_s, drain_s, max_ahead_ms;
     steno_live_options live; /* the defaults of streams */
+    media_host *media;       /* decodes recordings; NULL: none are taken. Outlives the service. */
+    media_limits media_limits;
+    int decoders;       /* recordings of requests that are fed at once */
+    int recordings_max; /* recordings that run or wait; more are refused */
 } service_config;
 
 /* Listens, and takes over model and engine (on failure they stay the caller's). */

@@ -8,7 +8,7 @@
 #include "cmd/bench_live.h"
 #include "cmd/cli.h"
 #include "cmd/cmd.h"
-#include "cmd/output_format.h"
+#include "output/format.h"
 #include "cmd/session.h"
 #include "cmd/cmd_options.h"
 

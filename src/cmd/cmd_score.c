@@ -5,7 +5,7 @@
  */
 #include "cmd/cli.h"
 #include "cmd/cmd.h"
-#include "cmd/output_format.h"
+#include "output/format.h"
 #include "cmd/score_corpus.h"
 #include "cmd/score_wer.h"
 #include "cmd/cmd_options.h"

@@ -25,7 +25,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SPARE_DESCRIPTORS 128 /* for models, engines, logs … beside connections */
+#define SPARE_DESCRIPTORS  128 /* for models, engines, logs … beside connections */
+#define RECORDING_CHANNELS 8
+#define RECORDINGS_MAX     64 /* of requests and jobs, running or waiting */
 
 /* What the reloading thread makes. Its own until it writes to the descriptor, the main thread's after that. */
 typedef struct reload {
@@ -47,6 +49,7 @@ typedef struct serve {
     int watchdog_ms;
     pthread_t reloader;
     reload reload;
+    media_host *media;
 } serve;
 
 /* ---- options ---------------------------------------------------------------------------------------------------- */
@@ -81,7 +84,7 @@ static steno_err open_engine(const config *c, steno_model **model, steno_engine 
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     e.shards = c->threads ? c->threads : cores < 1 ? 1 : (int)cores;
     e.max_batch = c->max_batch;
-    e.max_streams = c->max_streams;
+    e.max_streams = c->max_streams + (c->decoders + c->at_once) * RECORDING_CHANNELS;
     e.max_live = c->max_streams;
     e.max_wait_ms = c->max_wait_ms;
     e.audio_pool_s = c->audio_pool_s;
@@ -97,13 +100,26 @@ static steno_err open_engine(const config *c, steno_model **model, steno_engine 
 }
 
 static service_config service_config_of(const config *c) {
-    return (service_config){
-        .net = {.bind = c->bind, .port = c->port, .max_connections = c->max_connections, .ping_s = c->ping_s},
-        .idle_timeout_s = c->idle_timeout_s,
-        .resume_window_s = c->resume_window_s,
-        .drain_s = c->drain_s,
-        .max_ahead_ms = c->max_ahead_ms,
-        .live = c->live};
+    media_limits limits;
+    media_limits_init(&limits);
+    limits.max_channels = RECORDING_CHANNELS;
+    limits.max_audio_s = c->max_audio_h * 3600.0;
+    return (service_config){.media_limits = limits,
+                            .decoders = c->decoders,
+                            .recordings_max = RECORDINGS_MAX,
+                            .net = {.bind = c->bind,
+                                    .port = c->port,
+                                    .max_connections = c->max_connections,
+                                    .ping_s = c->ping_s,
+                                    .body_bytes_max = (uint64_t)c->body_max_mb << 20,
+                                    .body_idle_s = c->body_idle_s,
+                                    .tls_certificate = c->tls_certificate[0] ? c->tls_certificate : NULL,
+                                    .tls_key = c->tls_key[0] ? c->tls_key : NULL},
+                            .idle_timeout_s = c->idle_timeout_s,
+                            .resume_window_s = c->resume_window_s,
+                            .drain_s = c->drain_s,
+                            .max_ahead_ms = c->max_ahead_ms,
+                            .live = c->live};
 }
 
 /* ---- SIGHUP ----------------------------------------------------------------------------------------------------- */
@@ -156,6 +172,7 @@ static void use_reload(serve *s) {
     reload *r = &s->reload;
     if (r->error == STENO_OK) keep_fixed_keys(&s->config, &r->config);
     service_config c = service_config_of(&r->config);
+    c.media = s->media;
     if (r->error == STENO_OK && (r->error = service_replace(s->service, &c, r->model, r->engine)) != STENO_OK) {
         snprintf(r->why, sizeof r->why, "%s", steno_error_detail());
         steno_engine_close(r->engine);
@@ -277,8 +294,10 @@ static steno_err start(serve *s) {
     steno_model *model;
     steno_engine *engine;
     ERR_TRY(watch_signals(s));
+    ERR_TRY(media_host_start(NULL, &s->media)); /* while there is one thread */
     service_config c = service_config_of(&s->config);
     fit_descriptors(&c.net);
+    c.media = s->media;
     ERR_TRY(open_engine(&s->config, &model, &engine));
     steno_err e = service_open(&c, model, engine, &s->service);
     if (e != STENO_OK) {
@@ -323,6 +342,7 @@ int cmd_serve(int argc, char **argv) {
     abandon_reload(&s);
     if (s.watchdog) net_timer_close(s.watchdog);
     service_close(s.service);
+    if (s.media) media_host_stop(s.media);
     if (s.signal_fd >= 0) close(s.signal_fd);
     if (s.reload_fd >= 0) close(s.reload_fd);
     return status;

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "cmd/cli.h"
 #include "cmd/cmd.h"
-#include "cmd/output_format.h"
+#include "output/format.h"
 #include "cmd/progress.h"
 #include "cmd/session.h"
 #include "cmd/stoppable.h"

@@ -1,6 +1,6 @@
 /* net.h: one event loop for sockets and descriptors, HTTP requests, WebSockets: bytes only.
  *
- * Purpose    hides libwebsockets: whoever is above sees requests, connections, timers and watched descriptors.
+ * Purpose    hides epoll, HTTP, TLS and WebSocket framing: whoever is above sees requests, connections, timers and watched descriptors.
  * Owner      the thread that runs net_run(); every function here is called on it, and so is every callback.
  * Invariants nothing here blocks; a connection that is not read from holds at most NET_READ_BYTES of what came in; pings
  *            are answered by the loop alone.
@@ -19,8 +19,12 @@
 #define NET_HANDSHAKE_S      10     /* a connection whose request is not whole by then is closed */
 #define NET_KEEP_ALIVE_S     15     /* an idle HTTP connection is closed */
 #define NET_CLOSE_S          5      /* a peer that does not answer a close, or does not read, is cut off */
-#define NET_RECEIVE_BUFFER   65536  /* asked of the kernel: what a peer may send ahead of us */
-#define NET_SEND_BUFFER      16384  /* and what may be lost with a connection that breaks */
+#define NET_STUCK_S          15     /* an HTTP client that takes nothing of its answer is cut off */
+#define NET_BODY_BYTES_S_MIN 64     /* a body that comes slower on average of body_idle_s: 408 */
+#define NET_BODY_BYTES       1048576
+#define NET_BODY_IDLE_S      30
+#define NET_RECEIVE_BUFFER   65536 /* asked of the kernel: what a peer may send ahead of us */
+#define NET_SEND_BUFFER      16384 /* and what may be lost with a connection that breaks */
 
 typedef struct net net;
 typedef struct net_exchange net_exchange; /* one HTTP request that was taken; dead once gone() was called */
@@ -47,13 +51,14 @@ bool net_header(const net_request *r, const char *name, char *out, size_t bytes)
 
 typedef struct net_reply {
     int status;
-    int retry_after_s;    /* 0: no such header */
-    const char *type;     /* of the content */
-    const char *etag;     /* NULL: none */
-    const char *headers;  /* more of them, each "name: value\r\n"; static; NULL: none */
-    char *owned_headers;  /* the same, freed by mem_free() */
-    const char *protocol; /* upgrade: the one of the client's that is spoken; NULL: none. Static or from owned_headers. */
-    const void *body;     /* stays until the process ends, unless owned */
+    int retry_after_s;   /* 0: no such header */
+    const char *type;    /* of the content */
+    const char *etag;    /* NULL: none */
+    const char *headers; /* more of them, each "name: value\r\n"; static; NULL: none */
+    char *owned_headers; /* the same, freed by mem_free() */
+    const char
+        *protocol;    /* upgrade: the one of the client's that is spoken; NULL: none. Static or from owned_headers. */
+    const void *body; /* stays until the process ends, unless owned */
     size_t bytes;
     void *owned; /* freed by mem_free() when it is sent */
 } net_reply;
@@ -100,8 +105,8 @@ typedef struct net_config {
     int max_connections;
     int ping_s; /* a silent WebSocket is pinged after this, and dropped after as long again */
     size_t message_bytes_max;
-    uint64_t body_bytes_max;              /* of a request; more: 413. net_take() may allow another limit */
-    int body_idle_s;                      /* a body nothing comes of for so long: 408 and closed */
+    uint64_t body_bytes_max; /* of a request; more: 413. net_take() may allow another limit. 0: NET_BODY_BYTES */
+    int body_idle_s;         /* a body nothing comes of for so long: 408 and closed. 0: NET_BODY_IDLE_S */
     const char *tls_certificate, *tls_key; /* PEM files; NULL: no TLS */
 } net_config;
 

@@ -1,224 +1,391 @@
-/* net_http.c: requests, replies and the door to WebSockets. See net.h. */
+/* net_http.c: requests, their bodies and their answers. See net.h and net_int.h. */
 #include "net/net_int.h"
 
-#include "base/log.h"
 #include "base/mem.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#define REPLY_HEAD_BYTES 2048
+#define HEAD_BYTES 8192 /* of an answer */
 
-/* ---- connections ------------------------------------------------------------------------------------------------ */
-
-static void link_conn(net *n, net_conn *c) {
-    c->next = n->first;
-    if (c->next) c->next->prev = c;
-    n->first = c;
-    n->counts.connections++;
+static bool wants_body(const net_exchange *x) {
+    return x->body == BODY_LENGTH || x->body == BODY_CHUNKED;
 }
 
-static void unlink_conn(net *n, net_conn *c) {
-    if (c->prev)
-        c->prev->next = c->next;
-    else
-        n->first = c->next;
-    if (c->next) c->next->prev = c->prev;
-    n->counts.connections--;
+bool net_http_wants_input(const net_conn *c) {
+    const net_exchange *x = c->exchange;
+    if (wants_body(x)) return x->answered || !x->paused; /* behind an answer it is dropped */
+    return c->in_at == c->in_n && !c->half_closed;       /* a little of the next request, or the end */
 }
 
-void net_conn_lost(net_conn *c) {
-    void *user = c->user;
-    c->user = NULL;
-    if (c->opened) c->owner->counts.websockets--;
-    c->opened = false;
-    if (user) c->owner->handler.closed(user, c->peer_code);
+/* ---- answers ---------------------------------------------------------------------------------------------------- */
+
+static void drop_reply(net_reply *r) {
+    mem_free(r->owned);
+    mem_free(r->owned_headers);
+    *r = (net_reply){0};
 }
 
-static void drop_reply(net_conn *c) {
-    mem_free(c->reply.owned);
-    c->reply = (net_reply){0};
-    c->reply_sent = 0;
+static bool is_bare(const net_exchange *x, int status) {
+    return x->head_only || status == 304 || status == 204;
 }
 
-static void destroy_conn(net_conn *c) {
-    if (c->owner->adopting == c) c->owner->adopting = NULL;
-    net_conn_lost(c);
-    drop_reply(c);
-    unlink_conn(c->owner, c);
-    mem_free(c);
+static const char *framing_of(const net_exchange *x, const net_reply *r, char text[48]) {
+    text[0] = 0;
+    if (r->status == 304 || r->status == 204) return text;
+    if (!x->streaming)
+        snprintf(text, 48, "content-length: %zu\r\n", r->bytes);
+    else if (!x->http10)
+        snprintf(text, 48, "transfer-encoding: chunked\r\n");
+    return text;
 }
 
-void net_adopt(net *n, int fd) {
-    net_conn *c = mem_alloc(1, sizeof *c);
-    lws_adopt_desc_t what = {.vh = n->vhost, .type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP, .fd.sockfd = fd, .opaque = c};
-    if (!c) {
-        close(fd);
+/* Sends the head, and with it what fits of the body; the rest follows by net_http_pump(). Calls nobody. */
+static void begin_answer(net_exchange *x, const net_reply *reply) {
+    net_conn *c = x->conn;
+    char framing[48], *out = (char *)c->owner->scratch;
+    x->answered = true;
+    x->keep_alive = x->keep_alive && x->body == BODY_DONE && !(x->streaming && x->http10);
+    x->reply = *reply;
+    x->sent = 0;
+    if (x->reply.status == 0) x->reply.status = 500;
+    size_t n = net_reply_head(out, HEAD_BYTES, &x->reply, framing_of(x, &x->reply, framing), !x->keep_alive);
+    mem_free(x->reply.owned_headers);
+    x->reply.owned_headers = NULL;
+    if (x->streaming || is_bare(x, x->reply.status)) {
+        mem_free(x->reply.owned);
+        x->reply = (net_reply){0};
+    }
+    if (n == 0) { /* a head of such a length is our own fault */
+        x->cut = true;
+        net_turn(c);
         return;
     }
-    c->owner = n;
-    link_conn(n, c);
-    n->adopting = c;
-    struct lws *wsi = lws_adopt_descriptor_vhost_via_info(&what); /* closes the socket when it fails */
-    if (wsi) c->wsi = wsi;
-    /* Whether LWS_CALLBACK_WSI_DESTROY was called depends on how far it came. */
-    if (!wsi && n->adopting == c) destroy_conn(c);
-    n->adopting = NULL;
+    size_t piece = x->reply.bytes < NET_SEND_PIECE ? x->reply.bytes : NET_SEND_PIECE;
+    if (piece) memcpy(out + n, x->reply.body, piece);
+    x->sent = piece;
+    c->owner->counts.sent_bytes += n + piece;
+    net_due(c, net_now_ms() + NET_STUCK_S * 1000);
+    net_put(c, out, n + piece);
+}
+
+static void complete(net_conn *c) {
+    bool more = c->exchange->keep_alive;
+    c->state = CONN_HEAD;
+    c->head_begun = false;
+    c->served = true;
+    net_exchange_end(c, true);
+    if (c->state == CONN_DEAD) return;
+    if (!more || c->half_closed) {
+        net_finish(c);
+        return;
+    }
+    net_due(c, net_now_ms() + NET_KEEP_ALIVE_S * 1000);
+    if (c->in_at < c->in_n) net_turn(c);
+}
+
+void net_exchange_end(net_conn *c, bool complete_) {
+    net_exchange *x = c->exchange;
+    c->exchange = NULL;
+    drop_reply(&x->reply);
+    if (x->handler && x->handler->gone) x->handler->gone(x->user, complete_);
+    mem_free(x);
+}
+
+static void pump_stream(net_conn *c, net_exchange *x) {
+    if (x->ended) {
+        complete(c);
+    } else if (x->want) {
+        x->want = false;
+        x->handler->writable(x->user);
+    }
+}
+
+void net_http_pump(net_conn *c) {
+    net_exchange *x = c->exchange;
+    if (!x->answered) return;
+    if (x->streaming) {
+        pump_stream(c, x);
+        return;
+    }
+    while (x->sent < x->reply.bytes && c->out_n == 0 && !c->broken) {
+        size_t piece = x->reply.bytes - x->sent;
+        if (piece > NET_SEND_PIECE) piece = NET_SEND_PIECE;
+        net_put(c, (const char *)x->reply.body + x->sent, piece);
+        x->sent += piece;
+        c->owner->counts.sent_bytes += piece;
+        net_due(c, net_now_ms() + NET_STUCK_S * 1000);
+    }
+    if (x->sent == x->reply.bytes && c->out_n == 0 && !c->broken && !x->cut) complete(c);
+}
+
+/* An answer of the loop's own, behind which the connection is closed. */
+static void refuse(net_conn *c, int status, const char *code, const char *why) {
+    char head[512], body[256], framing[48];
+    int n = snprintf(body, sizeof body, "{\"code\":\"%s\",\"message\":\"%s\"}\n", code, why);
+    snprintf(framing, sizeof framing, "content-length: %d\r\n", n);
+    net_reply r = {.status = status, .type = "application/json"};
+    if (status == 426) r.headers = "sec-websocket-version: 13\r\n";
+    size_t bytes = net_reply_head(head, sizeof head, &r, framing, true);
+    if (c->exchange) net_exchange_end(c, false);
+    if (c->state == CONN_DEAD) return;
+    c->state = CONN_HEAD;
+    net_put(c, head, bytes);
+    net_put(c, body, (size_t)n);
+    net_finish(c);
+}
+
+/* ---- what handlers call ------------------------------------------------------------------------------------------- */
+
+void net_take(net_exchange *x, const net_exchange_handler *handler, void *user, uint64_t body_bytes_max) {
+    x->handler = handler;
+    x->user = user;
+    x->max = body_bytes_max ? body_bytes_max : x->conn->owner->config.body_bytes_max;
+}
+
+static void await_body(net_conn *c) {
+    c->window_bytes = c->exchange->got;
+    net_due(c, net_now_ms() + (int64_t)c->owner->config.body_idle_s * 1000);
+}
+
+void net_body_pause(net_exchange *x, bool paused) {
+    if (x->paused == paused) return;
+    x->paused = paused;
+    if (!paused) await_body(x->conn);
+    net_turn(x->conn);
+}
+
+void net_answer(net_exchange *x, const net_reply *reply) {
+    if (x->answered) {
+        mem_free(reply->owned);
+        mem_free(reply->owned_headers);
+        return;
+    }
+    begin_answer(x, reply);
+    net_turn(x->conn);
+}
+
+void net_stream_begin(net_exchange *x, const net_reply *head) {
+    if (!x->answered) x->streaming = true;
+    net_answer(x, head);
+}
+
+void net_stream_want(net_exchange *x) {
+    x->want = true;
+    if (x->conn->out_n == 0) net_turn(x->conn);
+}
+
+bool net_stream_send(net_exchange *x, const void *bytes, size_t n) {
+    net_conn *c = x->conn;
+    unsigned char *out = c->owner->scratch;
+    if (!x->streaming || x->ended || n > NET_SEND_BYTES_MAX || c->broken) return false;
+    if (n == 0 || x->head_only) return true;
+    size_t at = x->http10 ? 0 : (size_t)sprintf((char *)out, "%zx\r\n", n);
+    memcpy(out + at, bytes, n);
+    at += n;
+    if (!x->http10) {
+        memcpy(out + at, "\r\n", 2);
+        at += 2;
+    }
+    c->owner->counts.sent_bytes += at;
+    net_due(c, net_now_ms() + NET_STUCK_S * 1000);
+    net_put(c, out, at);
+    return c->out_n == 0 && !c->broken;
+}
+
+void net_stream_end(net_exchange *x) {
+    if (!x->streaming || x->ended) return;
+    x->ended = true;
+    if (!x->http10 && !x->head_only) net_put(x->conn, "0\r\n\r\n", 5);
+    net_turn(x->conn);
+}
+
+void net_exchange_cut(net_exchange *x) {
+    x->cut = true;
+    net_turn(x->conn);
+}
+
+/* ---- bodies ----------------------------------------------------------------------------------------------------- */
+
+/* False: it is more than may come, and was answered so. */
+static bool count_body(net_conn *c, uint64_t n) {
+    net_exchange *x = c->exchange;
+    x->got += n;
+    c->owner->counts.received_bytes += n;
+    if (x->got <= x->max) return true;
+    refuse(c, 413, "too_large", "the body of the request is too long");
+    return false;
+}
+
+static void hand_over(net_conn *c, const unsigned char *bytes, size_t n, bool last) {
+    net_exchange *x = c->exchange;
+    if (last) {
+        x->body = BODY_DONE;
+        net_due(c, INT64_MAX);
+    }
+    x->handler->body(x->user, bytes, n, last);
+}
+
+static size_t read_chunked(net_conn *c, const unsigned char *bytes, size_t n) {
+    size_t used, data;
+    net_chunk_event e = net_chunk_step(&c->exchange->chunk, bytes, n, &used, &data);
+    if (e == NET_CHUNK_WRONG) {
+        refuse(c, 400, "bad_request", "the chunks of the body are wrong");
+        return n;
+    }
+    if (e == NET_CHUNK_DATA && count_body(c, data)) hand_over(c, bytes + used - data, data, false);
+    if (e == NET_CHUNK_END) hand_over(c, NULL, 0, true);
+    return used;
+}
+
+static size_t read_body(net_conn *c, const unsigned char *bytes, size_t n) {
+    net_exchange *x = c->exchange;
+    if (!wants_body(x)) return 0;
+    if (x->answered) return n;
+    if (x->body == BODY_CHUNKED) return read_chunked(c, bytes, n);
+    size_t k = n < x->left ? n : (size_t)x->left;
+    x->left -= k;
+    if (count_body(c, k)) hand_over(c, bytes, k, x->left == 0);
+    return k;
 }
 
 /* ---- requests --------------------------------------------------------------------------------------------------- */
 
-/* What the handler sees of a request; `text` holds the copies. */
-typedef struct parsed {
-    net_request r;
-    char path[NET_PATH_BYTES_MAX], match[128], text[NET_ARGS_MAX][NET_ARG_BYTES_MAX];
-} parsed;
-
-static const char *method_of(struct lws *wsi) {
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI)) return "GET";
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI)) return "HEAD";
-    return "other";
+static net_exchange *begin_exchange(net_conn *c, const net_head *h) {
+    net_exchange *x = mem_alloc(1, sizeof *x);
+    if (!x) {
+        refuse(c, 503, "nomem", "no memory for a request");
+        return NULL;
+    }
+    *x = (net_exchange){.conn = c,
+                        .http10 = h->http10,
+                        .keep_alive = h->keep_alive,
+                        .head_only = strcmp(h->r.method, "HEAD") == 0,
+                        .expects_continue = h->expects_continue};
+    if (h->chunked)
+        x->body = BODY_CHUNKED;
+    else if (h->r.content_length > 0)
+        x->body = BODY_LENGTH;
+    else
+        x->body = BODY_DONE;
+    x->left = h->chunked ? 0 : (uint64_t)h->r.content_length;
+    c->exchange = x;
+    c->state = CONN_EXCHANGE;
+    return x;
 }
 
-static void read_args(struct lws *wsi, parsed *p) {
-    for (int i = 0;; i++) {
-        int n = lws_hdr_fragment_length(wsi, WSI_TOKEN_HTTP_URI_ARGS, i);
-        if (n <= 0) return;
-        if (i == NET_ARGS_MAX || n >= NET_ARG_BYTES_MAX ||
-            lws_hdr_copy_fragment(wsi, p->text[i], NET_ARG_BYTES_MAX, WSI_TOKEN_HTTP_URI_ARGS, i) < 0) {
-            p->r.too_many_args = true;
-            return;
+static void was_taken(net_conn *c, net_exchange *x) {
+    if (x->answered) return;
+    if (x->body == BODY_DONE) {
+        hand_over(c, NULL, 0, true);
+    } else if (x->left > x->max) {
+        refuse(c, 413, "too_large", "the body of the request is too long");
+    } else {
+        await_body(c);
+        if (x->expects_continue) net_put(c, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+    }
+}
+
+static void on_request(net_conn *c, const net_head *h) {
+    net_exchange *x = begin_exchange(c, h);
+    net_reply reply = {0};
+    if (!x) return;
+    c->owner->handler.request(c->owner->handler.ctx, x, &h->r, &reply);
+    if (x->handler) {
+        drop_reply(&reply);
+        was_taken(c, x);
+        return;
+    }
+    begin_answer(x, &reply);
+    net_http_pump(c);
+}
+
+static void on_upgrade(net_conn *c, const net_head *h) {
+    const net_handler *handler = &c->owner->handler;
+    net_reply reply = {0};
+    void *user = NULL;
+    const net_conn_handler *found = handler->upgrade(handler->ctx, &h->r, &reply, &user);
+    if (found) {
+        c->handler = found;
+        c->user = user;
+        if (!net_ws_open(c, h, &reply)) {
+            c->broken = true;
+            net_turn(c);
         }
-        p->r.args[p->r.n_args++] = p->text[i];
+        drop_reply(&reply);
+        return;
     }
-}
-
-static void read_request(struct lws *wsi, parsed *p) {
-    *p = (parsed){.r = {.method = method_of(wsi), .path = p->path, .if_none_match = p->match}};
-    enum lws_token_indexes uri = p->r.method[0] == 'H' ? WSI_TOKEN_HEAD_URI : WSI_TOKEN_GET_URI;
-    if (p->r.method[0] == 'o' || lws_hdr_copy(wsi, p->path, sizeof p->path, uri) < 0) p->path[0] = 0;
-    if (lws_hdr_copy(wsi, p->match, sizeof p->match, WSI_TOKEN_HTTP_IF_NONE_MATCH) < 0) p->match[0] = 0;
-    read_args(wsi, p);
-}
-
-/* ---- replies ---------------------------------------------------------------------------------------------------- */
-
-static const char *reason_phrase(int status) {
-    static const struct {
-        int status;
-        const char *phrase;
-    } known[] = {{200, "OK"},
-                 {304, "Not Modified"},
-                 {400, "Bad Request"},
-                 {404, "Not Found"},
-                 {405, "Method Not Allowed"},
-                 {410, "Gone"},
-                 {426, "Upgrade Required"},
-                 {500, "Internal Server Error"},
-                 {503, "Service Unavailable"}};
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (known[i].status == status) return known[i].phrase;
+    net_exchange *x = begin_exchange(c, h);
+    if (!x) {
+        drop_reply(&reply);
+        return;
     }
-    return "Unknown";
+    x->keep_alive = false;
+    begin_answer(x, &reply);
+    net_http_pump(c);
 }
 
-/* The head of a reply. libwebsockets' own helpers know no Retry-After and add what is not wanted. */
-static bool send_head(net_conn *c, const net_reply *r) {
-    char head[REPLY_HEAD_BYTES], *at = head, *end = head + sizeof head;
-    bool bare = r->status == 304;
-    at += snprintf(at, (size_t)(end - at), "HTTP/1.1 %d %s\r\nserver: steno\r\n", r->status, reason_phrase(r->status));
-    if (r->type && !bare) at += snprintf(at, (size_t)(end - at), "content-type: %s\r\n", r->type);
-    if (!bare) at += snprintf(at, (size_t)(end - at), "content-length: %zu\r\n", r->bytes);
-    if (r->etag) at += snprintf(at, (size_t)(end - at), "etag: %s\r\n", r->etag);
-    if (r->retry_after_s) at += snprintf(at, (size_t)(end - at), "retry-after: %d\r\n", r->retry_after_s);
-    at += snprintf(at, (size_t)(end - at), "%s%s\r\n", r->headers ? r->headers : "",
-                   c->last_request ? "connection: close\r\n" : "");
-    size_t n = (size_t)(at - head);
-    memcpy(c->owner->scratch + LWS_PRE, head, n);
-    c->owner->counts.sent_bytes += n;
-    return lws_write(c->wsi, c->owner->scratch + LWS_PRE, n, LWS_WRITE_HTTP_HEADERS) == (int)n;
-}
-
-/* The next piece of the body. -1: the connection is to be closed. */
-static int send_body(net_conn *c) {
-    size_t n = c->reply.bytes - c->reply_sent;
-    if (n > NET_SEND_PIECE) n = NET_SEND_PIECE;
-    bool last = c->reply_sent + n == c->reply.bytes;
-    memcpy(c->owner->scratch + LWS_PRE, (const char *)c->reply.body + c->reply_sent, n);
-    if (lws_write(c->wsi, c->owner->scratch + LWS_PRE, n, last ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) != (int)n)
-        return -1;
-    c->reply_sent += n;
-    c->owner->counts.sent_bytes += n;
-    if (!last) {
-        lws_callback_on_writable(c->wsi);
-        return 0;
-    }
-    drop_reply(c);
-    return c->last_request || lws_http_transaction_completed(c->wsi) ? -1 : 0;
-}
-
-static int answer(net_conn *c, const net_reply *reply) {
-    c->reply = *reply;
-    c->reply_sent = 0;
-    if (!send_head(c, reply)) return -1;
-    if (reply->bytes && !c->head_only && reply->status != 304) {
-        lws_set_timeout(c->wsi, PENDING_TIMEOUT_HTTP_CONTENT, NET_KEEP_ALIVE_S);
-        lws_callback_on_writable(c->wsi);
-        return 0;
-    }
-    drop_reply(c);
-    return c->last_request || lws_http_transaction_completed(c->wsi) ? -1 : 0;
-}
-
-static int on_request(net_conn *c) {
-    parsed p;
-    net_reply reply = {0};
-    read_request(c->wsi, &p);
+static void on_head(net_conn *c, char *bytes, size_t n) {
+    net_head h; /* some 11 KiB */
+    char peer[64];
+    net_head_parse(&h, bytes, n);
+    net_peer_name(c, peer);
+    h.r.peer = peer;
+    h.r.tls = c->tls != NULL;
     c->owner->counts.requests++;
-    c->head_only = p.r.method[0] == 'H';
-    /* Bodies are not read: what may follow a request that has one is not ours to guess. */
-    c->last_request = p.r.method[0] == 'o' || lws_hdr_total_length(c->wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0;
-    c->owner->handler.request(c->owner->handler.ctx, &p.r, &reply);
-    return answer(c, &reply);
+    if (h.status)
+        refuse(c, h.status, h.status == 431 ? "too_large" : "bad_request", h.why);
+    else if (h.websocket)
+        on_upgrade(c, &h);
+    else
+        on_request(c, &h);
 }
 
-/* 0: go on with the upgrade; 1: refused, and the reply is sent; -1: hang up. */
-static int on_upgrade(net_conn *c, const char *protocol) {
-    parsed p;
-    net_reply reply = {0};
-    read_request(c->wsi, &p);
-    c->owner->counts.requests++;
-    if (strcasecmp(protocol, "websocket") != 0) return -1;
-    c->user = c->owner->handler.upgrade(c->owner->handler.ctx, &p.r, &reply);
-    if (c->user) return 0;
-    c->last_request = true;
-    bool sent = send_head(c, &reply);
-    if (sent && reply.bytes && reply.bytes < NET_SEND_BYTES_MAX) {
-        memcpy(c->owner->scratch + LWS_PRE, reply.body, reply.bytes);
-        sent = lws_write(c->wsi, c->owner->scratch + LWS_PRE, reply.bytes, LWS_WRITE_HTTP_FINAL) == (int)reply.bytes;
+static size_t read_head(net_conn *c, unsigned char *bytes, size_t n) {
+    if (!c->head_begun && c->served) net_due(c, net_now_ms() + NET_HANDSHAKE_S * 1000);
+    c->head_begun = true;
+    if (bytes[0] == '\r' && n == 1) return 0;
+    if (bytes[0] == '\r' && bytes[1] == '\n') return 2; /* empty lines before a request are forgiven */
+    size_t end = net_head_end(bytes, n, &c->scanned);
+    if (end > NET_HEADER_BYTES_MAX || (end == 0 && n > NET_HEADER_BYTES_MAX)) {
+        c->scanned = 0;
+        refuse(c, 431, "too_large", "the head of the request is too long");
+        return n;
     }
-    mem_free(reply.owned);
-    return sent && lws_http_transaction_completed(c->wsi) == 0 ? 1 : -1;
+    if (end == 0) return 0;
+    c->scanned = 0;
+    on_head(c, (char *)bytes, end);
+    return end;
 }
 
-int net_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t n) {
-    net_conn *c = wsi ? lws_get_opaque_user_data(wsi) : NULL;
-    (void)user;
-    if (!c || c->kind != NET_KIND_CONN) return 0; /* the library tells the end of watched descriptors here too */
-    c->wsi = wsi;
-    switch (reason) {
-    case LWS_CALLBACK_HTTP:
-        return on_request(c);
-    case LWS_CALLBACK_HTTP_WRITEABLE:
-        return c->reply.bytes ? send_body(c) : 0;
-    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-        return on_upgrade(c, in);
-    case LWS_CALLBACK_WSI_DESTROY:
-        lws_set_opaque_user_data(wsi, NULL);
-        destroy_conn(c);
-        return 0;
-    default:
-        return net_ws_callback(c, reason, in, n);
+size_t net_http_input(net_conn *c, unsigned char *bytes, size_t n) {
+    return c->state == CONN_HEAD ? read_head(c, bytes, n) : read_body(c, bytes, n);
+}
+
+/* ---- deadlines -------------------------------------------------------------------------------------------------- */
+
+static void body_due(net_conn *c) {
+    net_exchange *x = c->exchange;
+    uint64_t least = (uint64_t)c->owner->config.body_idle_s * NET_BODY_BYTES_S_MIN;
+    if (!wants_body(x) || x->paused)
+        net_due(c, INT64_MAX);
+    else if (x->got - c->window_bytes < least)
+        refuse(c, 408, "timeout", "the body of the request comes too slowly");
+    else
+        await_body(c);
+}
+
+void net_http_due(net_conn *c, int64_t now_ms) {
+    if (c->state == CONN_EXCHANGE && !c->exchange->answered) {
+        body_due(c);
+    } else if (c->state == CONN_EXCHANGE) {
+        if (c->out_n > 0)
+            net_conn_die(c);
+        else
+            net_due(c, now_ms + NET_STUCK_S * 1000); /* nothing waits: it is we who have nothing to say */
+    } else if (c->head_begun) {
+        refuse(c, 408, "timeout", "the head of the request comes too slowly");
+    } else {
+        net_conn_die(c);
     }
 }

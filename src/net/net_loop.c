@@ -1,7 +1,7 @@
-/* net_loop.c: the loop, the listening socket, watched descriptors and timers. See net.h.
+/* net_loop.c: the loop: descriptors by epoll(7), turns, deadlines on a wheel of seconds, timers in a heap. See net.h.
  *
- * Connections are accepted here and not by libwebsockets, so that a port in use has a reason, a full server says so
- * instead of letting people wait, and running out of descriptors neither spins nor hangs the loop.
+ * Why not libwebsockets' loop: poll(2) is linear in connections, and version 4.1 reads no chunked bodies, refuses
+ * sub-protocols it was not built with, and keeps some 10 KiB more a connection.
  */
 #include "net/net_int.h"
 
@@ -10,19 +10,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
+#include <signal.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
-#define LISTEN_BACKLOG  512
-#define ACCEPTS_A_TURN  64
-#define SWEEP_MS        1000
-#define HEADER_POOL_MAX 1024 /* requests whose head is being read; later ones wait */
-#define WATCHED_FDS     64   /* descriptors beside connections */
+#define EVENTS_A_ROUND 256
+#define TIMERS_STEP    16
 
 int64_t net_now_ms(void) {
     struct timespec now;
@@ -32,55 +27,89 @@ int64_t net_now_ms(void) {
 
 /* ---- timers ----------------------------------------------------------------------------------------------------- */
 
-static void timer_fired(lws_sorted_usec_list_t *entry) {
-    net_timer *t = (net_timer *)entry;
-    t->fire(t->ctx);
+static void put_timer(net *n, net_timer *t, int place) {
+    n->heap[place] = t;
+    t->place = place;
 }
 
+static void rise(net *n, net_timer *t, int place) {
+    while (place > 0 && n->heap[(place - 1) / 2]->at_ms > t->at_ms) {
+        put_timer(n, n->heap[(place - 1) / 2], place);
+        place = (place - 1) / 2;
+    }
+    put_timer(n, t, place);
+}
+
+static void sink(net *n, net_timer *t, int place) {
+    for (int child; (child = 2 * place + 1) < n->n_heap; place = child) {
+        if (child + 1 < n->n_heap && n->heap[child + 1]->at_ms < n->heap[child]->at_ms) child++;
+        if (n->heap[child]->at_ms >= t->at_ms) break;
+        put_timer(n, n->heap[child], place);
+    }
+    put_timer(n, t, place);
+}
+
+static void unset_timer(net_timer *t) {
+    net *n = t->owner;
+    int place = t->place;
+    if (place < 0) return;
+    t->place = -1;
+    net_timer *last = n->heap[--n->n_heap];
+    if (last == t) return;
+    sink(n, last, place);
+    rise(n, last, last->place);
+}
+
+/* Room for every timer there is, so that setting one cannot fail. */
 net_timer *net_timer_open(net *n, void (*fire)(void *ctx), void *ctx) {
+    if (n->n_timers == n->cap_timers) {
+        size_t cap = (size_t)n->cap_timers, more = cap * 2 + TIMERS_STEP;
+        net_timer **grown = mem_resize(n->heap, cap * sizeof(net_timer *), more * sizeof(net_timer *));
+        if (!grown) return NULL;
+        n->heap = grown;
+        n->cap_timers = (int)more;
+    }
     net_timer *t = mem_alloc(1, sizeof *t);
-    if (t) *t = (net_timer){.owner = n, .fire = fire, .ctx = ctx};
+    if (!t) return NULL;
+    *t = (net_timer){.owner = n, .fire = fire, .ctx = ctx, .place = -1};
+    n->n_timers++;
     return t;
 }
 
 void net_timer_set(net_timer *t, int delay_ms) {
-    lws_sul_schedule(t->owner->context, 0, &t->entry, timer_fired,
-                     delay_ms < 0 ? LWS_SET_TIMER_USEC_CANCEL : (lws_usec_t)delay_ms * 1000);
+    unset_timer(t);
+    if (delay_ms < 0) return;
+    t->at_ms = net_now_ms() + delay_ms;
+    rise(t->owner, t, t->owner->n_heap++);
 }
 
 void net_timer_close(net_timer *t) {
     if (!t) return;
-    net_timer_set(t, -1);
+    unset_timer(t);
+    t->owner->n_timers--;
     mem_free(t);
 }
 
-/* ---- watched descriptors ---------------------------------------------------------------------------------------- */
-
-static int watch_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t n) {
-    net_watch *w = lws_get_opaque_user_data(wsi);
-    (void)user;
-    (void)in;
-    (void)n;
-    if (reason == LWS_CALLBACK_RAW_RX_FILE) {
-        if (!w) return -1; /* given up */
-        w->ready(w->ctx);
+/* Those that are due now; one that sets itself again for now waits for the next round. */
+static void fire_timers(net *n, int64_t now_ms) {
+    for (int most = n->n_heap; most > 0 && n->n_heap > 0 && n->heap[0]->at_ms <= now_ms; most--) {
+        net_timer *t = n->heap[0];
+        unset_timer(t);
+        t->fire(t->ctx);
     }
-    if (reason == LWS_CALLBACK_RAW_CLOSE_FILE && w) w->wsi = NULL;
-    return 0;
 }
+
+/* ---- watched descriptors ---------------------------------------------------------------------------------------- */
 
 net_watch *net_watch_open(net *n, int fd, void (*ready)(void *ctx), void *ctx) {
     net_watch *w = mem_alloc(1, sizeof *w);
     if (!w) return NULL;
     *w = (net_watch){.kind = NET_KIND_WATCH, .owner = n, .next = n->watches, .ready = ready, .ctx = ctx};
-    /* The library closes what it watches: it gets a descriptor of its own. */
-    lws_adopt_desc_t what = {.vh = n->vhost,
-                             .type = LWS_ADOPT_RAW_FILE_DESC,
-                             .fd.filefd = fcntl(fd, F_DUPFD_CLOEXEC, 0),
-                             .vh_prot_name = "steno-watch",
-                             .opaque = w};
-    if (what.fd.filefd >= 0) w->wsi = lws_adopt_descriptor_vhost_via_info(&what);
-    if (!w->wsi) {
+    /* A descriptor of its own: closing it is what surely ends the watch, whoever else holds the file. */
+    w->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    struct epoll_event e = {.events = EPOLLIN, .data.ptr = w};
+    if (w->fd < 0 || epoll_ctl(n->epoll_fd, EPOLL_CTL_ADD, w->fd, &e) != 0) {
+        if (w->fd >= 0) close(w->fd);
         mem_free(w);
         return NULL;
     }
@@ -91,195 +120,193 @@ net_watch *net_watch_open(net *n, int fd, void (*ready)(void *ctx), void *ctx) {
 
 void net_watch_close(net_watch *w) {
     if (!w) return;
+    net *n = w->owner;
     if (w->prev)
         w->prev->next = w->next;
     else
-        w->owner->watches = w->next;
+        n->watches = w->next;
     if (w->next) w->next->prev = w->prev;
-    if (w->wsi) {
-        lws_set_opaque_user_data(w->wsi, NULL);
-        lws_set_timeout(w->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_ASYNC);
+    epoll_ctl(n->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
+    close(w->fd);
+    w->dead = true;
+    w->next = n->dead_watches;
+    n->dead_watches = w;
+}
+
+/* ---- turns and deadlines ---------------------------------------------------------------------------------------- */
+
+void net_turn(net_conn *c) {
+    if (c->in_turn || c->state == CONN_DEAD) return;
+    c->in_turn = true;
+    c->turn_next = c->owner->turns;
+    c->owner->turns = c;
+}
+
+static void take_turns(net *n) {
+    net_conn *next = n->turns;
+    n->turns = NULL; /* who asks again waits for the next round */
+    while (next) {
+        net_conn *c = next;
+        next = c->turn_next;
+        c->in_turn = false;
+        if (c->state != CONN_DEAD) net_conn_take_turn(c);
     }
-    mem_free(w);
 }
 
-/* ---- the listening socket --------------------------------------------------------------------------------------- */
-
-static void prepare_socket(int fd) {
-    int one = 1, in = NET_RECEIVE_BUFFER, out = NET_SEND_BUFFER;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
-    /* What a peer may send ahead of us and what may wait for a slow reader: bounded, and a pong is not far behind. */
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &in, sizeof in);
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &out, sizeof out);
+void net_undue(net_conn *c) {
+    if (c->placed_s < 0) return;
+    if (c->due_prev)
+        c->due_prev->due_next = c->due_next;
+    else
+        c->owner->wheel[c->placed_s % NET_WHEEL_SLOTS] = c->due_next;
+    if (c->due_next) c->due_next->due_prev = c->due_prev;
+    c->due_prev = c->due_next = NULL;
+    c->placed_s = -1;
 }
 
-/* No descriptor is left: the spare one is given up for long enough to accept and hang up on somebody, because a
- * connection that nobody accepts would wake the loop for ever. */
-static void accept_without_descriptors(net *n) {
-    log_line(LOG_LEVEL_WARN, "out of file descriptors: a connection was turned away");
-    if (n->spare_fd >= 0) close(n->spare_fd);
-    int fd = accept4(n->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-    if (fd >= 0) close(fd);
-    n->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    n->counts.refused++;
+/* Moves only to be looked at earlier: a deadline that moves on with every message costs nothing. */
+void net_due(net_conn *c, int64_t at_ms) {
+    net *n = c->owner;
+    c->due_ms = at_ms;
+    int64_t last_s = n->wheel_s + NET_WHEEL_SLOTS - 1;
+    int64_t second = at_ms / 1000 >= last_s ? last_s : at_ms / 1000 + 1;
+    if (second <= n->wheel_s) second = n->wheel_s + 1;
+    if (c->placed_s >= 0 && c->placed_s <= second) return;
+    net_undue(c);
+    net_conn **slot = &n->wheel[second % NET_WHEEL_SLOTS];
+    c->placed_s = second;
+    c->due_next = *slot;
+    if (c->due_next) c->due_next->due_prev = c;
+    *slot = c;
 }
 
-static void turn_away(net *n, int fd) {
-    static const char full[] =
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 5\r\n"
-        "connection: close\r\ncontent-length: 60\r\n\r\n"
-        "{\"code\":\"connections\",\"message\":\"too many connections open\"}";
-    (void)send(fd, full, sizeof full - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-    close(fd);
-    n->counts.refused++;
-}
-
-static void accept_ready(void *ctx) {
-    net *n = ctx;
-    for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-        int fd = accept4(n->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0) {
-            if (errno == EMFILE || errno == ENFILE) accept_without_descriptors(n);
-            return;
+static void turn_wheel(net *n, int64_t now_ms) {
+    int64_t now_s = now_ms / 1000;
+    if (now_s - n->wheel_s > NET_WHEEL_SLOTS) n->wheel_s = now_s - NET_WHEEL_SLOTS;
+    while (n->wheel_s < now_s) {
+        int64_t second = ++n->wheel_s;
+        net_conn *c;
+        while ((c = n->wheel[second % NET_WHEEL_SLOTS]) && c->placed_s <= second) {
+            net_undue(c);
+            if (c->due_ms <= now_ms)
+                net_conn_due(c, now_ms);
+            else
+                net_due(c, c->due_ms);
         }
-        if (n->counts.connections >= n->config.max_connections) {
-            turn_away(n, fd);
+    }
+}
+
+static void reap(net *n) {
+    net_conn **at = &n->dead;
+    while (*at) {
+        net_conn *c = *at;
+        if (c->in_turn) {
+            at = &c->dead_next;
             continue;
         }
-        prepare_socket(fd);
-        n->counts.accepted++;
-        net_adopt(n, fd);
+        *at = c->dead_next;
+        net_conn_free(c);
     }
-}
-
-static int bind_to(const struct addrinfo *at) {
-    int one = 1;
-    int fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) return -1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (at->ai_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
-    prepare_socket(fd); /* before listen(): the window is agreed on with the first packet */
-    if (bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, LISTEN_BACKLOG) == 0) return fd;
-    int why = errno;
-    close(fd);
-    errno = why;
-    return -1;
-}
-
-static void name_address(net *n) {
-    struct sockaddr_storage at;
-    socklen_t bytes = sizeof at;
-    char host[64] = "?", port[8] = "?";
-    getsockname(n->listen_fd, (struct sockaddr *)&at, &bytes);
-    getnameinfo((struct sockaddr *)&at, bytes, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
-    snprintf(n->address, sizeof n->address, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
-}
-
-static steno_err listen_on(net *n) {
-    struct addrinfo want = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found;
-    char port[16];
-    snprintf(port, sizeof port, "%d", n->config.port);
-    int rc = getaddrinfo(n->config.bind, port, &want, &found);
-    if (rc != 0) return err_fail(STENO_E_IO, "%s:%s: %s", n->config.bind, port, gai_strerror(rc));
-    for (const struct addrinfo *at = found; at && n->listen_fd < 0; at = at->ai_next) n->listen_fd = bind_to(at);
-    int why = errno;
-    freeaddrinfo(found);
-    if (n->listen_fd < 0) return err_fail(STENO_E_IO, "%s:%s: %s", n->config.bind, port, strerror(why));
-    name_address(n);
-    n->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    n->listener = net_watch_open(n, n->listen_fd, accept_ready, n);
-    return n->listener ? STENO_OK : err_fail(STENO_E_NOMEM, "%s: cannot be watched", n->address);
+    while (n->dead_watches) {
+        net_watch *w = n->dead_watches;
+        n->dead_watches = w->next;
+        mem_free(w);
+    }
 }
 
 /* ---- the loop --------------------------------------------------------------------------------------------------- */
 
-static void sweep(void *ctx) {
-    net *n = ctx;
-    int64_t now_ms = net_now_ms();
-    for (net_conn *c = n->first, *next; c; c = next) {
-        next = c->next;
-        if (c->opened) net_ws_sweep(c, now_ms);
+static void dispatch(const struct epoll_event *e) {
+    net_kind *kind = e->data.ptr;
+    if (*kind == NET_KIND_CONN) {
+        net_conn_ready(e->data.ptr, e->events);
+    } else if (*kind == NET_KIND_WATCH) {
+        net_watch *w = e->data.ptr;
+        if (!w->dead) w->ready(w->ctx);
+    } else {
+        net_port_ready(e->data.ptr);
     }
-    net_timer_set(n->sweep, SWEEP_MS);
 }
 
-/* Nearly all it complains of is what a peer did, and peers must not be able to fill a log. */
-static void library_log(int level, const char *line) {
-    (void)level;
-    log_line(LOG_LEVEL_DEBUG, "libwebsockets: %.*s", (int)strcspn(line, "\n"), line);
+static int wait_ms(const net *n) {
+    int64_t now_ms = net_now_ms(), until_ms = INT64_MAX;
+    if (n->turns) return 0;
+    if (n->first) until_ms = (n->wheel_s + 1) * 1000;
+    if (n->n_heap > 0 && n->heap[0]->at_ms < until_ms) until_ms = n->heap[0]->at_ms;
+    if (until_ms == INT64_MAX) return -1;
+    if (until_ms <= now_ms) return 0;
+    return until_ms - now_ms > INT32_MAX ? INT32_MAX : (int)(until_ms - now_ms);
 }
 
-static const struct lws_protocols protocols[] = {
-    {.name = "steno", .callback = net_callback, .rx_buffer_size = NET_READ_BYTES},
-    {.name = "steno-watch", .callback = watch_callback},
-    {0},
-};
+static void round_of(net *n) {
+    struct epoll_event events[EVENTS_A_ROUND];
+    int got = epoll_wait(n->epoll_fd, events, EVENTS_A_ROUND, wait_ms(n));
+    n->round_ms = net_now_ms();
+    for (int i = 0; i < got; i++) dispatch(&events[i]);
+    take_turns(n);
+    int64_t now_ms = net_now_ms();
+    fire_timers(n, now_ms);
+    turn_wheel(n, now_ms);
+    reap(n);
+}
 
-static steno_err make_context(net *n) {
-    int headers = n->config.max_connections < HEADER_POOL_MAX ? n->config.max_connections : HEADER_POOL_MAX;
-    struct lws_context_creation_info info = {
-        .port = CONTEXT_PORT_NO_LISTEN_SERVER,
-        .protocols = protocols,
-        .options = LWS_SERVER_OPTION_VALIDATE_UTF8 | LWS_SERVER_OPTION_DISABLE_IPV6,
-        .server_string = "steno",
-        .gid = -1,
-        .uid = -1,
-        .user = n,
-        .max_http_header_data = NET_HEADER_BYTES_MAX,
-        .max_http_header_pool = (unsigned short)(headers + 1),
-        .pt_serv_buf_size = NET_READ_BYTES,
-        .fd_limit_per_thread = (unsigned)n->config.max_connections + WATCHED_FDS,
-        .timeout_secs = NET_HANDSHAKE_S,
-        .timeout_secs_ah_idle = NET_HANDSHAKE_S,
-        .keepalive_timeout = NET_KEEP_ALIVE_S,
-        .vhost_name = "steno",
-    };
-    lws_set_log_level(LLL_ERR | LLL_WARN, library_log);
-    n->context = lws_create_context(&info);
-    if (!n->context) return err_fail(STENO_E_NOMEM, "the event loop could not be made");
-    n->vhost = lws_get_vhost_by_name(n->context, "steno");
-    return n->vhost ? STENO_OK : err_fail(STENO_E_INTERNAL, "the event loop has no host");
+void net_run(net *n) {
+    while (!n->stopping) round_of(n);
+}
+
+void net_stop(net *n) {
+    n->stopping = true;
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------- */
+
+static steno_err start(net *n) {
+    const net_config *c = &n->config;
+    n->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (n->epoll_fd < 0) return err_fail(STENO_E_IO, "the event loop: %s", strerror(errno));
+    n->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    n->input = mem_alloc(1, NET_READ_BYTES);
+    n->scratch = mem_alloc(1, NET_SCRATCH_BYTES);
+    if (!n->input || !n->scratch) return err_fail(STENO_E_NOMEM, "no memory for the event loop");
+    n->round_ms = net_now_ms();
+    n->wheel_s = n->round_ms / 1000;
+    if (c->tls_certificate) ERR_TRY(net_tls_context(c->tls_certificate, c->tls_key, &n->tls));
+    n->config.tls_certificate = n->config.tls_key = NULL; /* not ours to keep */
+    return net_port_open(n, c->bind, c->port, NULL, n->address);
 }
 
 steno_err net_open(const net_config *config, const net_handler *handler, net **out) {
     *out = NULL;
     net *n = mem_alloc(1, sizeof *n);
     if (!n) return err_fail(STENO_E_NOMEM, "no memory for the event loop");
-    *n = (net){.config = *config, .handler = *handler, .listen_fd = -1, .spare_fd = -1};
-    n->scratch = mem_alloc(1, LWS_PRE + NET_SEND_BYTES_MAX);
-    steno_err e = n->scratch ? make_context(n) : err_fail(STENO_E_NOMEM, "no memory for the event loop");
-    if (e == STENO_OK) e = listen_on(n);
-    if (e == STENO_OK && !(n->sweep = net_timer_open(n, sweep, n)))
-        e = err_fail(STENO_E_NOMEM, "no memory for the event loop");
+    *n = (net){.config = *config, .handler = *handler, .epoll_fd = -1, .spare_fd = -1};
+    if (n->config.body_bytes_max == 0) n->config.body_bytes_max = NET_BODY_BYTES;
+    if (n->config.body_idle_s <= 0) n->config.body_idle_s = NET_BODY_IDLE_S;
+    signal(SIGPIPE, SIG_IGN); /* the TLS library writes without MSG_NOSIGNAL */
+    steno_err e = start(n);
     if (e != STENO_OK) {
         net_close(n);
         return e;
     }
-    net_timer_set(n->sweep, SWEEP_MS);
+    n->config.bind = NULL;
     *out = n;
     return STENO_OK;
 }
 
 void net_close(net *n) {
     if (!n) return;
-    net_timer_close(n->sweep);
+    net_ports_close(n);
+    while (n->first) net_conn_die(n->first);
     while (n->watches) net_watch_close(n->watches);
-    if (n->context) lws_context_destroy(n->context);
-    if (n->listen_fd >= 0) close(n->listen_fd);
+    for (net_conn *c = n->dead; c; c = c->dead_next) c->in_turn = false;
+    reap(n);
+    net_tls_context_free(n->tls);
+    if (n->epoll_fd >= 0) close(n->epoll_fd);
     if (n->spare_fd >= 0) close(n->spare_fd);
+    mem_free(n->heap);
+    mem_free(n->input);
     mem_free(n->scratch);
     mem_free(n);
-}
-
-void net_run(net *n) {
-    while (!n->stopping && lws_service(n->context, 0) >= 0) {
-    }
-}
-
-void net_stop(net *n) {
-    n->stopping = true;
-    lws_cancel_service(n->context);
 }
 
 const char *net_address(const net *n) {
@@ -288,4 +315,13 @@ const char *net_address(const net *n) {
 
 void net_get_counts(const net *n, net_counts *out) {
     *out = n->counts;
+}
+
+steno_err net_reload_tls(net *n, const char *certificate, const char *key) {
+    void *fresh;
+    if (!n->tls) return err_fail(STENO_E_INVALID, "this server was started without TLS");
+    ERR_TRY(net_tls_context(certificate, key, &fresh));
+    net_tls_context_free(n->tls); /* connections hold on to theirs */
+    n->tls = fresh;
+    return STENO_OK;
 }

@@ -86,7 +86,8 @@ class Session {
 
 // Options, changeable while it runs: refuse (HTTP status of upgrades), shy (a plain request is not told it), closeWith (a close code instead of an answer),
 // drops, overloadAt, failAt: seconds of audio at which the connection breaks (a list), it is overloaded, it fails; drainAt: it goes down.
-// dropCode: a drop is a close with this code. `said`: every event, for checking against the schema.
+// dropCode: a drop is a close with this code. deafDrops: nothing after `ready` gets through on a connection that will break, as when a reset overtakes it.
+// forget: a session that broke is not known any more. `said`: every event, for checking against the schema.
 export class FakeStream {
   options = {};
   sessions = [];
@@ -155,8 +156,10 @@ export class FakeStream {
       audio_samples: token && this.forgets ? 0 : session.count, resume_window_ms: 30000 };
     if (token) {
       session.socket.send(JSON.stringify({ ...ready, seq: ++session.seq }));
-      // One more than is missing: a client must take no event twice.
-      for (const event of session.events.filter((e) => e.seq >= Number(parameters.get('last_seq')))) ws.send(JSON.stringify(event));
+      // One more than is missing: a client must take no event twice. Never the first `ready`: no server says it again, and to a client
+      // it means that its session is forgotten.
+      const again = session.events.filter((e) => e.seq >= Number(parameters.get('last_seq')) && e.type !== 'ready');
+      for (const event of again) ws.send(JSON.stringify(event));
     } else {
       session.say(ready);
     }
@@ -165,6 +168,7 @@ export class FakeStream {
 
   message(ws, session, data, binary) {
     if (ws.broken) return undefined;
+    if (this.options.deafDrops && this.options.drops?.length) session.socket = null;
     if (!binary) return this.control(ws, session, JSON.parse(data));
     const { overloadAt, failAt, drainAt } = this.options;
     const samples = new Int16Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength));
@@ -196,6 +200,7 @@ export class FakeStream {
     ws.broken = true;
     session.socket = null;
     session.step();
+    if (this.options.forget) session.token = 'forgotten';
     if (this.options.dropCode) ws.close(this.options.dropCode);
     else ws.terminate();
   }

@@ -1,9 +1,9 @@
-/* output_lines.c: the formats of one line a thing: plain text (a segment), TSV (a segment), CTM (a word).
+/* lines.c: the formats of one line a thing: plain text (a segment), TSV (a segment), CTM (a word).
  *
  * CTM follows NIST's sclite: file channel start duration word confidence, separated by blanks. TSV has times in
  * milliseconds and a heading; tabs, line ends and backslashes inside a text are written \t, \n, \r and \\.
  */
-#include "cmd/output_format.h"
+#include "output/format.h"
 
 #include <inttypes.h>
 #include <string.h>

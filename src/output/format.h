@@ -1,11 +1,11 @@
-/* output_format.h: a transcript on its way to a file. One table of three functions a format; all of them stream, so a
+/* format.h: a transcript on its way to a file. One table of three functions a format; all of them stream, so a
  * recording of any length is written in constant memory.
  *
  * Owner: the main thread; an `output` is plain memory. Everything written is valid UTF-8 whatever the input was.
  * Invariant: nothing is written before output_begin(), and a begun output ended by output_end() is a whole document.
  */
-#ifndef STENO_CMD_OUTPUT_FORMAT_H
-#define STENO_CMD_OUTPUT_FORMAT_H
+#ifndef STENO_OUTPUT_FORMAT_H
+#define STENO_OUTPUT_FORMAT_H
 
 #include "steno.h"
 

@@ -1,5 +1,5 @@
 /* test_output.c: the six formats, byte for byte, on segments with awkward texts, names and times. */
-#include "cmd/output_format.h"
+#include "output/format.h"
 
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* output_format.c: the table of formats and what they share. See output_format.h. */
-#include "cmd/output_format.h"
+/* format.c: the table of formats and what they share. See format.h. */
+#include "output/format.h"
 
 #include "base/err.h"
 

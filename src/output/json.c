@@ -1,9 +1,9 @@
-/* output_json.c: the JSON transcript, one document a recording; docs/transcript.schema.json describes it.
+/* json.c: the JSON transcript, one document a recording; docs/transcript.schema.json describes it.
  *
  * Written as it comes: members that are known only at the end (duration, stats) stand after the segments. With several
  * recordings on one stream a document is one line (JSON Lines); alone it has one line a segment, for people.
  */
-#include "cmd/output_format.h"
+#include "output/format.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -1,10 +1,10 @@
-/* output_cues.c: subtitles, SRT and WebVTT: segments cut into cues that fit a screen.
+/* cues.c: subtitles, SRT and WebVTT: segments cut into cues that fit a screen.
  *
  * A cue has at most two lines of CUE_LINE_COLUMNS (a wide character takes two) and lasts at most CUE_MAX_S. It ends
  * where a sentence ends once the first line is full enough, at a pause of CUE_PAUSE_S, or where the next word no
  * longer fits. A word longer than a line stays whole. Cues of one segment never overlap.
  */
-#include "cmd/output_format.h"
+#include "output/format.h"
 
 #include <inttypes.h>
 #include <string.h>
