@@ -218,6 +218,7 @@ static void deal_out(recording *r, const float *frames, size_t got) {
     r->have = got;
     r->frames += (int64_t)got;
     r->result.audio_s = (double)r->frames / STENO_SAMPLE_RATE_HZ;
+    if (r->options.pass) auth_charge(r->options.pass, (double)(got * n) / STENO_SAMPLE_RATE_HZ);
 }
 
 static void tell_progress(recording *r) {
@@ -414,6 +415,7 @@ steno_err recording_open(service *v, const recording_options *o, const recording
 
 void recording_cancel(recording *r) {
     r->handler = NULL;
+    r->options.pass = NULL;
     net_timer_set(r->timer, 0);
 }
 
@@ -436,7 +438,13 @@ void recordings_forget_engine(service *v, const engine_slot *slot) {
 
 void recordings_close(service *v) {
     while (v->recordings) {
-        v->recordings->handler = NULL;
-        free_recording(v->recordings);
+        recording *r = v->recordings;
+        const recording_handler *h = r->handler;
+        void *user = r->user;
+        fail(r, STENO_E_CANCELLED, "the server is going away");
+        recording_result result = r->result;
+        r->handler = NULL;
+        free_recording(r);
+        if (h) h->done(user, &result);
     }
 }

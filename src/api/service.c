@@ -108,9 +108,10 @@ static void reap_engines(service *v) {
 
 steno_err service_replace(service *v, const service_config *config, steno_model *model, steno_engine *engine) {
     ERR_TRY(add_engine(v, model, engine));
-    net_config same = v->config.net; /* sockets stay as they are */
+    ERR_TRY(auth_configure(v->auth, &config->auth));
+    service_config same = v->config; /* sockets and the store stay as they are */
     v->config = *config;
-    v->config.net = same;
+    v->config.net = same.net;
     v->reloads++;
     return STENO_OK;
 }
@@ -127,6 +128,7 @@ void service_drain(service *v) {
     if (v->draining) return;
     v->draining = true;
     v->drain_until_ms = net_now_ms() + (int64_t)v->config.drain_s * 1000;
+    if (v->jobs) jobs_drain(v->jobs);
     log_line(LOG_LEVEL_INFO, "draining: no new streams; %d connected ones may finish within %d s", v->connected,
              v->config.drain_s);
     service_check_drained(v);
@@ -161,6 +163,7 @@ static void sweep(void *ctx) {
         wire_sweep(w, now_ms);
     }
     wire_free_dead(v);
+    auth_tick(v->auth);
     reap_engines(v);
     sweep_drain(v, now_ms);
     net_timer_set(v->sweep, SWEEP_MS);
@@ -168,8 +171,25 @@ static void sweep(void *ctx) {
 
 /* ---- life ------------------------------------------------------------------------------------------------------- */
 
+static void on_store(void *ctx) {
+    worker_deliver(((service *)ctx)->store);
+}
+
+static steno_err open_store(service *v) {
+    keys_table *keys = v->config.keys;
+    v->config.keys = NULL;
+    ERR_TRY(auth_open(&v->config.auth, v->store, keys, NULL, &v->auth));
+    if (!v->store) return STENO_OK;
+    v->store_watch = net_watch_open(v->net, worker_fd(v->store), on_store, v);
+    if (!v->store_watch) return err_fail(STENO_E_NOMEM, "no memory for the store");
+    steno_err e = jobs_open(&v->config.jobs, v, v->config.data_dir, v->store, &v->jobs);
+    if (e != STENO_E_AGAIN || !v->config.jobs.optional) return e;
+    log_line(LOG_LEVEL_WARN, "no jobs here: %s", steno_error_detail());
+    return STENO_OK;
+}
+
 static steno_err start(service *v, steno_model *model, steno_engine *engine) {
-    net_handler handler = {.ctx = v, .request = routes_request, .upgrade = routes_upgrade};
+    net_handler handler = {.ctx = v, .request = routes_request, .upgrade = routes_upgrade, .answered = routes_answered};
     ERR_TRY(net_open(&v->config.net, &handler, &v->net));
     v->scratch = mem_alloc(RECORDING_SCRATCH_FLOATS, sizeof *v->scratch);
     if (!v->scratch) return err_fail(STENO_E_NOMEM, "no memory for recordings");
@@ -177,14 +197,19 @@ static steno_err start(service *v, steno_model *model, steno_engine *engine) {
     v->retry = net_timer_open(v->net, retry, v);
     if (!v->sweep || !v->retry) return err_fail(STENO_E_NOMEM, "no memory for timers");
     net_timer_set(v->sweep, SWEEP_MS);
+    ERR_TRY(open_store(v));
     return add_engine(v, model, engine);
 }
 
 steno_err service_open(const service_config *config, steno_model *model, steno_engine *engine, service **out) {
     service *v = mem_alloc(1, sizeof *v);
     *out = NULL;
-    if (!v) return err_fail(STENO_E_NOMEM, "no memory for the service");
-    *v = (service){.config = *config, .started_ms = net_now_ms()};
+    if (!v) {
+        keys_table_free(config->keys);
+        worker_close(config->store);
+        return err_fail(STENO_E_NOMEM, "no memory for the service");
+    }
+    *v = (service){.config = *config, .store = config->store, .started_ms = net_now_ms()};
     v->config.net.message_bytes_max = SERVICE_MESSAGE_BYTES_MAX;
     steno_err e = start(v, model, engine);
     if (e != STENO_OK) {
@@ -209,6 +234,8 @@ net *service_net(service *v) {
 
 void service_close(service *v) {
     if (!v) return;
+    jobs_stop(v->jobs);
+    if (v->store_watch) net_watch_close(v->store_watch);
     while (v->slots) {
         engine_slot *slot = v->slots;
         v->slots = slot->next;
@@ -224,6 +251,9 @@ void service_close(service *v) {
     net_close(v->net);   /* detaches every session */
     while (v->first) live_session_free(v->first);
     wire_free_dead(v);
+    auth_close(v->auth);
+    worker_close(v->store); /* what was put is written, though nobody waits for it any more */
+    jobs_close(v->jobs);
     mem_free(v->scratch);
     mem_free(v);
 }

@@ -75,6 +75,7 @@ struct wire_voice;
 struct service {
     service_config config;
     net *net;
+    auth *auth;
     engine_slot *slots; /* the first serves new streams */
     session *first;
     struct wire *wires;
@@ -83,7 +84,10 @@ struct service {
     int n_recordings, requests_open, requests_running;
     float *scratch; /* [4096, channels]: what a recording reads, at once handed on */
     voice *stalled;
-    int promised; /* voices let in whose streams are not open yet */
+    int promised;  /* voices let in whose streams are not open yet */
+    worker *store; /* NULL: no database */
+    net_watch *store_watch;
+    jobs *jobs; /* NULL: none are taken */
     net_timer *sweep, *retry;
     int64_t started_ms;
     bool draining, ending;

@@ -173,6 +173,7 @@ const net_conn_handler *wire_upgrade(call *c, const dialect *d, void **user) {
     }
     w->pass = c->pass;
     c->pass = NULL;
+    for (int i = 0; i < w->n_voices; i++) w->voices[i]->voice.pass = w->pass;
     w->service->opened++;
     *user = w;
     return &calls;
@@ -196,6 +197,10 @@ const net_conn_handler *wire_accept(service *v, const dialect *d, const char *pe
 void wire_sweep(wire *w, int64_t now_ms) {
     wire_sweep_voices(w, now_ms);
     if (!w->conn || w->closing) return;
+    if (w->pass && !auth_may_go_on(w->pass, NULL)) {
+        wire_close(w, 1008, "the key is no longer allowed to");
+        return;
+    }
     if (w->kind->tick) w->kind->tick(w, w->state, now_ms);
     if (w->closing) return;
     if (w->paused) w->heard_ms = now_ms; /* it is we who do not listen */

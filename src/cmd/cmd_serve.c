@@ -11,6 +11,7 @@
 #include "cmd/config.h"
 #include "cmd/config_options.h"
 #include "cmd/notify.h"
+#include "cmd/serve_parts.h"
 #include "cmd/stoppable.h"
 
 #include <errno.h>
@@ -25,9 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SPARE_DESCRIPTORS  128 /* for models, engines, logs … beside connections */
-#define RECORDING_CHANNELS 8
-#define RECORDINGS_MAX     64 /* of requests and jobs, running or waiting */
+#define SPARE_DESCRIPTORS 128 /* for models, engines, logs … beside connections */
 
 /* What the reloading thread makes. Its own until it writes to the descriptor, the main thread's after that. */
 typedef struct reload {
@@ -49,7 +48,7 @@ typedef struct serve {
     int watchdog_ms;
     pthread_t reloader;
     reload reload;
-    media_host *media;
+    serve_parts parts;
 } serve;
 
 /* ---- options ---------------------------------------------------------------------------------------------------- */
@@ -74,54 +73,6 @@ static log_level level_of(const config *c) {
     return LOG_LEVEL_INFO;
 }
 
-/* ---- engines ---------------------------------------------------------------------------------------------------- */
-
-static steno_err open_engine(const config *c, steno_model **model, steno_engine **engine) {
-    steno_model_options m = {
-        .name = c->model, .precision = c->precision, .dir = c->models_dir[0] ? c->models_dir : NULL};
-    steno_engine_config e;
-    steno_engine_config_init(&e);
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    e.shards = c->threads ? c->threads : cores < 1 ? 1 : (int)cores;
-    e.max_batch = c->max_batch;
-    e.max_streams = c->max_streams + (c->decoders + c->at_once) * RECORDING_CHANNELS;
-    e.max_live = c->max_streams;
-    e.max_wait_ms = c->max_wait_ms;
-    e.audio_pool_s = c->audio_pool_s;
-    e.kv_pool_mb = c->kv_pool_mb;
-    *engine = NULL;
-    ERR_TRY(steno_model_open(&m, model));
-    steno_err rc = steno_engine_open(*model, &e, engine);
-    if (rc != STENO_OK) {
-        steno_model_close(*model);
-        *model = NULL;
-    }
-    return rc;
-}
-
-static service_config service_config_of(const config *c) {
-    media_limits limits;
-    media_limits_init(&limits);
-    limits.max_channels = RECORDING_CHANNELS;
-    limits.max_audio_s = c->max_audio_h * 3600.0;
-    return (service_config){.media_limits = limits,
-                            .decoders = c->decoders,
-                            .recordings_max = RECORDINGS_MAX,
-                            .net = {.bind = c->bind,
-                                    .port = c->port,
-                                    .max_connections = c->max_connections,
-                                    .ping_s = c->ping_s,
-                                    .body_bytes_max = (uint64_t)c->body_max_mb << 20,
-                                    .body_idle_s = c->body_idle_s,
-                                    .tls_certificate = c->tls_certificate[0] ? c->tls_certificate : NULL,
-                                    .tls_key = c->tls_key[0] ? c->tls_key : NULL},
-                            .idle_timeout_s = c->idle_timeout_s,
-                            .resume_window_s = c->resume_window_s,
-                            .drain_s = c->drain_s,
-                            .max_ahead_ms = c->max_ahead_ms,
-                            .live = c->live};
-}
-
 /* ---- SIGHUP ----------------------------------------------------------------------------------------------------- */
 
 static void log_complaint(void *ctx, bool warning, const char *text) {
@@ -135,7 +86,7 @@ static void *reload_main(void *arg) {
     uint64_t one = 1;
     config_report report = {.say = log_complaint};
     r->error = config_load(&s->given, &r->config, NULL, &report);
-    if (r->error == STENO_OK) r->error = open_engine(&r->config, &r->model, &r->engine);
+    if (r->error == STENO_OK) r->error = serve_open_engine(&r->config, &r->model, &r->engine);
     if (r->error != STENO_OK) snprintf(r->why, sizeof r->why, "%s", steno_error_detail());
     if (write(s->reload_fd, &one, sizeof one) < 0) abort(); /* an event counter at zero takes one */
     return NULL;
@@ -171,8 +122,7 @@ static void keep_fixed_keys(const config *old, config *now) {
 static void use_reload(serve *s) {
     reload *r = &s->reload;
     if (r->error == STENO_OK) keep_fixed_keys(&s->config, &r->config);
-    service_config c = service_config_of(&r->config);
-    c.media = s->media;
+    service_config c = serve_service_config(&r->config, &s->parts);
     if (r->error == STENO_OK && (r->error = service_replace(s->service, &c, r->model, r->engine)) != STENO_OK) {
         snprintf(r->why, sizeof r->why, "%s", steno_error_detail());
         steno_engine_close(r->engine);
@@ -294,11 +244,12 @@ static steno_err start(serve *s) {
     steno_model *model;
     steno_engine *engine;
     ERR_TRY(watch_signals(s));
-    ERR_TRY(media_host_start(NULL, &s->media)); /* while there is one thread */
-    service_config c = service_config_of(&s->config);
+    ERR_TRY(media_host_start(NULL, &s->parts.media)); /* while there is one thread */
+    ERR_TRY(serve_open_store(&s->config, &s->parts));
+    service_config c = serve_service_config(&s->config, &s->parts);
     fit_descriptors(&c.net);
-    c.media = s->media;
-    ERR_TRY(open_engine(&s->config, &model, &engine));
+    ERR_TRY(serve_open_engine(&s->config, &model, &engine));
+    serve_give_store(&s->parts); /* the service's from now on */
     steno_err e = service_open(&c, model, engine, &s->service);
     if (e != STENO_OK) {
         char why[ERR_DETAIL_BYTES];
@@ -342,7 +293,7 @@ int cmd_serve(int argc, char **argv) {
     abandon_reload(&s);
     if (s.watchdog) net_timer_close(s.watchdog);
     service_close(s.service);
-    if (s.media) media_host_stop(s.media);
+    serve_close_parts(&s.parts);
     if (s.signal_fd >= 0) close(s.signal_fd);
     if (s.reload_fd >= 0) close(s.reload_fd);
     return status;

@@ -36,6 +36,7 @@ void config_init(config *c) {
                   .retention_h = 168,
                   .webhook_timeout_s = 10,
                   .webhook_attempts = 8,
+                  .webhook_retry_ms = 5000,
                   .decoders = 4,
                   .max_audio_h = 12};
     put_text(c->bind, "127.0.0.1");

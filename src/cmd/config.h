@@ -27,9 +27,9 @@ typedef struct config {
     /* [live] */
     steno_live_options live;
     /* [jobs] */
-    int at_once, max_queued, spool_max_mb, retention_h, webhook_timeout_s, webhook_attempts;
+    int at_once, max_queued, spool_max_mb, retention_h, webhook_timeout_s, webhook_attempts, webhook_retry_ms;
     bool keep_audio;
-    char webhook_networks[CONFIG_TEXT_BYTES];
+    char webhook_networks[CONFIG_TEXT_BYTES], webhook_ca_file[CONFIG_TEXT_BYTES];
     /* [media] */
     int decoders, max_audio_h;
 } config;

@@ -103,10 +103,14 @@ const config_key config_keys[] = {
     WHOLE("jobs", webhook_timeout_s, RELOADS, 1, 300, NULL, "a webhook's server must have answered by then",
           NOTHING_MORE),
     WHOLE("jobs", webhook_attempts, RELOADS, 1, 100, NULL, "tries at a webhook, ever further apart", NOTHING_MORE),
+    WHOLE("jobs", webhook_retry_ms, RELOADS, 10, 3600000, NULL, "a failed webhook is tried again after this",
+          "Four times as long after each further failure, up to six hours."),
     TEXT(
-        "jobs", webhook_networks, CONFIG_LIST, RELOADS, "a list", "private networks that webhooks may go to",
-        "As `10.1.0.0/16`, between commas. Without it only public addresses are called, so that nobody reaches through "
-        "the server what only the server can reach."),
+        "jobs", webhook_networks, CONFIG_LIST, RELOADS, "a list", "networks that webhooks may go to",
+        "As `10.1.0.0/16`, between commas. Without it every address is called but those of the link itself, of clouds' "
+        "metadata, and of no single host."),
+    TEXT("jobs", webhook_ca_file, CONFIG_PATH, FIXED, "a PEM file",
+         "certificates that webhooks' servers are checked with", "Empty: the system's."),
 
     WHOLE("media", decoders, FIXED, 1, 64, NULL, "files decoded at once",
           "Each in a process of its own, without rights."),

@@ -270,6 +270,19 @@ static steno_err make_file(db *d) {
     return STENO_OK;
 }
 
+steno_err db_make_parents(const char *dir) {
+    char path[DB_PATH_BYTES_MAX];
+    if (strlen(dir) >= sizeof path) return err_fail(STENO_E_INVALID, "%.60s…: the path is too long", dir);
+    snprintf(path, sizeof path, "%s", dir);
+    for (char *at = path; (at = strchr(at + 1, '/'));) {
+        *at = 0;
+        if (mkdir(path, 0700) != 0 && errno != EEXIST)
+            return err_fail(STENO_E_IO, "%s: cannot be made: %s", path, strerror(errno));
+        *at = '/';
+    }
+    return STENO_OK;
+}
+
 static steno_err open_handle(db *d) {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     int code = sqlite3_open_v2(d->path, &d->handle, flags, NULL);

@@ -25,6 +25,8 @@ typedef struct db_stmt db_stmt; /* the database's own; valid until db_close() */
 /* Opens DIR/steno.db, making folder (0700) and file (0600) when they are missing, and brings its tables up to date with
  * schema.h. */
 STENO_CHECK steno_err db_open(const char *dir, db **out);
+/* The folders above DIR, for a place that the program chose itself. */
+STENO_CHECK steno_err db_make_parents(const char *dir);
 void db_close(db *d); /* NULL is allowed */
 const char *db_dir(const db *d);
 

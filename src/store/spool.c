@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LOCK_FILE "steno.lock"
+#define LOCK_FILE  "steno.lock"
+#define COPY_BYTES 1048576
 
 static steno_err fail(const char *what, const char *path, int os) {
     if (os == ENOSPC || os == EDQUOT) return err_fail(STENO_E_LIMIT, "%s: the disk is full", path);
@@ -30,24 +32,6 @@ steno_err spool_prepare(const char *dir) {
     return fail("cannot be made", path, errno);
 }
 
-steno_err spool_create(const char *dir, const char *id, int *fd) {
-    char path[DB_PATH_BYTES_MAX];
-    spool_path(dir, id, path);
-    *fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    return *fd >= 0 ? STENO_OK : fail("cannot be made", path, errno);
-}
-
-steno_err spool_write(int fd, const void *bytes, size_t n) {
-    for (const char *at = bytes; n > 0;) {
-        ssize_t wrote = write(fd, at, n);
-        if (wrote < 0 && errno == EINTR) continue;
-        if (wrote < 0) return fail("write", SPOOL_FOLDER, errno);
-        at += wrote;
-        n -= (size_t)wrote;
-    }
-    return STENO_OK;
-}
-
 /* The name of a new file is on the disk only when its folder is. */
 static steno_err sync_folder(const char *dir) {
     char path[DB_PATH_BYTES_MAX];
@@ -59,13 +43,31 @@ static steno_err sync_folder(const char *dir) {
     return code == 0 ? STENO_OK : fail("fsync", path, os);
 }
 
-steno_err spool_commit(const char *dir, int fd) {
-    int code = fsync(fd), os = errno;
-    if (close(fd) != 0 && code == 0) {
-        code = -1;
-        os = errno;
+/* For file systems on which a file without a name cannot get one. */
+static steno_err copy(const char *path, int from) {
+    int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (to < 0) return fail("cannot be made", path, errno);
+    off_t at = 0;
+    ssize_t n;
+    do n = sendfile(to, from, &at, COPY_BYTES);
+    while (n > 0 || (n < 0 && errno == EINTR));
+    int os = n < 0 || fsync(to) != 0 ? errno : 0;
+    close(to);
+    if (os == 0) return STENO_OK;
+    (void)unlink(path);
+    return fail("write", path, os);
+}
+
+steno_err spool_adopt(const char *dir, const char *id, int fd) {
+    char path[DB_PATH_BYTES_MAX], from[32];
+    spool_path(dir, id, path);
+    snprintf(from, sizeof from, "/proc/self/fd/%d", fd);
+    if (fsync(fd) != 0) return fail("fsync", path, errno);
+    if (linkat(AT_FDCWD, from, AT_FDCWD, path, AT_SYMLINK_FOLLOW) != 0) {
+        if (errno != ENOENT && errno != EXDEV) return fail("cannot be made", path, errno);
+        ERR_TRY(copy(path, fd));
     }
-    return code == 0 ? sync_folder(dir) : fail("fsync", SPOOL_FOLDER, os);
+    return sync_folder(dir);
 }
 
 void spool_remove(const char *dir, const char *id) {

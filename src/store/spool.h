@@ -1,7 +1,7 @@
 /* spool.h: audio of jobs on the disk, DIR/spool/ID.
  *
  * Owner      whoever calls; every function may wait for the disk, so in the server these run on a worker's thread.
- * Invariants a file is complete and on the disk when spool_commit() returned STENO_OK; whatever is there without a row is
+ * Invariants a file is complete and on the disk when spool_adopt() returned STENO_OK; whatever is there without a row is
  *            of a request that was never answered, and is removed at the next start.
  */
 #ifndef STENO_STORE_SPOOL_H
@@ -16,11 +16,9 @@
 /* Makes the folder. */
 STENO_CHECK steno_err spool_prepare(const char *dir);
 
-/* A new file, mode 0600; its descriptor. STENO_E_LIMIT: the disk is full. */
-STENO_CHECK steno_err spool_create(const char *dir, const char *id, int *fd);
-STENO_CHECK steno_err spool_write(int fd, const void *bytes, size_t n);
-/* Waits until file and name are on the disk. The descriptor is closed either way. */
-STENO_CHECK steno_err spool_commit(const char *dir, int fd);
+/* Gives the file behind a descriptor, one without a name or a copy of it, its name, and waits until both are on the disk.
+ * The descriptor stays the caller's. STENO_E_LIMIT: the disk is full. */
+STENO_CHECK steno_err spool_adopt(const char *dir, const char *id, int fd);
 void spool_remove(const char *dir, const char *id); /* one that is not there is no mistake */
 bool spool_has(const char *dir, const char *id);
 void spool_path(const char *dir, const char *id, char out[DB_PATH_BYTES_MAX]);

@@ -14,5 +14,9 @@ import './test_asyncapi.mjs';
 import './test_page.mjs';
 import './test_onsets.mjs';
 import './test_storm.mjs';
+import './test_jobs.mjs';
+import './test_jobs_fault.mjs';
+import './test_openai.mjs';
+import './test_openai_realtime.mjs';
 
 process.exitCode = await runAll(process.argv[2]);
