@@ -1,10 +1,12 @@
 /* routes.c: see routes.h. */
 #include "api/routes.h"
 
+#include "api/deepgram.h"
 #include "api/events.h"
 #include "api/jobs.h"
 #include "api/openai.h"
 #include "api/service_int.h"
+#include "api/vosk.h"
 #include "api/wire.h"
 #include "base/mem.h"
 
@@ -33,12 +35,17 @@ static const route routes[] = {
     {"POST", "/v1/realtime/transcription_sessions", ROUTE_REQUEST, openai_answer_unsupported, openai_refuse},
     {"GET", "/v1/models", ROUTE_REQUEST, openai_answer_models, openai_refuse},
     {"GET", "/v1/models/*", ROUTE_REQUEST, openai_answer_model, openai_refuse},
+    {"POST", "/v1/listen", ROUTE_RECORDING, deepgram_answer, deepgram_refuse},
     {0},
 };
 
 static const upgrade_route upgrades[] = {
     {"/v1/stream", live_upgrade, native_refuse},
     {"/v1/realtime", openai_upgrade, openai_refuse},
+    {"/v1/listen", deepgram_upgrade, deepgram_refuse},
+    {"/v2/listen", deepgram_upgrade_v2, deepgram_refuse},
+    {"/", vosk_upgrade, native_refuse},
+    {"/vosk", vosk_upgrade, native_refuse},
     {0},
 };
 

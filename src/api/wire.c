@@ -201,9 +201,9 @@ void wire_sweep(wire *w, int64_t now_ms) {
         wire_close(w, 1008, "the key is no longer allowed to");
         return;
     }
+    if (w->paused) w->heard_ms = now_ms; /* it is we who do not listen */
     if (w->kind->tick) w->kind->tick(w, w->state, now_ms);
     if (w->closing) return;
-    if (w->paused) w->heard_ms = now_ms; /* it is we who do not listen */
     if (w->drain_until_ms && (now_ms >= w->drain_until_ms || wire_done(w)))
         wire_close(w, 1001, "the server is going away");
     else if (wire_done(w) && w->n_voices)

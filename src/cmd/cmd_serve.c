@@ -4,6 +4,7 @@
  * hands it over through a descriptor. See docs/man/steno-serve.1.
  */
 #include "api/service.h"
+#include "api/wyoming.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cmd/cli.h"
@@ -119,15 +120,28 @@ static void keep_fixed_keys(const config *old, config *now) {
     }
 }
 
+/* A renewed certificate, for connections from now on. Whether there is TLS at all waits for a restart. */
+static steno_err reload_tls(serve *s, const net_config *now) {
+    bool was = s->config.tls_certificate[0] != 0, is = now->tls_certificate != NULL;
+    if (was != is) log_line(LOG_LEVEL_WARN, "SIGHUP: TLS stays %s until a restart", was ? "on" : "off");
+    return was && is ? net_reload_tls(service_net(s->service), now->tls_certificate, now->tls_key) : STENO_OK;
+}
+
+/* Whatever fails, the service goes on as it was. */
+static void apply_reload(serve *s, reload *r) {
+    keep_fixed_keys(&s->config, &r->config);
+    service_config c = serve_service_config(&r->config, &s->parts);
+    r->error = reload_tls(s, &c.net);
+    if (r->error == STENO_OK) r->error = service_replace(s->service, &c, r->model, r->engine);
+    if (r->error == STENO_OK) return;
+    snprintf(r->why, sizeof r->why, "%s", steno_error_detail());
+    steno_engine_close(r->engine);
+    steno_model_close(r->model);
+}
+
 static void use_reload(serve *s) {
     reload *r = &s->reload;
-    if (r->error == STENO_OK) keep_fixed_keys(&s->config, &r->config);
-    service_config c = serve_service_config(&r->config, &s->parts);
-    if (r->error == STENO_OK && (r->error = service_replace(s->service, &c, r->model, r->engine)) != STENO_OK) {
-        snprintf(r->why, sizeof r->why, "%s", steno_error_detail());
-        steno_engine_close(r->engine);
-        steno_model_close(r->model);
-    }
+    if (r->error == STENO_OK) apply_reload(s, r);
     if (r->error != STENO_OK) {
         log_line(LOG_LEVEL_ERROR, "SIGHUP: the old configuration stays: %s", r->why);
         return;
@@ -237,7 +251,16 @@ static void announce(const serve *s, const steno_engine *engine) {
              stats.shards, s->config.max_streams);
     log_line(LOG_LEVEL_INFO, "reserved: %d pages of key/value memory, %.0f s of audio, %d segments; %.0f MB resident",
              stats.kv_pages, stats.audio_frames * 0.032, stats.segments, resident_mb());
-    log_line(LOG_LEVEL_INFO, "listening on http://%s/", net_address(service_net(s->service)));
+    log_line(LOG_LEVEL_INFO, "listening on %s://%s/", s->config.tls_certificate[0] ? "https" : "http",
+             net_address(service_net(s->service)));
+}
+
+static steno_err listen_wyoming(const serve *s) {
+    char address[80];
+    if (s->config.wyoming_port < 0) return STENO_OK;
+    ERR_TRY(wyoming_listen(s->service, s->config.wyoming_bind, s->config.wyoming_port, address));
+    log_line(LOG_LEVEL_INFO, "listening for Home Assistant (Wyoming) on tcp://%s", address);
+    return STENO_OK;
 }
 
 static steno_err start(serve *s) {
@@ -261,6 +284,7 @@ static steno_err start(serve *s) {
     net *n = service_net(s->service);
     if (!net_watch_open(n, s->signal_fd, signal_ready, s) || !net_watch_open(n, s->reload_fd, reload_ready, s))
         return err_fail(STENO_E_NOMEM, "signals cannot be watched");
+    ERR_TRY(listen_wyoming(s));
     announce(s, engine);
     return tell_ready(s);
 }

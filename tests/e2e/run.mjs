@@ -10,13 +10,18 @@ import './test_help.mjs';
 import './test_config.mjs';
 import './test_completion.mjs';
 import './test_serve.mjs';
+import './test_vosk.mjs';
+import './test_wyoming.mjs';
 import './test_asyncapi.mjs';
 import './test_page.mjs';
+import './test_page_real.mjs';
 import './test_onsets.mjs';
 import './test_storm.mjs';
 import './test_jobs.mjs';
 import './test_jobs_fault.mjs';
 import './test_openai.mjs';
 import './test_openai_realtime.mjs';
+import './test_deepgram.mjs';
+import './test_net.mjs';
 
 process.exitCode = await runAll(process.argv[2]);
