@@ -33,11 +33,10 @@ static void check_value(const config *c, const config_key *key) {
     char shown[CONFIG_TEXT_BYTES], again[CONFIG_TEXT_BYTES], *end;
     config other;
     config_get(c, key, shown);
-    if (key->kind != CONFIG_TEXT) {
+    if (key->kind == CONFIG_INT || key->kind == CONFIG_REAL) {
         double v = strtod(shown, &end);
         CHECK(end > shown && *end == 0 && v >= key->lowest && v <= key->highest);
     }
-    if (!shown[0]) return; /* models_dir, not given */
     config_init(&other);
     CHECK(config_set(&other, key, shown) == STENO_OK);
     config_get(&other, key, again);
@@ -47,15 +46,14 @@ static void check_value(const config *c, const config_key *key) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     config c;
     const char *file = write_file(data, size);
-    config_init(&c);
-    steno_err e = config_read(&c, file);
+    config_inputs in = {.file = file};
+    steno_err e = config_load(&in, &c, NULL, NULL);
     if (e != STENO_OK) {
         const char *why = steno_error_detail();
         size_t n = strlen(file);
-        CHECK(e == STENO_E_INVALID && strncmp(why, file, n) == 0 && why[n] == ':');
-        CHECK(strtol(why + n + 1, NULL, 10) >= 1);
+        bool of_line = strncmp(why, file, n) == 0 && why[n] == ':' && strtol(why + n + 1, NULL, 10) >= 1;
+        CHECK(e == STENO_E_INVALID && (of_line || strncmp(why, "[live]: ", 8) == 0 || strncmp(why, "tls_", 4) == 0));
     }
     for (const config_key *key = config_keys; key->name; key++) check_value(&c, key);
-    if (config_check(&c) != STENO_OK) CHECK(steno_error_detail()[0]);
     return 0;
 }

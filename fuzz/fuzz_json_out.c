@@ -1,6 +1,6 @@
 /* fuzz_json_out.c: whatever bytes a file name, a text or a number holds, strict readers accept the JSON that comes out.
  */
-#include "cmd/output_format.h"
+#include "output/format.h"
 
 #include <jansson.h>
 #include <stdlib.h>

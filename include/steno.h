@@ -173,8 +173,9 @@ STENO_CHECK steno_err steno_stream_open(steno_engine *engine, const steno_vad_op
  * through steno_stream_push() too, at the pace of time. NULL options: the defaults. */
 STENO_CHECK steno_err steno_live_open(steno_engine *engine, const steno_live_options *options, void *user,
                                       steno_stream_id *out);
-/* What steno_live_open() would answer now: STENO_OK, STENO_E_LIMIT or STENO_E_AGAIN. Opens and counts nothing. */
-STENO_CHECK steno_err steno_live_admits(steno_engine *engine);
+/* What steno_live_open() would answer now if `promised` more live streams were open: STENO_OK, STENO_E_LIMIT or
+ * STENO_E_AGAIN. Opens and counts nothing. */
+STENO_CHECK steno_err steno_live_admits(steno_engine *engine, int promised);
 /* Other options from the audio pushed next on. STENO_E_AGAIN while earlier ones have not come to their place in the audio. */
 STENO_CHECK steno_err steno_live_configure(steno_engine *engine, steno_stream_id id, const steno_live_options *options);
 /* Ends the open utterance at the audio pushed so far (whole frames of 32 ms; the rest stays for later), as if the

@@ -59,18 +59,11 @@ static void on_partial(session *s, const steno_event *e) {
 
 /* The stream is dead: what follows is for the connection only. */
 static void on_end(session *s) {
-    s->stream = 0;
-    s->slot->streams--;
-    s->slot = NULL;
     s->owner->ended++;
     s->heard_ms = net_now_ms();
-    s->held_n = s->held_at = 0;
-    s->configure_due = s->finalize_due = s->finish_due = false;
-    pcm_free(&s->audio);
-    service_unstall(s);
     if (!s->link) return;
-    net_pause(s->link->conn, false);
-    net_want_write(s->link->conn);
+    if (s->link->conn) net_pause(s->link->conn, false);
+    if (s->link->conn) net_want_write(s->link->conn);
 }
 
 static void on_done(session *s, const steno_event *e) {
@@ -88,7 +81,9 @@ static void on_error(session *s, const steno_event *e) {
     on_end(s);
 }
 
-void live_session_event(session *s, const steno_event *e) {
+void live_session_event(void *user, voice *w, const steno_event *e) {
+    session *s = user;
+    (void)w;
     switch (e->kind) {
     case STENO_EVENT_DONE:
         on_done(s, e);

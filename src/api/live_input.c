@@ -1,8 +1,4 @@
-/* live_input.c: audio and controls of a session. See service_int.h.
- *
- * The order of what a client sends is kept: while samples are held, or a control waits for the engine, or the client is
- * too far ahead of time, its connection is not read from (the session is stalled).
- */
+/* live_input.c: audio and controls of a session, on their way to its voice. See service_int.h. */
 #include "api/service_int.h"
 
 #include "base/log.h"
@@ -18,40 +14,32 @@ static void refuse_data(session *s, int code, const char *text) {
     live_session_finish(s, "error", code, text);
 }
 
-static void hold(session *s, const float *samples, size_t n) {
-    if (!s->held) s->held = mem_alloc(SESSION_HELD_MAX, sizeof *s->held);
-    if (!s->held) {
-        log_line(LOG_LEVEL_ERROR, "no memory for audio: a session ends");
-        live_session_finish(s, "error", 1011, "out of memory");
-        return;
-    }
-    memcpy(s->held, samples, n * sizeof *samples);
-    s->held_at = 0;
-    s->held_n = (uint32_t)n;
+static void refuse_stream(session *s, const char *code, const char *text) {
+    live_session_put(s, OUTBOX_KEEP, 0, events_error(code, text, true));
+    live_session_finish(s, "error", 1013, text);
 }
 
-/* Only while nothing is held. */
-static void push(session *s, const float *samples, size_t n) {
-    size_t taken = 0;
-    steno_err e = steno_stream_push(s->slot->engine, s->stream, samples, n, &taken);
-    /* Any other failure is the end of the stream, which its own event tells. */
-    if ((e == STENO_OK || e == STENO_E_AGAIN) && taken < n) hold(s, samples + taken, n - taken);
-}
-
-static void take_audio(session *s, const unsigned char *bytes, size_t n, int64_t now_ms) {
-    float samples[PCM_OUT_MAX];
-    size_t got, frames;
+static void take_audio(session *s, const unsigned char *bytes, size_t n) {
     int rate_hz = s->params.audio.rate_hz;
-    steno_err e = pcm_push(&s->audio, bytes, n, samples, &got, &frames);
-    if (e != STENO_OK) {
-        refuse_data(s, e == STENO_E_FORMAT ? 1007 : 1011,
-                    e == STENO_E_FORMAT ? "a sample is not a number" : "no resampler");
+    switch (voice_take(&s->voice, bytes, n)) {
+    case STENO_OK:
+        break;
+    case STENO_E_FORMAT:
+        refuse_data(s, 1007, "a sample is not a number");
+        return;
+    case STENO_E_LIMIT:
+        refuse_stream(s, "full", "too many people are talking");
+        return;
+    case STENO_E_AGAIN:
+        refuse_stream(s, "overloaded", "there is too much to do for a new stream");
+        return;
+    default:
+        log_line(LOG_LEVEL_ERROR, "a session ends: %s", steno_error_detail());
+        refuse_data(s, 1011, "out of memory");
         return;
     }
-    s->totals.audio_samples += frames;
+    s->totals.audio_samples = s->voice.frames;
     s->totals.audio_s = (double)s->totals.audio_samples / rate_hz;
-    pace_take(&s->pace, (double)frames * 1000 / rate_hz, now_ms);
-    if (got) push(s, samples, got);
     uint64_t since = s->totals.audio_samples - s->stats_at_samples;
     if (s->params.stats_ms && since * 1000 >= (uint64_t)s->params.stats_ms * (uint64_t)rate_hz) {
         s->stats_at_samples = s->totals.audio_samples;
@@ -65,7 +53,7 @@ static void on_configure(session *s, const control *c) {
     s->wanted = s->params;
     s->wanted.live = c->live;
     s->wanted.words = c->words;
-    s->configure_due = true;
+    voice_configure(&s->voice, &c->live);
     if (c->hotwords) live_session_put_error(s, "not_supported", "hotwords are not used yet");
 }
 
@@ -81,7 +69,7 @@ static void on_control(session *s, const char *text, size_t n) {
         on_configure(s, &c);
         break;
     case CONTROL_FINALIZE:
-        s->finalize_due = true;
+        voice_finalize(&s->voice);
         break;
     case CONTROL_KEEPALIVE:
         if (c.acknowledges && c.last_seq <= s->out.sent_seq) outbox_acknowledge(&s->out, c.last_seq);
@@ -118,76 +106,31 @@ static void take_text(session *s, const net_data *d) {
 
 void live_session_data(session *s, const net_data *d) {
     int64_t now_ms = net_now_ms();
-    if (!s->stream || s->finish_due || s->finishing) return; /* after `close` nothing counts */
+    if (s->voice.over || s->voice.finish_due || s->voice.finishing) return; /* after `close` nothing counts */
     s->heard_ms = now_ms;
     if (d->text)
         take_text(s, d);
     else
-        take_audio(s, d->bytes, d->n, now_ms);
-    live_session_work(s, now_ms);
+        take_audio(s, d->bytes, d->n);
+    voice_work(&s->voice, now_ms);
 }
 
-/* ---- what had to wait ------------------------------------------------------------------------------------------- */
+/* ---- what the voice answers ------------------------------------------------------------------------------------- */
 
-static bool push_held(session *s) {
-    size_t taken = 0;
-    if (s->held_at == s->held_n) return true;
-    steno_err e = steno_stream_push(s->slot->engine, s->stream, s->held + s->held_at, s->held_n - s->held_at, &taken);
-    if (e != STENO_OK && e != STENO_E_AGAIN) taken = s->held_n - s->held_at; /* the stream is dead */
-    s->held_at += (uint32_t)taken;
-    if (s->held_at < s->held_n) return false;
-    mem_free(s->held);
-    s->held = NULL;
-    s->held_at = s->held_n = 0;
-    return true;
+void live_session_reading(void *user, voice *w, bool on) {
+    session *s = user;
+    (void)w;
+    if (s->link && s->link->conn) net_pause(s->link->conn, !on);
 }
 
-static bool configure(session *s) {
-    if (!s->configure_due) return true;
-    steno_err e = steno_live_configure(s->slot->engine, s->stream, &s->wanted.live);
-    if (e == STENO_E_AGAIN) return false;
-    s->configure_due = false;
+void live_session_controlled(void *user, voice *w, bool was_configure, steno_err e) {
+    session *s = user;
+    (void)w;
     if (e != STENO_OK) {
-        live_session_put_error(s, "bad_message", steno_error_detail());
-        return true;
+        live_session_put_error(s, was_configure ? "bad_message" : "finalize", steno_error_detail());
+        return;
     }
     s->params = s->wanted;
     s->totals.partial_ms = s->params.live.partial_ms;
     live_session_put_stats(s, "configured");
-    return true;
-}
-
-static bool finalize(session *s) {
-    if (!s->finalize_due) return true;
-    steno_err e = steno_live_finalize(s->slot->engine, s->stream);
-    if (e == STENO_E_AGAIN) return false;
-    s->finalize_due = false;
-    if (e != STENO_OK) live_session_put_error(s, "finalize", steno_error_detail());
-    return true;
-}
-
-static bool finish(session *s) {
-    if (!s->finish_due) return true;
-    steno_err e = steno_stream_finish(s->slot->engine, s->stream);
-    if (e == STENO_E_AGAIN) return false;
-    s->finish_due = false;
-    s->finishing = true;
-    return true;
-}
-
-void live_session_work(session *s, int64_t now_ms) {
-    bool done = !s->stream || (push_held(s) && configure(s) && finalize(s) && finish(s));
-    bool ahead = s->stream && s->link && !s->finishing && pace_wait_ms(&s->pace, now_ms) > 0;
-    if (done && !ahead) {
-        service_unstall(s);
-        if (s->link && s->link->conn) net_pause(s->link->conn, false);
-        return;
-    }
-    service_stall(s);
-    if (s->link && s->link->conn) net_pause(s->link->conn, true);
-}
-
-int live_session_wait_ms(const session *s, int64_t now_ms) {
-    if (s->held_n || s->configure_due || s->finalize_due || s->finish_due) return SESSION_RETRY_MS;
-    return pace_wait_ms(&s->pace, now_ms);
 }

@@ -1,4 +1,5 @@
 /* live_session.c: the life of a live session: opened, connected, lost, resumed, over. See service_int.h. */
+#include "api/auth.h"
 #include "api/service_int.h"
 
 #include "base/log.h"
@@ -27,21 +28,24 @@ static steno_err make_token(char out[PARAMS_TOKEN_BYTES + 1]) {
     return STENO_OK;
 }
 
+static const voice_handler voice_calls = {
+    .event = live_session_event, .reading = live_session_reading, .controlled = live_session_controlled};
+
 steno_err live_session_open(service *v, const stream_params *params, session **out) {
+    ERR_TRY(voice_admits(v));
+    ERR_TRY(steno_live_options_check(&params->live));
     session *s = mem_alloc(1, sizeof *s);
     if (!s) return err_fail(STENO_E_NOMEM, "no memory for a session");
-    *s = (session){.owner = v, .slot = v->slots, .params = *params, .audio = {.format = params->audio}};
+    *s = (session){.owner = v, .params = *params};
     s->totals.partial_ms = params->live.partial_ms;
-    snprintf(s->model, sizeof s->model, "%s", steno_model_name(s->slot->model));
-    snprintf(s->language, sizeof s->language, "%s", steno_model_language(s->slot->model));
-    pace_init(&s->pace, v->config.max_ahead_ms, v->config.resume_window_s * 1000);
+    snprintf(s->model, sizeof s->model, "%s", steno_model_name(v->slots->model));
+    snprintf(s->language, sizeof s->language, "%s", steno_model_language(v->slots->model));
+    voice_init(&s->voice, v, &params->audio, &params->live, 0, &voice_calls, s);
     steno_err e = make_token(s->token);
-    if (e == STENO_OK) e = steno_live_open(s->slot->engine, &params->live, s, &s->stream);
     if (e != STENO_OK) {
         mem_free(s);
         return e;
     }
-    s->slot->streams++;
     s->heard_ms = net_now_ms();
     s->next = v->first;
     if (s->next) s->next->prev = s;
@@ -61,18 +65,17 @@ session *live_session_find(service *v, const char *token) {
 
 void live_session_free(session *s) {
     service *v = s->owner;
-    service_unstall(s);
     if (s->prev)
         s->prev->next = s->next;
     else
         v->first = s->next;
     if (s->next) s->next->prev = s->prev;
     v->sessions--;
-    if (!s->stream) v->ended--;
+    if (s->voice.over) v->ended--;
     v->coalesced += s->out.coalesced;
     outbox_free(&s->out);
-    pcm_free(&s->audio);
-    mem_free(s->held);
+    voice_free(&s->voice);
+    auth_leave(s->pass);
     mem_free(s->control);
     mem_free(s);
 }
@@ -88,40 +91,33 @@ void live_session_attach(session *s, session_link *link) {
     }
     s->link = link;
     link->session = s;
-    pcm_drop_carry(&s->audio); /* the other half of that sample comes whole */
+    s->voice.paced = true;
+    pcm_drop_carry(&s->voice.audio); /* the other half of that sample comes whole */
     s->control_n = 0;
     s->ready_due = true;
     s->heard_ms = net_now_ms();
     net_want_write(link->conn);
-    live_session_work(s, s->heard_ms);
+    voice_work(&s->voice, s->heard_ms);
 }
 
 void live_session_detach(session *s, int64_t now_ms, bool for_good) {
     s->link = NULL;
+    s->voice.paced = false;
     s->owner->connected--;
     s->lost_ms = now_ms;
-    if (for_good && s->stream) {
+    if (for_good && !s->voice.over) {
         s->abandoned = true;
         live_session_finish(s, "close", 1000, "");
     }
-    if (s->stream) live_session_work(s, now_ms);
+    if (!s->voice.over) voice_work(&s->voice, now_ms);
 }
 
 void live_session_finish(session *s, const char *reason, int code, const char *text) {
-    size_t got = 0;
-    if (s->finish_due || s->finishing || !s->stream) return;
+    if (s->voice.finish_due || s->voice.finishing || s->voice.over) return;
     s->end_reason = reason;
     s->end_code = code;
     s->end_text = text;
-    s->finish_due = true;
-    float tail[PCM_OUT_MAX];
-    if (pcm_flush(&s->audio, tail, &got) != STENO_OK || got == 0) return;
-    if (!s->held && !(s->held = mem_alloc(SESSION_HELD_MAX, sizeof *s->held))) return; /* a few ms of sound */
-    memmove(s->held, s->held + s->held_at, (s->held_n - s->held_at) * sizeof *s->held);
-    s->held_n -= s->held_at;
-    s->held_at = 0;
-    memcpy(s->held + s->held_n, tail, got * sizeof *tail);
-    s->held_n += (uint32_t)got;
+    voice_finish(&s->voice);
 }
 
 /* ---- what goes out ---------------------------------------------------------------------------------------------- */
@@ -158,14 +154,15 @@ void live_session_send(session *s) {
     }
     if (s->out.unsent)
         net_want_write(s->link->conn);
-    else if (!s->stream)
+    else if (s->voice.over)
         net_end(s->link->conn, s->end_code, s->end_text);
 }
 
 /* ---- once a second ---------------------------------------------------------------------------------------------- */
 
 static void sweep_connected(session *s, int64_t now_ms) {
-    if (s->stalled || (s->stream && s->finishing)) s->heard_ms = now_ms; /* it is we who do not listen */
+    if (s->voice.stalled || (!s->voice.over && s->voice.finishing))
+        s->heard_ms = now_ms; /* it is we who do not listen */
     /* Of a stream that is over nothing counts as heard: who does not read its last events does not stay for ever. */
     if (s->link->dismissed || now_ms - s->heard_ms < (int64_t)s->owner->config.idle_timeout_s * 1000) return;
     s->link->dismissed = true;
@@ -175,7 +172,7 @@ static void sweep_connected(session *s, int64_t now_ms) {
 
 static void sweep_lost(session *s, int64_t now_ms) {
     bool late = now_ms - s->lost_ms >= (int64_t)s->owner->config.resume_window_s * 1000;
-    if (!s->stream) {
+    if (s->voice.over) {
         if (late || s->abandoned || s->owner->ended > SERVICE_ENDED_MAX) live_session_free(s);
         return;
     }
@@ -183,10 +180,21 @@ static void sweep_lost(session *s, int64_t now_ms) {
     if (!s->abandoned) s->owner->expired++;
     s->abandoned = true;
     live_session_finish(s, "close", 1000, ""); /* once; what it could not do yet is tried again */
-    live_session_work(s, now_ms);
+    voice_work(&s->voice, now_ms);
+}
+
+/* A key that was revoked, or whose minutes are used up, ends what it began; what was said is still recognised. */
+static void check_key(session *s, int64_t now_ms) {
+    auth_refusal why;
+    if (!s->pass || s->voice.over || s->voice.finishing || s->voice.finish_due || auth_may_go_on(s->pass, &why)) return;
+    live_session_put(s, OUTBOX_KEEP, 0, events_error(why.code, why.message, true));
+    live_session_finish(s, "error", 1008, why.code);
+    voice_work(&s->voice, now_ms);
 }
 
 void live_session_sweep(session *s, int64_t now_ms) {
+    voice_sweep(&s->voice, now_ms);
+    check_key(s, now_ms);
     if (s->link)
         sweep_connected(s, now_ms);
     else

@@ -1,5 +1,5 @@
 /* service.c: the service: engines, who is let in, draining. See service.h. */
-#include "api/service_int.h"
+#include "api/wire_int.h"
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -8,10 +8,8 @@
 
 #define EVENTS_A_TURN 512 /* of an engine, before connections get their turn */
 #define SWEEP_MS      1000
-#define RETRY_AFTER_S 2 /* said to those who are refused for load */
-#define DRAIN_RETRY_S 5
 
-/* ---- sessions that are not read from ---------------------------------------------------------------------------- */
+/* ---- voices that are not read from ------------------------------------------------------------------------------ */
 
 /* The timer goes off for the first of them; one that needs no more finds nothing to do. */
 static void arm_retry(service *v, int wait_ms) {
@@ -21,35 +19,35 @@ static void arm_retry(service *v, int wait_ms) {
     net_timer_set(v->retry, wait_ms < 1 ? 1 : wait_ms);
 }
 
-void service_stall(session *s) {
-    service *v = s->owner;
-    if (!s->stalled) {
-        s->stalled = true;
-        s->stalled_prev = NULL;
-        s->stalled_next = v->stalled;
-        if (v->stalled) v->stalled->stalled_prev = s;
-        v->stalled = s;
+void service_stall(voice *w) {
+    service *v = w->service;
+    if (!w->stalled) {
+        w->stalled = true;
+        w->stalled_prev = NULL;
+        w->stalled_next = v->stalled;
+        if (v->stalled) v->stalled->stalled_prev = w;
+        v->stalled = w;
     }
-    arm_retry(v, live_session_wait_ms(s, net_now_ms()));
+    arm_retry(v, voice_wait_ms(w, net_now_ms()));
 }
 
-void service_unstall(session *s) {
-    service *v = s->owner;
-    if (!s->stalled) return;
-    s->stalled = false;
-    if (s->stalled_prev)
-        s->stalled_prev->stalled_next = s->stalled_next;
+void service_unstall(voice *w) {
+    service *v = w->service;
+    if (!w->stalled) return;
+    w->stalled = false;
+    if (w->stalled_prev)
+        w->stalled_prev->stalled_next = w->stalled_next;
     else
-        v->stalled = s->stalled_next;
-    if (s->stalled_next) s->stalled_next->stalled_prev = s->stalled_prev;
+        v->stalled = w->stalled_next;
+    if (w->stalled_next) w->stalled_next->stalled_prev = w->stalled_prev;
 }
 
 /* Those that still have to wait set the timer again. */
 static void retry_stalled(service *v) {
     int64_t now_ms = net_now_ms();
-    for (session *s = v->stalled, *next; s; s = next) {
-        next = s->stalled_next;
-        live_session_work(s, now_ms);
+    for (voice *w = v->stalled, *next; w; w = next) {
+        next = w->stalled_next;
+        voice_work(w, now_ms);
     }
 }
 
@@ -65,10 +63,12 @@ static void engine_ready(void *ctx) {
     engine_slot *slot = ctx;
     steno_event e;
     for (int i = 0; i < EVENTS_A_TURN && steno_engine_poll(slot->engine, 0, &e) == STENO_OK; i++) {
-        live_session_event(e.user, &e);
+        stream_owner *o = e.user;
+        o->event(o, &e);
         steno_event_release(&e);
     }
     if (slot->owner->stalled) retry_stalled(slot->owner); /* perhaps there is room now */
+    recordings_room(slot->owner);
     service_check_drained(slot->owner);
 }
 
@@ -108,151 +108,27 @@ static void reap_engines(service *v) {
 
 steno_err service_replace(service *v, const service_config *config, steno_model *model, steno_engine *engine) {
     ERR_TRY(add_engine(v, model, engine));
-    net_config same = v->config.net; /* sockets stay as they are */
+    ERR_TRY(auth_configure(v->auth, &config->auth));
+    service_config same = v->config; /* sockets and the store stay as they are */
     v->config = *config;
-    v->config.net = same;
+    v->config.net = same.net;
     v->reloads++;
     return STENO_OK;
 }
 
-/* ---- who is let in ---------------------------------------------------------------------------------------------- */
-
-/* Somebody who wants a stream, or only to hear whether there would be one. */
-typedef struct visitor {
-    service *owner;
-    const net_request *request;
-    net_reply *reply;   /* says why not */
-    session_link *link; /* NULL: only asks, by plain HTTP; nothing is opened or counted */
-} visitor;
-
-/* Always false. */
-static bool refuse(const visitor *w, refusal why, int status, const char *code, const char *text) {
-    if (w->link) w->owner->refused[why]++;
-    status_error(w->reply, status, code, text);
-    if (status == 503) w->reply->retry_after_s = why == REFUSED_DRAINING ? DRAIN_RETRY_S : RETRY_AFTER_S;
-    return false;
-}
-
-static bool refuse_engine(const visitor *w, steno_err e) {
-    const char *text = steno_error_detail();
-    if (e == STENO_E_LIMIT) return refuse(w, REFUSED_STREAMS, 503, "full", text);
-    if (e == STENO_E_AGAIN) return refuse(w, REFUSED_OVERLOAD, 503, "overloaded", text);
-    if (e == STENO_E_INVALID) return refuse(w, REFUSED_PARAMETERS, 400, "bad_parameter", text);
-    return refuse(w, REFUSED_MEMORY, 503, steno_err_name(e), text);
-}
-
-static bool admit_resumed(const visitor *w, const stream_params *p) {
-    session *s = live_session_find(w->owner, p->resume);
-    if (!s) return refuse(w, REFUSED_UNKNOWN_SESSION, 404, "unknown_session", "resume: no such session, or too late");
-    steno_err e = outbox_check_resume(&s->out, p->last_seq);
-    if (e == STENO_E_INVALID) return refuse(w, REFUSED_PARAMETERS, 400, "bad_parameter", steno_error_detail());
-    if (e != STENO_OK) return refuse(w, REFUSED_EVENTS_GONE, 410, "events_gone", steno_error_detail());
-    if (!w->link) return true;
-    w->link->resumes = true;
-    w->link->last_seq = p->last_seq;
-    memcpy(w->link->token, p->resume, sizeof w->link->token);
-    return true;
-}
-
-static bool admit(const visitor *w) {
-    service *v = w->owner;
-    const net_request *r = w->request;
-    stream_params p;
-    params_init(&p, &v->config.live);
-    steno_err e = r->too_many_args ? err_fail(STENO_E_INVALID, "too many parameters, or one that is too long")
-                                   : params_from_query(&p, r->args, r->n_args, steno_model_language(v->slots->model));
-    if (e != STENO_OK) return refuse(w, REFUSED_PARAMETERS, 400, "bad_parameter", steno_error_detail());
-    if (p.resume[0]) return admit_resumed(w, &p);
-    if (v->draining) return refuse(w, REFUSED_DRAINING, 503, "draining", "this server takes no new streams");
-    e = w->link ? live_session_open(v, &p, &w->link->session) : steno_live_admits(v->slots->engine);
-    return e == STENO_OK || refuse_engine(w, e);
-}
-
-bool service_admits(service *v, const net_request *r, net_reply *reply) {
-    return admit(&(visitor){.owner = v, .request = r, .reply = reply});
-}
-
-static const net_conn_handler stream_handler;
-
-static const net_conn_handler *on_upgrade(void *ctx, const net_request *r, net_reply *reply, void **user) {
-    visitor w = {.owner = ctx, .request = r, .reply = reply};
-    if (strcmp(r->path, "/v1/stream") != 0) {
-        status_error(reply, 404, "not_found", "no WebSocket here: see /v1/stream");
-        return NULL;
-    }
-    w.link = mem_alloc(1, sizeof *w.link);
-    if (!w.link) {
-        refuse(&w, REFUSED_MEMORY, 503, "nomem", "no memory for a connection");
-        return NULL;
-    }
-    w.link->owner = ctx;
-    if (admit(&w)) {
-        *user = w.link;
-        return &stream_handler;
-    }
-    mem_free(w.link);
-    return NULL;
-}
-
-static void on_opened(void *user, net_conn *conn) {
-    session_link *link = user;
-    session *s = link->session;
-    link->conn = conn;
-    if (link->resumes) {
-        s = live_session_find(link->owner, link->token);
-        if (!s || outbox_resume(&s->out, link->last_seq) != STENO_OK) {
-            net_end(conn, 1011, "the session ended meanwhile");
-            return;
-        }
-        s->resumed = true;
-        link->owner->resumed++;
-    }
-    live_session_attach(s, link);
-}
-
-static void on_data(void *user, const net_data *d) {
-    session_link *link = user;
-    if (link->session) live_session_data(link->session, d);
-}
-
-static void on_writable(void *user) {
-    session_link *link = user;
-    if (link->session) live_session_send(link->session);
-}
-
-static void on_closed(void *user, int code) {
-    session_link *link = user;
-    session *s = link->session;
-    service *v = link->owner;
-    if (s && !link->conn) { /* it never opened: nobody knows its token */
-        s->abandoned = true;
-        live_session_finish(s, "close", 1000, "");
-        live_session_work(s, net_now_ms());
-    } else if (s) {
-        live_session_detach(s, net_now_ms(), code == 1000);
-    }
-    mem_free(link);
-    service_check_drained(v);
-}
-
-static const net_conn_handler stream_handler = {
-    .opened = on_opened, .data = on_data, .writable = on_writable, .closed = on_closed};
-
-static void on_request(void *ctx, net_exchange *x, const net_request *r, net_reply *reply) {
-    (void)x;
-    status_request(ctx, r, reply);
-}
-
 /* ---- draining --------------------------------------------------------------------------------------------------- */
 
+/* Sessions that wait for their connection to come back count: their words are not lost before their time is over. */
 void service_check_drained(service *v) {
-    if (v->draining && v->connected == 0) net_stop(v->net);
+    bool busy = v->connected > 0 || v->sessions > v->ended || v->requests_open > 0;
+    if (v->draining && !busy) net_stop(v->net);
 }
 
 void service_drain(service *v) {
     if (v->draining) return;
     v->draining = true;
     v->drain_until_ms = net_now_ms() + (int64_t)v->config.drain_s * 1000;
+    if (v->jobs) jobs_drain(v->jobs);
     log_line(LOG_LEVEL_INFO, "draining: no new streams; %d connected ones may finish within %d s", v->connected,
              v->config.drain_s);
     service_check_drained(v);
@@ -270,8 +146,9 @@ static void sweep_drain(service *v, int64_t now_ms) {
     for (session *s = v->first, *next; s; s = next) {
         next = s->next;
         live_session_finish(s, "draining", 1001, "the server is going away");
-        live_session_work(s, now_ms);
+        voice_work(&s->voice, now_ms);
     }
+    for (wire *w = v->wires; w; w = w->next) wire_drain(w, now_ms);
 }
 
 static void sweep(void *ctx) {
@@ -281,6 +158,12 @@ static void sweep(void *ctx) {
         next = s->next;
         live_session_sweep(s, now_ms);
     }
+    for (wire *w = v->wires, *next; w; w = next) {
+        next = w->next;
+        wire_sweep(w, now_ms);
+    }
+    wire_free_dead(v);
+    auth_tick(v->auth);
     reap_engines(v);
     sweep_drain(v, now_ms);
     net_timer_set(v->sweep, SWEEP_MS);
@@ -288,21 +171,45 @@ static void sweep(void *ctx) {
 
 /* ---- life ------------------------------------------------------------------------------------------------------- */
 
+static void on_store(void *ctx) {
+    worker_deliver(((service *)ctx)->store);
+}
+
+static steno_err open_store(service *v) {
+    keys_table *keys = v->config.keys;
+    v->config.keys = NULL;
+    ERR_TRY(auth_open(&v->config.auth, v->store, keys, NULL, &v->auth));
+    if (!v->store) return STENO_OK;
+    v->store_watch = net_watch_open(v->net, worker_fd(v->store), on_store, v);
+    if (!v->store_watch) return err_fail(STENO_E_NOMEM, "no memory for the store");
+    steno_err e = jobs_open(&v->config.jobs, v, v->config.data_dir, v->store, &v->jobs);
+    if (e != STENO_E_AGAIN || !v->config.jobs.optional) return e;
+    log_line(LOG_LEVEL_WARN, "no jobs here: %s", steno_error_detail());
+    return STENO_OK;
+}
+
 static steno_err start(service *v, steno_model *model, steno_engine *engine) {
-    net_handler handler = {.ctx = v, .request = on_request, .upgrade = on_upgrade};
+    net_handler handler = {.ctx = v, .request = routes_request, .upgrade = routes_upgrade, .answered = routes_answered};
     ERR_TRY(net_open(&v->config.net, &handler, &v->net));
+    v->scratch = mem_alloc(RECORDING_SCRATCH_FLOATS, sizeof *v->scratch);
+    if (!v->scratch) return err_fail(STENO_E_NOMEM, "no memory for recordings");
     v->sweep = net_timer_open(v->net, sweep, v);
     v->retry = net_timer_open(v->net, retry, v);
     if (!v->sweep || !v->retry) return err_fail(STENO_E_NOMEM, "no memory for timers");
     net_timer_set(v->sweep, SWEEP_MS);
+    ERR_TRY(open_store(v));
     return add_engine(v, model, engine);
 }
 
 steno_err service_open(const service_config *config, steno_model *model, steno_engine *engine, service **out) {
     service *v = mem_alloc(1, sizeof *v);
     *out = NULL;
-    if (!v) return err_fail(STENO_E_NOMEM, "no memory for the service");
-    *v = (service){.config = *config, .started_ms = net_now_ms()};
+    if (!v) {
+        keys_table_free(config->keys);
+        worker_close(config->store);
+        return err_fail(STENO_E_NOMEM, "no memory for the service");
+    }
+    *v = (service){.config = *config, .store = config->store, .started_ms = net_now_ms()};
     v->config.net.message_bytes_max = SERVICE_MESSAGE_BYTES_MAX;
     steno_err e = start(v, model, engine);
     if (e != STENO_OK) {
@@ -327,18 +234,26 @@ net *service_net(service *v) {
 
 void service_close(service *v) {
     if (!v) return;
+    jobs_stop(v->jobs);
+    if (v->store_watch) net_watch_close(v->store_watch);
     while (v->slots) {
         engine_slot *slot = v->slots;
         v->slots = slot->next;
-        for (session *s = v->first; s; s = s->next) {
-            if (s->slot == slot) s->stream = 0; /* it ends without an event */
-        }
+        for (session *s = v->first; s; s = s->next) voice_forget_engine(&s->voice, slot);
+        wire_forget_engine(v, slot);
+        recordings_forget_engine(v, slot);
         close_engine(slot);
     }
+    recordings_close(v);
     net_timer_close(v->sweep);
     net_timer_close(v->retry);
     v->draining = false; /* nothing is left to stop */
     net_close(v->net);   /* detaches every session */
     while (v->first) live_session_free(v->first);
+    wire_free_dead(v);
+    auth_close(v->auth);
+    worker_close(v->store); /* what was put is written, though nobody waits for it any more */
+    jobs_close(v->jobs);
+    mem_free(v->scratch);
     mem_free(v);
 }

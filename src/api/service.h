@@ -8,6 +8,9 @@
 #ifndef STENO_API_SERVICE_H
 #define STENO_API_SERVICE_H
 
+#include "api/auth.h"
+#include "audio/media.h"
+#include "api/jobs.h"
 #include "net/net.h"
 #include "steno.h"
 
@@ -21,6 +24,15 @@ typedef struct service_config {
     net_config net;
     int idle_timeout_s, resume_window_s, drain_s, max_ahead_ms;
     steno_live_options live; /* the defaults of streams */
+    media_host *media;       /* decodes recordings; NULL: none are taken. Outlives the service. */
+    media_limits media_limits;
+    int decoders;         /* recordings of requests that are fed at once */
+    int recordings_max;   /* recordings that run or wait; more are refused */
+    worker *store;        /* keys and jobs; NULL: neither. Taken over by service_open(), also on failure */
+    keys_table *keys;     /* what keys_load() said; taken over as the store is */
+    const char *data_dir; /* of the store */
+    auth_config auth;
+    jobs_config jobs;
 } service_config;
 
 /* Listens, and takes over model and engine (on failure they stay the caller's). */

@@ -4,29 +4,29 @@
 
 #include "api/events.h"
 #include "api/outbox.h"
-#include "api/pace.h"
 #include "api/params.h"
+#include "api/routes.h"
 #include "api/service.h"
+#include "api/voice.h"
 
 #define SESSION_TOKEN_BYTES 16
-#define SESSION_RETRY_MS    10 /* what an engine refused is tried again after, if it has not said so before */
-#define SESSION_HELD_MAX    (2 * PCM_OUT_MAX) /* samples the engine had no room for */
 
 /* An engine, its model, and the streams on it. */
-typedef struct engine_slot {
-    struct engine_slot *next;
+struct engine_slot {
+    engine_slot *next;
     service *owner;
     steno_model *model;
     steno_engine *engine;
     net_watch *watch;
     int streams;
-} engine_slot;
+};
 
 typedef struct session session;
 
 /* One connection's hold on a session; the user pointer of src/net. */
 typedef struct session_link {
     service *owner;
+    auth_pass *pass;  /* on its way to the session */
     session *session; /* NULL: taken by another connection, or not yet found */
     net_conn *conn;   /* NULL: not open yet */
     bool resumes;
@@ -36,22 +36,17 @@ typedef struct session_link {
 } session_link;
 
 struct session {
-    session *prev, *next;                 /* of all */
-    session *stalled_prev, *stalled_next; /* of those that are not read from */
+    session *prev, *next; /* of all */
     service *owner;
-    engine_slot *slot;      /* while the stream lives */
-    steno_stream_id stream; /* 0: over */
-    session_link *link;     /* NULL: nobody is connected */
+    voice voice;
+    auth_pass *pass;    /* who opened it */
+    session_link *link; /* NULL: nobody is connected */
     char token[PARAMS_TOKEN_BYTES + 1];
     char model[32], language[16]; /* copies: the engine may be gone before the session is */
     stream_params params, wanted; /* wanted: of a configure that is due */
-    pcm audio;
-    pace pace;
-    float *held; /* [SESSION_HELD_MAX], made when the engine first refuses */
-    uint32_t held_at, held_n;
-    char *control; /* a control message that is not whole yet */
+    char *control;                /* a control message that is not whole yet */
     uint32_t control_n;
-    bool stalled, ready_due, resumed, configure_due, finalize_due, finish_due, finishing;
+    bool ready_due, resumed;
     bool abandoned; /* nobody can come back: events are dropped */
     const char *end_reason, *end_text;
     int end_code;
@@ -74,11 +69,25 @@ typedef enum refusal {
     REFUSED_KINDS
 } refusal;
 
+struct wire;
+struct wire_voice;
+
 struct service {
     service_config config;
     net *net;
+    auth *auth;
     engine_slot *slots; /* the first serves new streams */
-    session *first, *stalled;
+    session *first;
+    struct wire *wires;
+    struct wire_voice *dead_voices; /* freed by the next sweep */
+    struct recording *recordings, *recordings_last;
+    int n_recordings, requests_open, requests_running;
+    float *scratch; /* [4096, channels]: what a recording reads, at once handed on */
+    voice *stalled;
+    int promised;  /* voices let in whose streams are not open yet */
+    worker *store; /* NULL: no database */
+    net_watch *store_watch;
+    jobs *jobs; /* NULL: none are taken */
     net_timer *sweep, *retry;
     int64_t started_ms;
     bool draining, ending;
@@ -92,7 +101,7 @@ struct service {
 
 /* ---- live_session.c: life and death ---------------------------------------------------------------------------------- */
 
-/* A session with a stream on the current engine. STENO_E_LIMIT and STENO_E_AGAIN are the engine's. */
+/* A session for the current engine. STENO_E_LIMIT and STENO_E_AGAIN: it takes no new stream. */
 STENO_CHECK steno_err live_session_open(service *v, const stream_params *params, session **out);
 session *live_session_find(service *v, const char *token);
 void live_session_attach(session *s, session_link *link);
@@ -108,31 +117,44 @@ void live_session_send(session *s);
 /* ---- live_input.c: audio and controls in --------------------------------------------------------------------- */
 
 void live_session_data(session *s, const net_data *d);
-/* Tries again what had to wait, and reads on when there is room. */
-void live_session_work(session *s, int64_t now_ms);
-/* In how many ms a stalled session is worth another try. */
-int live_session_wait_ms(const session *s, int64_t now_ms);
+/* The voice's reading() and controlled(). */
+void live_session_reading(void *user, voice *w, bool on);
+void live_session_controlled(void *user, voice *w, bool configure, steno_err e);
 
 /* ---- live_events.c: events out ------------------------------------------------------------------------------- */
 
-void live_session_event(session *s, const steno_event *e);
+void live_session_event(void *user, voice *w, const steno_event *e);                    /* the voice's event() */
 void live_session_put(session *s, outbox_kind kind, uint32_t message, event_text text); /* frees the text */
 void live_session_put_stats(session *s, const char *answer);
 void live_session_put_error(session *s, const char *code, const char *message);
 
+/* ---- recording.c ------------------------------------------------------------------------------------------------ */
+
+#define RECORDING_SCRATCH_FLOATS ((size_t)4096 * MEDIA_MAX_CHANNELS)
+void recordings_room(service *v); /* the engine may have room again */
+void recordings_forget_engine(service *v, const engine_slot *slot);
+void recordings_close(service *v);
+
 /* ---- service.c -------------------------------------------------------------------------------------------------- */
 
-void service_stall(session *s);
-void service_unstall(session *s);
-/* Whether a stream asked for by this request would be opened now; false: the reply says why not, as an upgrade's would. */
-bool service_admits(service *v, const net_request *r, net_reply *reply);
+/* A voice that is not read from is tried again by a timer. */
+void service_stall(voice *w);
+void service_unstall(voice *w);
 /* A session or a connection has ended: perhaps the last one. */
 void service_check_drained(service *v);
 
+/* ---- live_link.c: the native protocol's door ------------------------------------------------------------------------- */
+
+const net_conn_handler *live_upgrade(call *c, void **user);
+/* Browsers hide why an upgrade was refused: whoever asks plainly is told. */
+void live_answer(call *c);
+
 /* ---- status.c --------------------------------------------------------------------------------------------------- */
 
-void status_request(service *v, const net_request *r, net_reply *reply);
-/* {"code": …, "message": …} */
-void status_error(net_reply *reply, int status, const char *code, const char *message);
+void status_answer_health(call *c);
+void status_answer_ready(call *c);
+void status_answer(call *c);
+/* The page's files; what there is not is a 404. */
+void status_answer_asset(call *c);
 
 #endif

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define JSON_HEADERS "cache-control: no-store\r\nx-content-type-options: nosniff\r\n"
 /* The page may talk to this server and nobody else, and use the microphone. */
 #define PAGE_HEADERS                                                                                                   \
     "cache-control: no-cache\r\n"                                                                                      \
@@ -18,24 +17,6 @@
     "referrer-policy: no-referrer\r\n"                                                                                 \
     "x-content-type-options: nosniff\r\n"                                                                              \
     "x-frame-options: DENY\r\n"
-
-static void answer_json(net_reply *reply, int status, json_t *object) {
-    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(10)) : NULL;
-    char *copy = text ? mem_strdup(text) : NULL; /* net frees by mem_free() */
-    free(text);
-    json_decref(object);
-    *reply = (net_reply){.status = copy ? status : 500,
-                         .type = "application/json",
-                         .headers = JSON_HEADERS,
-                         .body = copy ? copy : "",
-                         .bytes = copy ? strlen(copy) : 0,
-                         .owned = copy};
-}
-
-void status_error(net_reply *reply, int status, const char *code, const char *message) {
-    answer_json(reply, status,
-                json_pack("{s:s, s:o}", "code", code, "message", events_string(message, strlen(message))));
-}
 
 /* ---- /v1/status ------------------------------------------------------------------------------------------------- */
 
@@ -139,8 +120,8 @@ static json_t *sessions_json(const service *v) {
     for (const session *s = v->first; s; s = s->next) {
         coalesced += s->out.coalesced;
         unsent += s->out.n_unsent;
-        stalled += s->stalled;
-        waiting += s->stream && !s->link;
+        stalled += s->voice.stalled;
+        waiting += !s->voice.over && !s->link;
     }
     static const char *const names[] = {
         "connected",    "waiting",     "ended",        "stalled", "opened",   "resumed", "expired",
@@ -167,39 +148,51 @@ static json_t *sessions_json(const service *v) {
     return o;
 }
 
-static void answer_status(service *v, net_reply *reply) {
+void status_answer(call *c) {
+    service *v = c->service;
     json_t *engines = json_array();
     for (const engine_slot *slot = v->slots; slot; slot = slot->next) json_array_append_new(engines, engine_json(slot));
-    answer_json(reply, 200,
-                json_pack("{s:s, s:f, s:b, s:I, s:o, s:o, s:o, s:o}", "version", STENO_VERSION, "uptime_s",
-                          (double)(net_now_ms() - v->started_ms) / 1000, "draining", v->draining, "reloads",
-                          (json_int_t)v->reloads, "sessions", sessions_json(v), "refused", refused_json(v), "network",
-                          network_json(v), "engines", engines));
+    json_t *queue = v->jobs ? jobs_status(v->jobs) : json_null();
+    reply_json(c->reply, 200,
+               json_pack("{s:s, s:f, s:b, s:I, s:o, s:o, s:o, s:o, s:o}", "version", STENO_VERSION, "uptime_s",
+                         (double)(net_now_ms() - v->started_ms) / 1000, "draining", v->draining, "reloads",
+                         (json_int_t)v->reloads, "sessions", sessions_json(v), "refused", refused_json(v), "network",
+                         network_json(v), "jobs", queue, "engines", engines));
 }
 
-/* ---- the rest --------------------------------------------------------------------------------------------------- */
+/* ---- health ----------------------------------------------------------------------------------------------------- */
 
-static void answer_ready(service *v, net_reply *reply) {
+void status_answer_health(call *c) {
+    reply_json(c->reply, 200, json_pack("{s:b}", "ok", true));
+}
+
+void status_answer_ready(call *c) {
     steno_engine_stats s;
-    steno_engine_get_stats(v->slots->engine, &s);
-    if (v->draining)
-        status_error(reply, 503, "draining", "this server takes no new streams");
+    steno_engine_get_stats(c->service->slots->engine, &s);
+    if (c->service->draining)
+        native_refuse(
+            c->reply, c,
+            &(call_refusal){.status = 503, .code = "draining", .message = "this server takes no new streams"});
     else if (s.overloaded)
-        status_error(reply, 503, "overloaded", "there is too much to do for new streams");
+        native_refuse(
+            c->reply, c,
+            &(call_refusal){.status = 503, .code = "overloaded", .message = "there is too much to do for new streams"});
     else
-        answer_json(reply, 200, json_pack("{s:b}", "ready", true));
+        reply_json(c->reply, 200, json_pack("{s:b}", "ready", true));
 }
 
-static void answer_asset(const asset *a, const net_request *r, net_reply *reply) {
+/* ---- the page --------------------------------------------------------------------------------------------------- */
+
+static void answer_file(const asset *a, call *c) {
     static char etag[ASSET_ETAG_BYTES]; /* of this reply: its head is written before the next is made */
     asset_etag(a, etag);
-    *reply = (net_reply){.status = 200,
-                         .type = asset_type(a->path),
-                         .etag = etag,
-                         .headers = PAGE_HEADERS,
-                         .body = a->bytes,
-                         .bytes = (size_t)(a->end - a->bytes)};
-    if (strstr(r->if_none_match, etag)) reply->status = 304;
+    *c->reply = (net_reply){.status = 200,
+                            .type = asset_type(a->path),
+                            .etag = etag,
+                            .headers = PAGE_HEADERS,
+                            .body = a->bytes,
+                            .bytes = (size_t)(a->end - a->bytes)};
+    if (strstr(c->request->if_none_match, etag)) c->reply->status = 304;
 }
 
 static void answer_without_page(net_reply *reply) {
@@ -211,28 +204,12 @@ static void answer_without_page(net_reply *reply) {
                          .bytes = sizeof page - 1};
 }
 
-/* Browsers hide why an upgrade was refused: whoever asks plainly is told. */
-static void answer_stream(service *v, const net_request *r, net_reply *reply) {
-    if (!service_admits(v, r, reply)) return;
-    status_error(reply, 426, "upgrade_required", "this is a WebSocket: see docs/protocol.md");
-}
-
-void status_request(service *v, const net_request *r, net_reply *reply) {
-    const asset *a;
-    if (strcmp(r->method, "GET") != 0 && strcmp(r->method, "HEAD") != 0)
-        status_error(reply, 405, "method", "only GET and HEAD");
-    else if (strcmp(r->path, "/healthz") == 0)
-        answer_json(reply, 200, json_pack("{s:b}", "ok", true));
-    else if (strcmp(r->path, "/readyz") == 0)
-        answer_ready(v, reply);
-    else if (strcmp(r->path, "/v1/status") == 0)
-        answer_status(v, reply);
-    else if (strcmp(r->path, "/v1/stream") == 0)
-        answer_stream(v, r, reply);
-    else if ((a = asset_find(r->path)))
-        answer_asset(a, r, reply);
-    else if (strcmp(r->path, "/") == 0)
-        answer_without_page(reply);
+void status_answer_asset(call *c) {
+    const asset *a = asset_find(c->request->path);
+    if (a)
+        answer_file(a, c);
+    else if (strcmp(c->request->path, "/") == 0)
+        answer_without_page(c->reply);
     else
-        status_error(reply, 404, "not_found", "no such page");
+        native_refuse(c->reply, c, &(call_refusal){.status = 404, .code = "not_found", .message = "no such page"});
 }

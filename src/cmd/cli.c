@@ -2,7 +2,7 @@
 #include "cmd/cli.h"
 
 #include "base/mem.h"
-#include "cmd/output_format.h"
+#include "output/format.h"
 
 #include <errno.h>
 #include <getopt.h>

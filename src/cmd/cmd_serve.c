@@ -4,15 +4,18 @@
  * hands it over through a descriptor. See docs/man/steno-serve.1.
  */
 #include "api/service.h"
+#include "api/wyoming.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cmd/cli.h"
 #include "cmd/cmd.h"
 #include "cmd/config.h"
+#include "cmd/config_options.h"
+#include "cmd/notify.h"
+#include "cmd/serve_parts.h"
 #include "cmd/stoppable.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,16 +24,10 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SPARE_DESCRIPTORS 128 /* for models, engines, logs … beside connections */
-#define OPTION_CONFIG     256
-#define OPTION_KEYS       257 /* and on: one a key */
-
-typedef struct overrides {
-    const char *value[CONFIG_MAX_KEYS]; /* of options, by the index of their key */
-    const char *file;
-} overrides;
 
 /* What the reloading thread makes. Its own until it writes to the descriptor, the main thread's after that. */
 typedef struct reload {
@@ -42,80 +39,31 @@ typedef struct reload {
 } reload;
 
 typedef struct serve {
-    overrides given;
+    config_inputs given;
     config config;
     service *service;
     int signal_fd, reload_fd;
     bool stopping, reloading, again; /* again: another SIGHUP came while one was worked on */
     int stopped_by;                  /* the second signal */
+    net_timer *watchdog;             /* NULL: systemd wants no signs of life */
+    int watchdog_ms;
     pthread_t reloader;
     reload reload;
+    serve_parts parts;
 } serve;
 
 /* ---- options ---------------------------------------------------------------------------------------------------- */
 
-static void option_name(const config_key *key, char out[64]) {
-    size_t n = strlen(key->name);
-    for (size_t i = 0; i <= n; i++) out[i] = (char)(key->name[i] == '_' ? '-' : key->name[i]);
-}
-
 static void help(void) {
-    config defaults;
-    config_init(&defaults);
     printf("Usage: steno serve [options]\n\n"
            "Recognises live speech for clients on a network: WebSockets at /v1/stream (docs/protocol.md), a page that\n"
            "shows it at /, the state of the server at /healthz, /readyz and /v1/status.\n\n"
-           "Every key of the configuration file is an option too, which wins (docs/configuration.md):\n"
+           "Every key of the configuration file is an option too, which wins (steno.conf(5), docs/configuration.md):\n"
            "  --config FILE            read this file; SIGHUP reads it again, for new streams\n");
-    for (const config_key *key = config_keys; key->name; key++) {
-        char name[64], value[CONFIG_TEXT_BYTES], left[96];
-        option_name(key, name);
-        config_get(&defaults, key, value);
-        snprintf(left, sizeof left, "--%s %s", name, key->words ? "WORD" : key->kind == CONFIG_TEXT ? "TEXT" : "N");
-        printf("  %-24s %s%s%s", left, key->help, key->words ? ": " : "", key->words ? key->words : "");
-        if (value[0]) printf(" (default %s)", value);
-        putchar('\n');
-    }
+    config_options_help();
     printf(
         "  -h, --help               this text\n"
         "\nSIGTERM or SIGINT: no new streams, and the end once the running ones have ended; a second one: the end.\n");
-}
-
-/* -1: go on; else the exit status. */
-static int read_options(serve *s, int argc, char **argv) {
-    struct option options[CONFIG_MAX_KEYS + 3] = {{"config", required_argument, NULL, OPTION_CONFIG},
-                                                  {"help", no_argument, NULL, 'h'}};
-    char names[CONFIG_MAX_KEYS][64];
-    for (int i = 0; config_keys[i].name; i++) {
-        option_name(&config_keys[i], names[i]);
-        options[2 + i] = (struct option){names[i], required_argument, NULL, OPTION_KEYS + i};
-    }
-    for (int code; (code = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
-        if (code == 'h') {
-            help();
-            return 0;
-        }
-        if (code == OPTION_CONFIG)
-            s->given.file = optarg;
-        else if (code >= OPTION_KEYS)
-            s->given.value[code - OPTION_KEYS] = optarg;
-        else
-            return cli_wrong_option("serve", code, argv);
-    }
-    if (optind < argc) return cli_usage("serve", "'%s' is one argument too many", argv[optind]);
-    return -1;
-}
-
-/* The whole configuration: defaults, then the file, then options. *usage: an option is wrong, not the file. */
-static steno_err load_config(const overrides *o, config *c, bool *usage) {
-    *usage = false;
-    config_init(c);
-    if (o->file) ERR_TRY(config_read(c, o->file));
-    *usage = true;
-    for (int i = 0; config_keys[i].name; i++) {
-        if (o->value[i]) ERR_TRY(config_set(c, &config_keys[i], o->value[i]));
-    }
-    return config_check(c);
 }
 
 static log_level level_of(const config *c) {
@@ -126,86 +74,81 @@ static log_level level_of(const config *c) {
     return LOG_LEVEL_INFO;
 }
 
-/* ---- engines ---------------------------------------------------------------------------------------------------- */
-
-static steno_err open_engine(const config *c, steno_model **model, steno_engine **engine) {
-    steno_model_options m = {
-        .name = c->model, .precision = c->precision, .dir = c->models_dir[0] ? c->models_dir : NULL};
-    steno_engine_config e;
-    steno_engine_config_init(&e);
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    e.shards = c->threads ? c->threads : cores < 1 ? 1 : (int)cores;
-    e.max_batch = c->max_batch;
-    e.max_streams = c->max_streams;
-    e.max_live = c->max_streams;
-    e.max_wait_ms = c->max_wait_ms;
-    e.audio_pool_s = c->audio_pool_s;
-    e.kv_pool_mb = c->kv_pool_mb;
-    *engine = NULL;
-    ERR_TRY(steno_model_open(&m, model));
-    steno_err rc = steno_engine_open(*model, &e, engine);
-    if (rc != STENO_OK) {
-        steno_model_close(*model);
-        *model = NULL;
-    }
-    return rc;
-}
-
-static service_config service_config_of(const config *c) {
-    return (service_config){
-        .net = {.bind = c->bind, .port = c->port, .max_connections = c->max_connections, .ping_s = c->ping_s},
-        .idle_timeout_s = c->idle_timeout_s,
-        .resume_window_s = c->resume_window_s,
-        .drain_s = c->drain_s,
-        .max_ahead_ms = c->max_ahead_ms,
-        .live = c->live};
-}
-
 /* ---- SIGHUP ----------------------------------------------------------------------------------------------------- */
+
+static void log_complaint(void *ctx, bool warning, const char *text) {
+    (void)ctx;
+    log_line(warning ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, "SIGHUP: %s", text);
+}
 
 static void *reload_main(void *arg) {
     serve *s = arg;
     reload *r = &s->reload;
-    bool usage;
     uint64_t one = 1;
-    r->error = load_config(&s->given, &r->config, &usage);
-    if (r->error == STENO_OK) r->error = open_engine(&r->config, &r->model, &r->engine);
+    config_report report = {.say = log_complaint};
+    r->error = config_load(&s->given, &r->config, NULL, &report);
+    if (r->error == STENO_OK) r->error = serve_open_engine(&r->config, &r->model, &r->engine);
     if (r->error != STENO_OK) snprintf(r->why, sizeof r->why, "%s", steno_error_detail());
     if (write(s->reload_fd, &one, sizeof one) < 0) abort(); /* an event counter at zero takes one */
     return NULL;
 }
 
 static void start_reload(serve *s) {
+    char lines[80];
+    struct timespec now;
     if (s->reloading) {
         s->again = true;
         return;
     }
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    snprintf(lines, sizeof lines, "RELOADING=1\nMONOTONIC_USEC=%lld\n", now.tv_sec * 1000000LL + now.tv_nsec / 1000);
+    notify_systemd(lines);
     s->reload = (reload){0};
     s->reloading = pthread_create(&s->reloader, NULL, reload_main, s) == 0;
-    if (!s->reloading) log_line(LOG_LEVEL_ERROR, "SIGHUP: no thread to open the model with");
+    if (s->reloading) return;
+    log_line(LOG_LEVEL_ERROR, "SIGHUP: no thread to open the model with");
+    notify_systemd("READY=1\n");
 }
 
-static void warn_of_fixed_keys(const config *old, const config *now) {
-    if (strcmp(old->bind, now->bind) != 0 || old->port != now->port || old->max_connections != now->max_connections ||
-        old->ping_s != now->ping_s)
-        log_line(LOG_LEVEL_WARN, "SIGHUP: bind, port, max_connections and ping_s stay as they are until a restart");
+/* They stay as they are in `now` too, so that the next SIGHUP says so again. */
+static void keep_fixed_keys(const config *old, config *now) {
+    for (const config_key *key = NULL; (key = config_fixed_change(old, now, key));) {
+        char value[CONFIG_TEXT_BYTES];
+        config_get(old, key, value);
+        log_line(LOG_LEVEL_WARN, "SIGHUP: %s stays %s until a restart", key->name, value[0] ? value : "empty");
+        if (config_set(now, key, value) != STENO_OK) log_line(LOG_LEVEL_ERROR, "SIGHUP: %s", steno_error_detail());
+    }
+}
+
+/* A renewed certificate, for connections from now on. Whether there is TLS at all waits for a restart. */
+static steno_err reload_tls(serve *s, const net_config *now) {
+    bool was = s->config.tls_certificate[0] != 0, is = now->tls_certificate != NULL;
+    if (was != is) log_line(LOG_LEVEL_WARN, "SIGHUP: TLS stays %s until a restart", was ? "on" : "off");
+    return was && is ? net_reload_tls(service_net(s->service), now->tls_certificate, now->tls_key) : STENO_OK;
+}
+
+/* Whatever fails, the service goes on as it was. */
+static void apply_reload(serve *s, reload *r) {
+    keep_fixed_keys(&s->config, &r->config);
+    service_config c = serve_service_config(&r->config, &s->parts);
+    r->error = reload_tls(s, &c.net);
+    if (r->error == STENO_OK) r->error = service_replace(s->service, &c, r->model, r->engine);
+    if (r->error == STENO_OK) return;
+    snprintf(r->why, sizeof r->why, "%s", steno_error_detail());
+    steno_engine_close(r->engine);
+    steno_model_close(r->model);
 }
 
 static void use_reload(serve *s) {
     reload *r = &s->reload;
-    service_config c = service_config_of(&r->config);
-    if (r->error == STENO_OK && (r->error = service_replace(s->service, &c, r->model, r->engine)) != STENO_OK) {
-        snprintf(r->why, sizeof r->why, "%s", steno_error_detail());
-        steno_engine_close(r->engine);
-        steno_model_close(r->model);
-    }
+    if (r->error == STENO_OK) apply_reload(s, r);
     if (r->error != STENO_OK) {
         log_line(LOG_LEVEL_ERROR, "SIGHUP: the old configuration stays: %s", r->why);
         return;
     }
-    warn_of_fixed_keys(&s->config, &r->config);
     s->config = r->config;
     log_set_level(level_of(&s->config));
+    log_set_json(strcmp(s->config.log_format, "json") == 0);
     log_line(LOG_LEVEL_INFO, "SIGHUP: new streams use model %s (%s)", s->config.model, s->config.precision);
 }
 
@@ -216,6 +159,7 @@ static void reload_ready(void *ctx) {
     pthread_join(s->reloader, NULL);
     s->reloading = false;
     use_reload(s);
+    notify_systemd("READY=1\n");
     if (s->again) {
         s->again = false;
         start_reload(s);
@@ -232,6 +176,7 @@ static void signal_ready(void *ctx) {
             start_reload(s);
         } else if (!s->stopping) {
             s->stopping = true;
+            notify_systemd("STOPPING=1\nSTATUS=draining\n");
             service_drain(s->service);
         } else {
             s->stopped_by = (int)info.ssi_signo;
@@ -248,10 +193,32 @@ static steno_err watch_signals(serve *s) {
     return err_fail(STENO_E_IO, "no descriptor for signals: %s", strerror(errno));
 }
 
+/* ---- systemd ---------------------------------------------------------------------------------------------------- */
+
+/* The network thread says that it lives: nothing blocks on it, so a silence means that it hangs. */
+static void sign_of_life(void *ctx) {
+    serve *s = ctx;
+    notify_systemd("WATCHDOG=1\n");
+    net_timer_set(s->watchdog, s->watchdog_ms);
+}
+
+static steno_err tell_ready(serve *s) {
+    char lines[256];
+    s->watchdog_ms = notify_watchdog_ms();
+    if (s->watchdog_ms > 0) {
+        s->watchdog = net_timer_open(service_net(s->service), sign_of_life, s);
+        if (!s->watchdog) return err_fail(STENO_E_NOMEM, "no memory for systemd's watchdog");
+        sign_of_life(s);
+    }
+    snprintf(lines, sizeof lines, "READY=1\nSTATUS=listening on %s\n", net_address(service_net(s->service)));
+    notify_systemd(lines);
+    return STENO_OK;
+}
+
 /* ---- the run ---------------------------------------------------------------------------------------------------- */
 
 /* As many descriptors as the connections need, or as many connections as there are descriptors for. */
-static void fit_descriptors(config *c) {
+static void fit_descriptors(net_config *c) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
     rlim_t want = (rlim_t)c->max_connections + SPARE_DESCRIPTORS;
@@ -284,16 +251,28 @@ static void announce(const serve *s, const steno_engine *engine) {
              stats.shards, s->config.max_streams);
     log_line(LOG_LEVEL_INFO, "reserved: %d pages of key/value memory, %.0f s of audio, %d segments; %.0f MB resident",
              stats.kv_pages, stats.audio_frames * 0.032, stats.segments, resident_mb());
-    log_line(LOG_LEVEL_INFO, "listening on http://%s/", net_address(service_net(s->service)));
+    log_line(LOG_LEVEL_INFO, "listening on %s://%s/", s->config.tls_certificate[0] ? "https" : "http",
+             net_address(service_net(s->service)));
+}
+
+static steno_err listen_wyoming(const serve *s) {
+    char address[80];
+    if (s->config.wyoming_port < 0) return STENO_OK;
+    ERR_TRY(wyoming_listen(s->service, s->config.wyoming_bind, s->config.wyoming_port, address));
+    log_line(LOG_LEVEL_INFO, "listening for Home Assistant (Wyoming) on tcp://%s", address);
+    return STENO_OK;
 }
 
 static steno_err start(serve *s) {
     steno_model *model;
     steno_engine *engine;
     ERR_TRY(watch_signals(s));
-    fit_descriptors(&s->config);
-    ERR_TRY(open_engine(&s->config, &model, &engine));
-    service_config c = service_config_of(&s->config);
+    ERR_TRY(media_host_start(NULL, &s->parts.media)); /* while there is one thread */
+    ERR_TRY(serve_open_store(&s->config, &s->parts));
+    service_config c = serve_service_config(&s->config, &s->parts);
+    fit_descriptors(&c.net);
+    ERR_TRY(serve_open_engine(&s->config, &model, &engine));
+    serve_give_store(&s->parts); /* the service's from now on */
     steno_err e = service_open(&c, model, engine, &s->service);
     if (e != STENO_OK) {
         char why[ERR_DETAIL_BYTES];
@@ -305,8 +284,9 @@ static steno_err start(serve *s) {
     net *n = service_net(s->service);
     if (!net_watch_open(n, s->signal_fd, signal_ready, s) || !net_watch_open(n, s->reload_fd, reload_ready, s))
         return err_fail(STENO_E_NOMEM, "signals cannot be watched");
+    ERR_TRY(listen_wyoming(s));
     announce(s, engine);
-    return STENO_OK;
+    return tell_ready(s);
 }
 
 /* A model that is being opened for nobody. */
@@ -320,15 +300,12 @@ static void abandon_reload(serve *s) {
 
 int cmd_serve(int argc, char **argv) {
     serve s = {.signal_fd = -1, .reload_fd = -1};
-    bool usage;
-    int status = read_options(&s, argc, argv);
+    int status = config_options_read("serve", argc, argv, help, &s.given);
     if (status >= 0) return status;
-    if (load_config(&s.given, &s.config, &usage) != STENO_OK) {
-        if (usage) return cli_usage("serve", "%s", steno_error_detail());
-        fprintf(stderr, "steno: %s\n", steno_error_detail());
-        return 2;
-    }
+    config_report report = {.say = config_complain};
+    if (config_load(&s.given, &s.config, NULL, &report) != STENO_OK) return 2;
     log_set_level(level_of(&s.config));
+    log_set_json(strcmp(s.config.log_format, "json") == 0);
     if (start(&s) == STENO_OK) {
         service_run(s.service);
         log_line(LOG_LEVEL_INFO, "stopped");
@@ -338,7 +315,9 @@ int cmd_serve(int argc, char **argv) {
         status = 1;
     }
     abandon_reload(&s);
+    if (s.watchdog) net_timer_close(s.watchdog);
     service_close(s.service);
+    serve_close_parts(&s.parts);
     if (s.signal_fd >= 0) close(s.signal_fd);
     if (s.reload_fd >= 0) close(s.reload_fd);
     return status;

@@ -3,50 +3,9 @@
 
 #include "cmd/cli.h"
 
-#include <errno.h>
-#include <ini.h>
-#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-#define WHOLE(section, name, lowest, highest, help)                                                                    \
-    { section, #name, CONFIG_INT, lowest, highest, NULL, offsetof(config, name), help }
-#define WORDS(section, name, words, help)                                                                              \
-    { section, #name, CONFIG_TEXT, 0, 0, words, offsetof(config, name), help }
-#define LIVE_INT(name, field, lowest, highest, help)                                                                   \
-    { "live", name, CONFIG_INT, lowest, highest, NULL, offsetof(config, live.field), help }
-#define LIVE_REAL(name, field, lowest, highest, help)                                                                  \
-    { "live", name, CONFIG_REAL, lowest, highest, NULL, offsetof(config, live.field), help }
-
-const config_key config_keys[] = {
-    WORDS("server", bind, NULL, "address to listen on"),
-    WHOLE("server", port, 0, 65535, "port; 0: any that is free"),
-    WHOLE("server", max_connections, 1, 60000, "connections open at once; more are turned away"),
-    WHOLE("server", idle_timeout_s, 1, 86400, "a stream nothing comes from is closed"),
-    WHOLE("server", resume_window_s, 0, 3600, "a session waits this long for a connection that broke"),
-    WHOLE("server", max_ahead_ms, 100, 60000, "audio may come this far ahead of time"),
-    WHOLE("server", ping_s, 1, 3600, "a silent client is pinged, and dropped when it does not answer for as long"),
-    WHOLE("server", drain_s, 0, 86400, "after SIGTERM streams may go on this long"),
-    WORDS("server", log_level, "error|warn|info|debug", "what is logged"),
-    WORDS("engine", model, "tiny|base", "the model"),
-    WORDS("engine", precision, "int8|fp32", "its arithmetic"),
-    WORDS("engine", models_dir, NULL, "where the converted models are"),
-    WHOLE("engine", threads, 0, 256, "compute threads; 0: one a core"),
-    WHOLE("engine", max_batch, 1, 64, "utterances decoded together on a thread"),
-    WHOLE("engine", max_streams, 1, 20000, "streams open at once; more are refused"),
-    WHOLE("engine", max_wait_ms, 0, 1000, "a partial may wait this long for others"),
-    WHOLE("engine", audio_pool_s, 0, 1000000, "seconds of audio held in all; 0: what max_streams may need"),
-    WHOLE("engine", kv_pool_mb, 0, 4096, "key/value memory of a thread"),
-    LIVE_INT("endpoint_ms", endpoint_ms, 100, 5000, "a pause this long ends an utterance"),
-    LIVE_INT("unfinished_ms", unfinished_ms, 0, 5000, "more of it when the text looks unfinished"),
-    LIVE_REAL("max_utterance_s", max_utterance_s, 2, 30, "longer utterances are cut at their best pause"),
-    LIVE_INT("partial_ms", partial_ms, 0, 5000, "time between partials; 0: none"),
-    LIVE_INT("lead_ms", lead_ms, 0, 1000, "sound kept before speech"),
-    LIVE_REAL("vad_threshold", threshold, 0, 1, "speech starts at this probability"),
-    LIVE_REAL("vad_neg_threshold", neg_threshold, 0, 1, "and goes on down to this one"),
-    LIVE_INT("min_speech_ms", min_speech_ms, 0, 1000, "shorter bursts are dropped"),
-    {0},
-};
 
 static void put_text(char to[CONFIG_TEXT_BYTES], const char *from) {
     snprintf(to, CONFIG_TEXT_BYTES, "%s", from);
@@ -62,14 +21,28 @@ void config_init(config *c) {
                   .max_ahead_ms = 2000,
                   .ping_s = 20,
                   .drain_s = 30,
+                  .body_max_mb = 512,
+                  .body_idle_s = 30,
+                  .wyoming_port = -1,
                   .threads = engine.shards,
                   .max_batch = engine.max_batch,
                   .max_streams = 128,
                   .max_wait_ms = engine.max_wait_ms,
                   .audio_pool_s = engine.audio_pool_s,
-                  .kv_pool_mb = engine.kv_pool_mb};
+                  .kv_pool_mb = engine.kv_pool_mb,
+                  .at_once = 2,
+                  .max_queued = 10000,
+                  .spool_max_mb = 10240,
+                  .retention_h = 168,
+                  .webhook_timeout_s = 10,
+                  .webhook_attempts = 8,
+                  .webhook_retry_ms = 5000,
+                  .decoders = 4,
+                  .max_audio_h = 12};
     put_text(c->bind, "127.0.0.1");
+    put_text(c->wyoming_bind, "127.0.0.1");
     put_text(c->log_level, "info");
+    put_text(c->log_format, "text");
     put_text(c->model, "tiny");
     put_text(c->precision, "int8");
     steno_live_options_init(&c->live);
@@ -83,29 +56,40 @@ static bool one_of(const char *value, const char *words) {
     return false;
 }
 
+/* "a|b" as "a, b". */
+static void spaced_words(const char *words, char out[64]) {
+    size_t n = 0;
+    out[0] = 0;
+    for (const char *w = words; *w && n < 60; w++) n += (size_t)snprintf(out + n, 64 - n, *w == '|' ? ", " : "%c", *w);
+}
+
 static steno_err set_text(char *to, const config_key *key, const char *value) {
+    bool may_be_empty = key->kind == CONFIG_PATH || key->kind == CONFIG_LIST;
     if (key->words && !one_of(value, key->words)) {
-        char spaced[64];
-        size_t n = 0;
-        for (const char *w = key->words; *w && n < sizeof spaced - 5; w++)
-            n += (size_t)snprintf(spaced + n, sizeof spaced - n, *w == '|' ? ", " : "%c", *w);
-        return err_fail(STENO_E_INVALID, "%s cannot be '%.60s': want one of %s", key->name, value, spaced);
+        char words[64];
+        spaced_words(key->words, words);
+        return err_fail(STENO_E_INVALID, "%s cannot be '%.60s': want one of %s", key->name, value, words);
     }
-    if (value[0] == 0 || strlen(value) >= CONFIG_TEXT_BYTES)
-        return err_fail(STENO_E_INVALID, "%s: want 1 to %d bytes of text", key->name, CONFIG_TEXT_BYTES - 1);
+    if ((value[0] == 0 && !may_be_empty) || strlen(value) >= CONFIG_TEXT_BYTES)
+        return err_fail(STENO_E_INVALID, "%s: want %d to %d bytes of text", key->name, !may_be_empty,
+                        CONFIG_TEXT_BYTES - 1);
     put_text(to, value);
     return STENO_OK;
 }
 
-steno_err config_set(config *c, const config_key *key, const char *value) {
-    char *at = (char *)c + key->offset;
+static steno_err set_bool(bool *to, const config_key *key, const char *value) {
+    *to = one_of(value, "yes|true|on|1");
+    if (*to || one_of(value, "no|false|off|0")) return STENO_OK;
+    return err_fail(STENO_E_INVALID, "%s cannot be '%.60s': want yes or no", key->name, value);
+}
+
+static steno_err set_number(char *at, const config_key *key, const char *value) {
     bool real = key->kind == CONFIG_REAL;
     int whole;
     float number;
-    if (key->kind == CONFIG_TEXT) return set_text(at, key, value);
     if (real ? !cli_float(value, key->lowest, key->highest, &number)
              : !cli_int(value, (int)key->lowest, (int)key->highest, &whole))
-        return err_fail(STENO_E_INVALID, "%s cannot be '%.60s': want a%s number from %g to %g", key->name, value,
+        return err_fail(STENO_E_INVALID, "%s cannot be '%.60s': want a%s number from %.10g to %.10g", key->name, value,
                         real ? "" : " whole", key->lowest, key->highest);
     if (real)
         memcpy(at, &number, sizeof number);
@@ -114,80 +98,105 @@ steno_err config_set(config *c, const config_key *key, const char *value) {
     return STENO_OK;
 }
 
-void config_get(const config *c, const config_key *key, char out[CONFIG_TEXT_BYTES]) {
-    const char *at = (const char *)c + key->offset;
-    if (key->kind == CONFIG_TEXT) {
-        put_text(out, at);
-        return;
+steno_err config_set(config *c, const config_key *key, const char *value) {
+    char *at = (char *)c + key->offset;
+    bool yes = false;
+    switch (key->kind) {
+    case CONFIG_INT:
+    case CONFIG_REAL:
+        return set_number(at, key, value);
+    case CONFIG_BOOL:
+        ERR_TRY(set_bool(&yes, key, value));
+        memcpy(at, &yes, sizeof yes);
+        return STENO_OK;
+    default:
+        return set_text(at, key, value);
     }
-    int whole;
-    float number;
-    memcpy(&whole, at, sizeof whole);
-    memcpy(&number, at, sizeof number);
-    if (key->kind == CONFIG_REAL)
-        snprintf(out, CONFIG_TEXT_BYTES, "%g", (double)number);
-    else
-        snprintf(out, CONFIG_TEXT_BYTES, "%d", whole);
 }
 
-/* ---- the file --------------------------------------------------------------------------------------------------- */
+void config_get(const config *c, const config_key *key, char out[CONFIG_TEXT_BYTES]) {
+    const char *at = (const char *)c + key->offset;
+    int whole;
+    float number;
+    bool yes;
+    switch (key->kind) {
+    case CONFIG_INT:
+        memcpy(&whole, at, sizeof whole);
+        snprintf(out, CONFIG_TEXT_BYTES, "%d", whole);
+        break;
+    case CONFIG_REAL:
+        memcpy(&number, at, sizeof number);
+        snprintf(out, CONFIG_TEXT_BYTES, "%g", (double)number);
+        break;
+    case CONFIG_BOOL:
+        memcpy(&yes, at, sizeof yes);
+        put_text(out, yes ? "yes" : "no");
+        break;
+    default:
+        put_text(out, at);
+    }
+}
 
-typedef struct reading {
-    config *c;
-    FILE *in;
-    int line, wrong_line; /* wrong_line: of `why` */
-    bool given[CONFIG_MAX_KEYS];
-    char why[ERR_DETAIL_BYTES]; /* of the first mistake; "" so far */
-} reading;
+/* ---- names ------------------------------------------------------------------------------------------------------ */
 
-static const config_key *find_key(const char *section, const char *name) {
+const config_key *config_find(const char *section, const char *name) {
     for (const config_key *key = config_keys; key->name; key++) {
         if (strcmp(key->section, section) == 0 && strcmp(key->name, name) == 0) return key;
     }
     return NULL;
 }
 
-/* One line of the file; inih wants 0 for a mistake and remembers the line of the first. */
-static int on_value(void *user, const char *section, const char *name, const char *value) {
-    reading *r = user;
-    const config_key *key = find_key(section, name);
-    if (r->why[0]) return 0;
-    r->wrong_line = r->line;
-    if (!key) {
-        snprintf(r->why, sizeof r->why,
-                 section[0] ? "no key '%.60s' in section [%.60s]" : "key '%.60s' before any section", name, section);
-        return 0;
+void config_option_name(const config_key *key, char out[CONFIG_NAME_BYTES]) {
+    snprintf(out, CONFIG_NAME_BYTES, "%s", key->name);
+    for (char *c = out; *c; c++) {
+        if (*c == '_') *c = '-';
     }
-    if (r->given[key - config_keys]) {
-        snprintf(r->why, sizeof r->why, "%s is given twice", name);
-        return 0;
+}
+
+void config_variable_name(const config_key *key, char out[CONFIG_NAME_BYTES]) {
+    snprintf(out, CONFIG_NAME_BYTES, "STENO_%s_%s", key->section, key->name);
+    for (char *c = out; *c; c++) {
+        if (*c >= 'a' && *c <= 'z') *c = (char)(*c - 'a' + 'A');
     }
-    r->given[key - config_keys] = true;
-    if (config_set(r->c, key, value) == STENO_OK) return 1;
-    snprintf(r->why, sizeof r->why, "%s", steno_error_detail());
-    return 0;
 }
 
-/* fgets() that counts, because inih tells nobody where it is. */
-static char *next_line(char *out, int bytes, void *user) {
-    reading *r = user;
-    r->line++;
-    return fgets(out, bytes, r->in);
+/* ---- what is made of values ------------------------------------------------------------------------------------- */
+
+const config_key *config_fixed_change(const config *old, const config *now, const config_key *after) {
+    for (const config_key *key = after ? after + 1 : config_keys; key->name; key++) {
+        char before[CONFIG_TEXT_BYTES], then[CONFIG_TEXT_BYTES];
+        if (!key->fixed) continue;
+        config_get(old, key, before);
+        config_get(now, key, then);
+        if (strcmp(before, then) != 0) return key;
+    }
+    return NULL;
 }
 
-steno_err config_read(config *c, const char *file) {
-    reading r = {.c = c, .in = fopen(file, "re")};
-    if (!r.in) return err_fail(STENO_E_NOT_FOUND, "%s: %s", file, strerror(errno));
-    int line = ini_parse_stream(next_line, &r, on_value, &r);
-    bool broken = ferror(r.in) != 0;
-    fclose(r.in);
-    if (broken) return err_fail(STENO_E_IO, "%s: cannot be read", file);
-    if (line < 0) return err_fail(STENO_E_NOMEM, "%s: no memory to read it", file);
-    if (line == 0) return STENO_OK;
-    return err_fail(STENO_E_INVALID, "%s:%d: %s", file, line,
-                    r.why[0] && r.wrong_line == line ? r.why : "not 'key = value'");
+steno_err config_data_dir(const config *c, char out[CONFIG_TEXT_BYTES]) {
+    const char *state = getenv("STATE_DIRECTORY"), *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    int n;
+    if (c->data_dir[0])
+        n = snprintf(out, CONFIG_TEXT_BYTES, "%s", c->data_dir);
+    else if (state && state[0] == '/')
+        n = snprintf(out, CONFIG_TEXT_BYTES, "%.*s", (int)strcspn(state, ":"), state);
+    else if (data && data[0] == '/')
+        n = snprintf(out, CONFIG_TEXT_BYTES, "%s/steno", data);
+    else if (home && home[0] == '/')
+        n = snprintf(out, CONFIG_TEXT_BYTES, "%s/.local/share/steno", home);
+    else
+        return err_fail(STENO_E_NOT_FOUND, "data_dir is not set, and there is no home directory");
+    if (n < CONFIG_TEXT_BYTES) return STENO_OK;
+    return err_fail(STENO_E_LIMIT, "data_dir: the folder's name is longer than %d bytes", CONFIG_TEXT_BYTES - 1);
 }
 
-steno_err config_check(const config *c) {
-    return steno_live_options_check(&c->live);
+bool config_list_next(const char **at, char out[CONFIG_TEXT_BYTES]) {
+    *at += strspn(*at, ", \t");
+    size_t n = strcspn(*at, ",");
+    if (n == 0) return false;
+    const char *item = *at;
+    *at += n;
+    while (n > 0 && (item[n - 1] == ' ' || item[n - 1] == '\t')) n--;
+    snprintf(out, CONFIG_TEXT_BYTES, "%.*s", (int)n, item);
+    return true;
 }

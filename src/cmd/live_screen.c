@@ -1,7 +1,7 @@
 /* live_screen.c: see live_screen.h. */
 #include "cmd/live_screen.h"
 
-#include "cmd/output_format.h"
+#include "output/format.h"
 
 #include <string.h>
 #include <utf8proc.h>

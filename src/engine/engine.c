@@ -261,10 +261,10 @@ static void reset_slot(stream *s, void *user, int claim, bool live) {
     atomic_fetch_add(&s->generation, 1);
 }
 
-/* Where a stream that claims so many frames may go; under table_lock. */
-static steno_err find_slot(const steno_engine *e, int claim, bool live, int *out) {
-    *out = claim > e->frames.count - e->claimed ? -1 : free_slot(e);
-    if (live && e->live_count >= e->config.max_live)
+/* Where a stream that claims so many frames may go if `promised` more like it were open; under table_lock. */
+static steno_err find_slot(const steno_engine *e, int claim, bool live, int promised, int *out) {
+    *out = claim > e->frames.count - e->claimed - promised * claim ? -1 : free_slot(e);
+    if (live && e->live_count + promised >= e->config.max_live)
         return err_fail(STENO_E_LIMIT, "all %d live streams are in use", e->config.max_live);
     return *out < 0 ? refuse(e, claim) : STENO_OK;
 }
@@ -274,7 +274,7 @@ static steno_err find_slot(const steno_engine *e, int claim, bool live, int *out
 static steno_err take_slot(steno_engine *e, void *user, int claim, bool live, int *out) {
     pthread_mutex_lock(&e->table_lock);
     int slot;
-    steno_err err = find_slot(e, claim, live, &slot);
+    steno_err err = find_slot(e, claim, live, 0, &slot);
     if (err == STENO_OK) {
         reset_slot(&e->streams[slot], user, claim, live);
         e->claimed += claim;
@@ -322,11 +322,11 @@ static steno_err refuse_overloaded(void) {
     return err_fail(STENO_E_AGAIN, "overloaded: every compute thread is busy and partials come late");
 }
 
-steno_err steno_live_admits(steno_engine *e) {
+steno_err steno_live_admits(steno_engine *e, int promised) {
     int slot;
     if (is_overloaded(e->shards[least_live(e)])) return refuse_overloaded();
     pthread_mutex_lock(&e->table_lock);
-    steno_err err = find_slot(e, STREAM_WINDOW_FRAMES, true, &slot);
+    steno_err err = find_slot(e, STREAM_WINDOW_FRAMES, true, promised, &slot);
     pthread_mutex_unlock(&e->table_lock);
     return err;
 }

@@ -16,10 +16,10 @@ export const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 // `steno serve` with these options. `log` grows; `said(pattern)` waits for a line of it.
 export class Server {
-  constructor(args = []) {
+  constructor(args = [], steno = STENO) {
     this.log = '';
     this.waiting = [];
-    this.child = spawn(STENO, ['serve', '--port', '0', ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.child = spawn(steno, ['serve', '--port', '0', ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
     this.child.stderr.on('data', (bytes) => {
       this.log += bytes;
       this.waiting = this.waiting.filter(({ pattern, resolve }) => {

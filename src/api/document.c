@@ -1,0 +1,56 @@
+/* document.c: a transcript kept in memory. See recording.h. */
+#include "api/recording.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DOCUMENT_FIRST_ROOM 16
+
+static steno_err make_room(document *d) {
+    if (d->n < d->room) return STENO_OK;
+    size_t room = d->room ? 2 * d->room : DOCUMENT_FIRST_ROOM;
+    document_segment *more = mem_alloc(room, sizeof *more);
+    if (!more) return err_fail(STENO_E_NOMEM, "no memory for %zu segments", room);
+    if (d->n) memcpy(more, d->segments, d->n * sizeof *more);
+    mem_free(d->segments);
+    d->segments = more;
+    d->room = room;
+    return STENO_OK;
+}
+
+/* Words and text stand in one block, which the segment's words point to. */
+steno_err document_add(document *d, int channel, const steno_segment *s) {
+    size_t words = s->n_words * sizeof(steno_word), text = strlen(s->text) + 1;
+    if (d->bytes + words + text > DOCUMENT_BYTES_MAX)
+        return err_fail(STENO_E_LIMIT, "the transcript is longer than %zu bytes", DOCUMENT_BYTES_MAX);
+    ERR_TRY(make_room(d));
+    char *block = mem_alloc(1, words + text);
+    if (!block) return err_fail(STENO_E_NOMEM, "no memory for a segment");
+    if (words) memcpy(block, s->words, words);
+    memcpy(block + words, s->text, text);
+    document_segment *to = &d->segments[d->n++];
+    *to = (document_segment){.channel = channel, .segment = *s};
+    to->segment.words = (const steno_word *)(void *)block;
+    to->segment.text = block + words;
+    d->bytes += words + text;
+    return STENO_OK;
+}
+
+static int earlier(const void *a, const void *b) {
+    const document_segment *x = a, *y = b;
+    if (x->segment.start_s != y->segment.start_s) return x->segment.start_s < y->segment.start_s ? -1 : 1;
+    if (x->channel != y->channel) return x->channel < y->channel ? -1 : 1;
+    return x->segment.id < y->segment.id ? -1 : x->segment.id > y->segment.id;
+}
+
+void document_sort(document *d) {
+    if (d->n) qsort(d->segments, d->n, sizeof *d->segments, earlier);
+}
+
+void document_free(document *d) {
+    for (size_t i = 0; i < d->n; i++) mem_free((void *)d->segments[i].segment.words);
+    mem_free(d->segments);
+    *d = (document){0};
+}

@@ -1,0 +1,76 @@
+/* recording.h: one recorded file through a media child and the engine, on the network loop.
+ *
+ * Owner      the network thread.
+ * Purpose    what `steno transcribe` does with poll(2), for requests and jobs: bytes of any container are decoded in a
+ *            confined child, each channel is a stream, segments come in the order of time within a channel.
+ * Invariants never blocks; at most `decoders` recordings are fed at once, those of requests before those of jobs, others
+ *            wait in order; a recording that was cancelled calls nothing any more.
+ */
+#ifndef STENO_API_RECORDING_H
+#define STENO_API_RECORDING_H
+
+#include "api/auth.h"
+#include "audio/media.h"
+
+typedef struct service service;
+typedef struct recording recording;
+
+typedef enum recording_rank {
+    RECORDING_REQUEST, /* somebody waits for the answer */
+    RECORDING_JOB      /* nobody does: not fed while live streams need the cores */
+} recording_rank;
+
+typedef struct recording_options {
+    const char *path;        /* "/proc/self/fd/N" for a descriptor; must be there until done() or cancel */
+    const char *name;        /* what errors call it */
+    media_channels channels; /* MEDIA_SPLIT: one stream a channel */
+    recording_rank rank;
+    steno_vad_options vad;
+    bool vad_given;  /* else the defaults */
+    auth_pass *pass; /* whose minutes it uses, until done() or cancel; NULL: nobody's */
+} recording_options;
+
+typedef struct recording_result {
+    steno_err error; /* STENO_OK: all of it was recognised. What came before a failure still was. */
+    char detail[ERR_DETAIL_BYTES];
+    double audio_s; /* decoded, of one channel */
+    int channels;
+    steno_stats stats; /* of all channels */
+    double wall_s, media_cpu_s;
+} recording_result;
+
+typedef struct recording_handler {
+    /* channel counts from 0; nothing of the segment outlives the call. */
+    void (*segment)(void *user, int channel, const steno_segment *s);
+    void (*progress)(void *user, double audio_s, double fraction); /* a few times a second; NULL: not wanted */
+    void (*done)(void *user, const recording_result *r);           /* last */
+} recording_handler;
+
+/* Waits its turn, then runs. STENO_E_LIMIT: too many wait already (service_config.recordings_max). */
+STENO_CHECK steno_err recording_open(service *v, const recording_options *o, const recording_handler *handler,
+                                     void *user, recording **out);
+/* Nothing is called any more. Not after done(). */
+void recording_cancel(recording *r);
+
+/* ---- a transcript kept in memory -------------------------------------------------------------------------------- */
+
+#define DOCUMENT_BYTES_MAX ((size_t)64 << 20) /* of one transcript's text and words */
+
+/* Segments by the time they start, channels merged. Zeroed is empty. */
+typedef struct document_segment {
+    int channel;           /* from 0 */
+    steno_segment segment; /* owned text and words */
+} document_segment;
+
+typedef struct document {
+    document_segment *segments; /* [n] */
+    size_t n, room, bytes;
+} document;
+
+/* Takes a copy. STENO_E_LIMIT: longer than DOCUMENT_BYTES_MAX. */
+STENO_CHECK steno_err document_add(document *d, int channel, const steno_segment *s);
+/* By start time, then channel: once all are in. */
+void document_sort(document *d);
+void document_free(document *d);
+
+#endif

@@ -1,0 +1,302 @@
+/* webhook_send.c: see webhook_send.h. */
+#include "api/webhook_send.h"
+
+#include "api/webhook.h"
+#include "base/mem.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define POLL_MS 1000
+
+typedef enum slot_state { SLOT_FREE, SLOT_PUT, SLOT_SENDING, SLOT_ANSWERED } slot_state;
+
+/* One message: the caller's while FREE or ANSWERED, the thread's while PUT or SENDING. */
+typedef struct slot {
+    sender *owner;
+    slot_state state; /* under the lock */
+    delivery message;
+    send_answer answer;
+    CURL *easy;
+    struct curl_slist *headers;
+    size_t answer_bytes;
+    bool refused; /* an address was */
+} slot;
+
+struct sender {
+    send_config config;
+    char ca_file[DB_PATH_BYTES_MAX];
+    CURLM *multi;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    bool closing; /* under the lock */
+    int fd;
+    slot slots[SEND_AT_ONCE];
+};
+
+/* ---- what libcurl asks (the thread) ------------------------------------------------------------------------------- */
+
+/* The address is the one the connection is made to. */
+static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *a) {
+    slot *at = user;
+    (void)purpose;
+    if (webhook_networks_allow(&at->owner->config.networks, &a->addr)) {
+        int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+        return fd < 0 ? CURL_SOCKET_BAD : fd;
+    }
+    at->refused = true;
+    return CURL_SOCKET_BAD;
+}
+
+/* Fewer than it got: libcurl breaks off. The status is known by then. */
+static size_t drop_answer(char *bytes, size_t size, size_t n, void *user) {
+    slot *at = user;
+    (void)bytes;
+    at->answer_bytes += size * n;
+    return at->answer_bytes > SEND_ANSWER_BYTES_MAX ? 0 : size * n;
+}
+
+/* ---- a message ---------------------------------------------------------------------------------------------------- */
+
+static bool add_header(slot *at, const char *format, const char *value) {
+    char line[SEND_HEAD_BYTES];
+    snprintf(line, sizeof line, format, value);
+    struct curl_slist *more = curl_slist_append(at->headers, line);
+    if (!more) return false;
+    at->headers = more;
+    return true;
+}
+
+static bool add_headers(slot *at) {
+    const delivery *v = &at->message;
+    char stamp[24], signature[WEBHOOK_SIGNATURE_BYTES];
+    int64_t now_s = at->owner->config.wall_ms() / 1000;
+    bool ok = add_header(at, "content-type: %s", v->content_type) && add_header(at, "%s", "expect:") &&
+              add_header(at, "webhook-id: %s", v->id);
+    if (!ok || v->kind != DELIVERY_SIGNED) return ok;
+    snprintf(stamp, sizeof stamp, "%" PRId64, now_s);
+    if (!add_header(at, "webhook-timestamp: %s", stamp)) return false;
+    if (!v->secret[0]) return true;
+    return webhook_sign(v->secret, v->id, now_s, v->body, v->n, signature) == STENO_OK &&
+           add_header(at, "webhook-signature: %s", signature);
+}
+
+#define SET(option, value) (ok = ok && curl_easy_setopt(at->easy, option, value) == CURLE_OK)
+
+static bool prepare(slot *at) {
+    const sender *s = at->owner;
+    bool ok = true;
+    SET(CURLOPT_URL, at->message.url);
+    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_PROXY, ""); /* not what the environment says: the address check would see the proxy's */
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_QUICK_EXIT, 1L); /* a name that is being resolved does not hold up the end */
+    SET(CURLOPT_TIMEOUT_MS, (long)s->config.timeout_ms);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)SEND_CONNECT_MS);
+    SET(CURLOPT_USERAGENT, "steno/" STENO_VERSION);
+    SET(CURLOPT_HTTPHEADER, at->headers);
+    SET(CURLOPT_POST, 1L);
+    SET(CURLOPT_POSTFIELDS, at->message.body);
+    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)at->message.n);
+    if (at->message.kind == DELIVERY_PLAIN_PUT) SET(CURLOPT_CUSTOMREQUEST, "PUT");
+    SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    SET(CURLOPT_OPENSOCKETDATA, at);
+    SET(CURLOPT_WRITEFUNCTION, drop_answer);
+    SET(CURLOPT_WRITEDATA, at);
+    SET(CURLOPT_PRIVATE, at);
+    SET(CURLOPT_FORBID_REUSE, 1L); /* each attempt resolves and asks anew */
+    if (s->ca_file[0]) SET(CURLOPT_CAINFO, s->ca_file);
+    return ok;
+}
+
+static void answer(slot *at) {
+    sender *s = at->owner;
+    uint64_t one = 1;
+    if (at->easy) {
+        curl_multi_remove_handle(s->multi, at->easy);
+        curl_easy_cleanup(at->easy);
+    }
+    curl_slist_free_all(at->headers);
+    at->easy = NULL;
+    at->headers = NULL;
+    mem_free(at->message.body);
+    at->message.body = NULL;
+    pthread_mutex_lock(&s->lock);
+    at->state = SLOT_ANSWERED;
+    pthread_mutex_unlock(&s->lock);
+    if (write(s->fd, &one, sizeof one) < 0) return; /* the counter is full: it is readable */
+}
+
+static void begin(slot *at) {
+    delivery *v = &at->message;
+    at->answer = (send_answer){.attempts = v->attempts + 1};
+    memcpy(at->answer.id, v->id, sizeof v->id);
+    at->answer_bytes = 0;
+    at->refused = false;
+    at->easy = curl_easy_init();
+    if (at->easy && add_headers(at) && prepare(at) && curl_multi_add_handle(at->owner->multi, at->easy) == CURLM_OK)
+        return;
+    snprintf(at->answer.error, sizeof at->answer.error, "the request could not be made");
+    answer(at);
+}
+
+static void finished(slot *at, CURLcode code) {
+    send_answer *a = &at->answer;
+    long status = 0;
+    curl_off_t retry_s = 0;
+    curl_easy_getinfo(at->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(at->easy, CURLINFO_RETRY_AFTER, &retry_s);
+    bool cut = code == CURLE_WRITE_ERROR && at->answer_bytes > SEND_ANSWER_BYTES_MAX;
+    a->status = code == CURLE_OK || cut ? (int)status : 0;
+    a->retry_after_s = retry_s > WEBHOOK_RETRY_AFTER_S ? WEBHOOK_RETRY_AFTER_S : retry_s > 0 ? (int)retry_s : 0;
+    if (at->refused && a->status == 0) {
+        a->hopeless = true;
+        snprintf(a->error, sizeof a->error, "the address is not one that webhooks may be sent to");
+    } else if (a->status == 0) {
+        snprintf(a->error, sizeof a->error, "%s", curl_easy_strerror(code));
+    } else if (status < 200 || status > 299) {
+        snprintf(a->error, sizeof a->error, "HTTP %ld%s", status,
+                 status > 299 && status < 400 ? ": redirects are not followed" : "");
+    }
+    answer(at);
+}
+
+/* ---- the thread --------------------------------------------------------------------------------------------------- */
+
+/* False: the end. */
+static bool take_new(sender *s) {
+    bool put[SEND_AT_ONCE] = {false};
+    pthread_mutex_lock(&s->lock);
+    bool closing = s->closing;
+    for (int i = 0; i < SEND_AT_ONCE; i++) {
+        put[i] = s->slots[i].state == SLOT_PUT;
+        if (put[i]) s->slots[i].state = SLOT_SENDING;
+    }
+    pthread_mutex_unlock(&s->lock);
+    for (int i = 0; i < SEND_AT_ONCE && !closing; i++) {
+        if (put[i]) begin(&s->slots[i]);
+    }
+    return !closing;
+}
+
+static void take_finished(sender *s) {
+    int left;
+    for (CURLMsg *m; (m = curl_multi_info_read(s->multi, &left));) {
+        slot *at = NULL;
+        if (m->msg != CURLMSG_DONE) continue;
+        CURLcode code = m->data.result;
+        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&at);
+        finished(at, code);
+    }
+}
+
+static void *send_main(void *arg) {
+    sender *s = arg;
+    int running;
+    while (take_new(s)) {
+        curl_multi_perform(s->multi, &running);
+        take_finished(s);
+        curl_multi_poll(s->multi, NULL, 0, POLL_MS, NULL);
+    }
+    return NULL;
+}
+
+/* ---- the network thread's side ------------------------------------------------------------------------------------ */
+
+bool sender_put(sender *s, delivery *v) {
+    bool took = false;
+    pthread_mutex_lock(&s->lock);
+    for (int i = 0; i < SEND_AT_ONCE && !took; i++) {
+        slot *at = &s->slots[i];
+        if (at->state != SLOT_FREE) continue;
+        at->message = *v;
+        at->state = SLOT_PUT;
+        took = true;
+    }
+    pthread_mutex_unlock(&s->lock);
+    if (!took) return false;
+    *v = (delivery){0};
+    curl_multi_wakeup(s->multi);
+    return true;
+}
+
+int sender_fd(const sender *s) {
+    return s->fd;
+}
+
+bool sender_take(sender *s, send_answer *out) {
+    uint64_t count;
+    bool got = false;
+    if (read(s->fd, &count, sizeof count) < 0 && errno != EAGAIN) return false;
+    pthread_mutex_lock(&s->lock);
+    for (int i = 0; i < SEND_AT_ONCE && !got; i++) {
+        slot *at = &s->slots[i];
+        if (at->state != SLOT_ANSWERED) continue;
+        *out = at->answer;
+        at->state = SLOT_FREE;
+        got = true;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return got;
+}
+
+static steno_err start(sender *s) {
+    s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (s->fd < 0) return err_fail(STENO_E_IO, "no descriptor for webhooks: %s", strerror(errno));
+    s->multi = curl_multi_init();
+    if (!s->multi) return err_fail(STENO_E_NOMEM, "no memory for webhooks");
+    int code = pthread_create(&s->thread, NULL, send_main, s);
+    return code == 0 ? STENO_OK : err_fail(STENO_E_IO, "no thread for webhooks: %s", strerror(code));
+}
+
+static void drop(sender *s) {
+    for (int i = 0; i < SEND_AT_ONCE; i++) {
+        slot *at = &s->slots[i];
+        if (at->easy) curl_multi_remove_handle(s->multi, at->easy);
+        if (at->easy) curl_easy_cleanup(at->easy);
+        curl_slist_free_all(at->headers);
+        mem_free(at->message.body);
+    }
+    if (s->multi) curl_multi_cleanup(s->multi);
+    if (s->fd >= 0) close(s->fd);
+    pthread_mutex_destroy(&s->lock);
+    mem_free(s);
+}
+
+steno_err sender_open(const send_config *config, sender **out) {
+    *out = NULL;
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return err_fail(STENO_E_INTERNAL, "libcurl does not start");
+    sender *s = mem_alloc(1, sizeof *s);
+    if (!s) return err_fail(STENO_E_NOMEM, "no memory for webhooks");
+    s->config = *config;
+    s->fd = -1;
+    if (config->ca_file) snprintf(s->ca_file, sizeof s->ca_file, "%s", config->ca_file);
+    for (int i = 0; i < SEND_AT_ONCE; i++) s->slots[i].owner = s;
+    pthread_mutex_init(&s->lock, NULL);
+    steno_err e = start(s);
+    if (e != STENO_OK) {
+        drop(s);
+        return e;
+    }
+    *out = s;
+    return STENO_OK;
+}
+
+void sender_close(sender *s) {
+    if (!s) return;
+    pthread_mutex_lock(&s->lock);
+    s->closing = true;
+    pthread_mutex_unlock(&s->lock);
+    curl_multi_wakeup(s->multi);
+    pthread_join(s->thread, NULL);
+    drop(s);
+}

@@ -1,0 +1,164 @@
+/* wire_voice.c: the voices of a wire. See wire.h. */
+#include "api/wire_int.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+/* ---- what a voice says ------------------------------------------------------------------------------------------ */
+
+/* Nobody listens to it any more. It is freed by a later sweep: the engine may have more to say, and whoever called may
+ * still be at work with it. */
+static void bury(wire_voice *s) {
+    service *v = s->voice.service;
+    s->wire = NULL;
+    s->next_dead = v->dead_voices;
+    v->dead_voices = s;
+}
+
+void wire_free_dead(service *v) {
+    for (wire_voice **at = &v->dead_voices; *at;) {
+        wire_voice *s = *at;
+        if (s->voice.stream) {
+            at = &s->next_dead;
+            continue;
+        }
+        *at = s->next_dead;
+        voice_free(&s->voice);
+        mem_free(s);
+    }
+}
+
+void wire_forget_engine(service *v, const engine_slot *slot) {
+    for (wire_voice *s = v->dead_voices; s; s = s->next_dead) voice_forget_engine(&s->voice, slot);
+    for (const wire *w = v->wires; w; w = w->next) {
+        for (int i = 0; i < w->n_voices; i++) voice_forget_engine(&w->voices[i]->voice, slot);
+    }
+}
+
+static void on_event(void *user, voice *v, const steno_event *e) {
+    wire_voice *s = user;
+    service *owner = v->service;
+    if (e->kind == STENO_EVENT_SEGMENT) owner->finals++;
+    if (e->kind == STENO_EVENT_PARTIAL) owner->partials++;
+    if (e->kind == STENO_EVENT_ERROR)
+        log_line(LOG_LEVEL_ERROR, "a stream failed: %s: %s", steno_err_name(e->error), e->detail);
+    if (s->wire) s->wire->kind->event(s->wire, s->wire->state, s->channel, e);
+}
+
+/* The connection is read from when every voice can take more. */
+static void on_reading(void *user, voice *v, bool on) {
+    wire_voice *s = user;
+    wire *w = s->wire;
+    (void)v;
+    s->blocked = !on;
+    if (!w || !w->conn) return;
+    bool any = false;
+    for (int i = 0; i < w->n_voices; i++) any |= w->voices[i]->blocked;
+    w->paused = any;
+    net_pause(w->conn, any);
+}
+
+static void on_controlled(void *user, voice *v, bool configure, steno_err e) {
+    const wire_voice *s = user;
+    (void)v;
+    if (e != STENO_OK && s->wire)
+        log_line(LOG_LEVEL_WARN, "%s %s: %s: %s", s->wire->kind->name, s->wire->id,
+                 configure ? "configure" : "finalize", steno_error_detail());
+}
+
+static const voice_handler calls = {.event = on_event, .reading = on_reading, .controlled = on_controlled};
+
+/* ---- opened, given up ------------------------------------------------------------------------------------------- */
+
+static void give_up(wire_voice *s) {
+    bury(s);
+    s->voice.paced = false;
+    s->voice.pass = NULL; /* it may leave before the voice is over */
+    voice_finish(&s->voice);
+    if (s->voice.stream) voice_work(&s->voice, net_now_ms());
+}
+
+void wire_give_up_voices(wire *w) {
+    for (int i = 0; i < w->n_voices; i++) give_up(w->voices[i]);
+    w->n_voices = 0;
+    if (w->paused && w->conn) net_pause(w->conn, false);
+    w->paused = false;
+}
+
+steno_err wire_open(wire *w, int n, const pcm_format *audio, const steno_live_options *live) {
+    service *v = w->service;
+    const steno_live_options *options = live ? live : &v->config.live;
+    wire_give_up_voices(w);
+    if (v->draining) return err_fail(STENO_E_AGAIN, "this server takes no new streams");
+    ERR_TRY(steno_live_options_check(options));
+    for (int i = 0; i < n; i++) {
+        steno_err e = voice_admits(v);
+        wire_voice *s = e == STENO_OK ? mem_alloc(1, sizeof *s) : NULL;
+        if (!s) {
+            wire_give_up_voices(w);
+            return e != STENO_OK ? e : err_fail(STENO_E_NOMEM, "no memory for a stream");
+        }
+        *s = (wire_voice){.wire = w, .channel = i};
+        voice_init(&s->voice, v, audio, options, w->kind->ahead_ms, &calls, s);
+        s->voice.paced = true;
+        s->voice.pass = w->pass;
+        w->voices[w->n_voices++] = s;
+    }
+    return STENO_OK;
+}
+
+int wire_channels(const wire *w) {
+    return w->n_voices;
+}
+
+const steno_live_options *wire_defaults(const wire *w) {
+    return &w->service->config.live;
+}
+
+/* ---- audio and controls ----------------------------------------------------------------------------------------- */
+
+steno_err wire_audio(wire *w, int channel, const unsigned char *bytes, size_t n) {
+    if (channel >= w->n_voices) return err_fail(STENO_E_INVALID, "no channel %d is open", channel);
+    voice *v = &w->voices[channel]->voice;
+    while (n) {
+        size_t piece = n < PCM_PIECE_BYTES_MAX ? n : PCM_PIECE_BYTES_MAX;
+        ERR_TRY(voice_take(v, bytes, piece));
+        bytes += piece;
+        n -= piece;
+    }
+    return STENO_OK;
+}
+
+void wire_finalize(wire *w) {
+    for (int i = 0; i < w->n_voices; i++) voice_finalize(&w->voices[i]->voice);
+}
+
+void wire_finish(wire *w) {
+    for (int i = 0; i < w->n_voices; i++) voice_finish(&w->voices[i]->voice);
+}
+
+void wire_configure(wire *w, const steno_live_options *live) {
+    for (int i = 0; i < w->n_voices; i++) voice_configure(&w->voices[i]->voice, live);
+}
+
+double wire_audio_s(const wire *w, int channel) {
+    if (channel >= w->n_voices) return 0;
+    const voice *v = &w->voices[channel]->voice;
+    return (double)v->frames / v->audio.format.rate_hz;
+}
+
+bool wire_done(const wire *w) {
+    for (int i = 0; i < w->n_voices; i++) {
+        if (!w->voices[i]->voice.over) return false;
+    }
+    return true;
+}
+
+/* A dialect may open other voices, or close, in what it hears here. */
+void wire_work_voices(wire *w, int64_t now_ms) {
+    for (int i = 0; i < w->n_voices; i++) voice_work(&w->voices[i]->voice, now_ms);
+}
+
+void wire_sweep_voices(wire *w, int64_t now_ms) {
+    for (int i = 0; i < w->n_voices; i++) voice_sweep(&w->voices[i]->voice, now_ms);
+}

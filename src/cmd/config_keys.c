@@ -1,0 +1,131 @@
+/* config_keys.c: the table of keys: see config.h. A key is described here and nowhere else; after a change
+ * `tools/config-docs.sh` writes docs/configuration.md and docs/man/steno.conf.5 again. */
+#include "cmd/config.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define AT(field)    offsetof(config, field)
+#define RELOADS      false
+#define FIXED        true
+#define ANY_VALUES   NULL
+#define NOTHING_MORE NULL
+
+#define WHOLE(section, name, fixed, lowest, highest, values, help, more)                                               \
+    { section, #name, CONFIG_INT, fixed, lowest, highest, NULL, values, AT(name), help, more }
+#define TEXT(section, name, kind, fixed, values, help, more)                                                           \
+    { section, #name, kind, fixed, 0, 0, NULL, values, AT(name), help, more }
+#define WORDS(section, name, fixed, words, help, more)                                                                 \
+    { section, #name, CONFIG_TEXT, fixed, 0, 0, words, NULL, AT(name), help, more }
+#define YES_NO(section, name, fixed, help, more)                                                                       \
+    { section, #name, CONFIG_BOOL, fixed, 0, 0, NULL, NULL, AT(name), help, more }
+#define LIVE(name, kind, field, lowest, highest, values, help, more)                                                   \
+    { "live", name, kind, RELOADS, lowest, highest, NULL, values, AT(live.field), help, more }
+
+const config_key config_keys[] = {
+    TEXT("server", bind, CONFIG_TEXT, FIXED, "an address or a name", "address to listen on",
+         "Other machines reach it only when this is changed: then let there be keys, and TLS here or in a proxy."),
+    WHOLE("server", port, FIXED, 0, 65535, NULL, "port; 0: any that is free",
+          "The first lines of the log say which it is."),
+    TEXT("server", tls_certificate, CONFIG_PATH, RELOADS, "a PEM file", "certificate chain; with it there is only TLS",
+         "SIGHUP reads it again, for new connections; that there is TLS, or is none, changes by a restart only."),
+    TEXT("server", tls_key, CONFIG_PATH, RELOADS, "a PEM file", "private key of the certificate", NOTHING_MORE),
+    TEXT("server", data_dir, CONFIG_PATH, FIXED, "a folder", "where keys and jobs are kept",
+         "Empty: `$STATE_DIRECTORY`, which systemd sets, else `$XDG_DATA_HOME/steno`, else `~/.local/share/steno`."),
+    YES_NO("server", allow_anonymous, RELOADS, "requests without a key are taken, although there are keys",
+           "As long as there is no key everybody who reaches the server may use it; so it then listens on this machine "
+           "only, unless this is `yes`."),
+    TEXT("server", allowed_origins, CONFIG_LIST, RELOADS, "a list, or `*`", "pages of other sites that may call",
+         "Each as browsers say it, `https://example.org`, between commas. The server's own page always may."),
+    WHOLE("server", max_connections, FIXED, 1, 60000, NULL, "connections open at once; more are turned away",
+          "Connections of all kinds; more get HTTP 503. Lowered with a warning when the process may not have so many "
+          "descriptors."),
+    WHOLE("server", body_max_mb, FIXED, 1, 1048576, NULL, "size of an uploaded request; more is refused",
+          "With HTTP 413, before it is read where its length is said."),
+    WHOLE("server", body_idle_s, FIXED, 1, 3600, NULL, "an upload nothing comes of for so long is ended",
+          "With HTTP 408."),
+    WHOLE("server", idle_timeout_s, RELOADS, 1, 86400, NULL, "a stream nothing comes from is closed",
+          "Neither audio nor a control, that is; with code 1008."),
+    WHOLE("server", resume_window_s, RELOADS, 0, 3600, NULL, "a session waits this long for a connection that broke",
+          NOTHING_MORE),
+    WHOLE("server", max_ahead_ms, RELOADS, 100, 60000, NULL, "audio may come this far ahead of time",
+          "Then the client is not read from until time catches up. A client that fell behind (by `resume_window_s` at "
+          "most) may catch up at once."),
+    WHOLE("server", ping_s, FIXED, 1, 3600, NULL,
+          "a silent client is pinged, and dropped when it does not answer for as long", NOTHING_MORE),
+    WHOLE("server", drain_s, RELOADS, 0, 86400, NULL, "after SIGTERM streams may go on this long", NOTHING_MORE),
+    WHOLE("server", wyoming_port, FIXED, -1, 65535, NULL, "port for Home Assistant (Wyoming); -1: none",
+          "0: any that is free. The protocol has neither keys nor TLS."),
+    TEXT("server", wyoming_bind, CONFIG_TEXT, FIXED, "an address or a name", "address of that port", NOTHING_MORE),
+    WORDS("server", log_level, RELOADS, "error|warn|info|debug", "what is logged",
+          "To standard error. What people say never is."),
+    WORDS("server", log_format, RELOADS, "text|json", "lines for people, or an object a line for machines",
+          NOTHING_MORE),
+
+    WORDS("engine", model, RELOADS, "tiny|base", "the model",
+          "base makes fewer mistakes and takes two to three times as long."),
+    WORDS("engine", precision, RELOADS, "int8|fp32", "its arithmetic",
+          "The published weights in integer arithmetic, or floats."),
+    TEXT("engine", models_dir, CONFIG_PATH, RELOADS, "a folder", "where the converted models are",
+         "Empty: found as steno-transcribe(1) says."),
+    WHOLE("engine", threads, RELOADS, 0, 256, NULL, "compute threads; 0: one a core",
+          "Each has its own streams and memory."),
+    WHOLE("engine", max_batch, RELOADS, 1, 64, NULL, "utterances decoded together on a thread", NOTHING_MORE),
+    WHOLE("engine", max_streams, RELOADS, 1, 20000, NULL, "streams open at once; more are refused",
+          "With HTTP 503. Sessions that wait for a lost connection count."),
+    WHOLE("engine", max_wait_ms, RELOADS, 0, 1000, NULL, "a partial may wait this long for others",
+          "On a busy thread partials start together, so often; the first words of an utterance never wait."),
+    WHOLE("engine", audio_pool_s, RELOADS, 0, 1000000, NULL,
+          "seconds of audio held in all; 0: what max_streams may need", NOTHING_MORE),
+    WHOLE("engine", kv_pool_mb, RELOADS, 0, 4096, "0, 8 … 4096",
+          "key/value memory of a thread; 0: what max_batch and max_streams want", NOTHING_MORE),
+
+    LIVE("endpoint_ms", CONFIG_INT, endpoint_ms, 100, 5000, NULL, "a pause this long ends an utterance", NOTHING_MORE),
+    LIVE("unfinished_ms", CONFIG_INT, unfinished_ms, 0, 5000, NULL, "more of it when the text looks unfinished",
+         NOTHING_MORE),
+    LIVE("max_utterance_s", CONFIG_REAL, max_utterance_s, 2, 30, NULL, "longer utterances are cut at their best pause",
+         "With `lead_ms`, `endpoint_ms` and `unfinished_ms` 31 s at most."),
+    LIVE("partial_ms", CONFIG_INT, partial_ms, 0, 5000, "0, 100 … 5000", "time between partials; 0: none",
+         NOTHING_MORE),
+    LIVE("lead_ms", CONFIG_INT, lead_ms, 0, 1000, NULL, "sound kept before speech", NOTHING_MORE),
+    LIVE("vad_threshold", CONFIG_REAL, threshold, 0, 1, NULL, "speech starts at this probability", NOTHING_MORE),
+    LIVE("vad_neg_threshold", CONFIG_REAL, neg_threshold, 0, 1, NULL, "and goes on down to this one", NOTHING_MORE),
+    LIVE("min_speech_ms", CONFIG_INT, min_speech_ms, 0, 1000, NULL, "shorter bursts are dropped", NOTHING_MORE),
+
+    WHOLE("jobs", at_once, FIXED, 1, 64, NULL, "recordings worked on at once", "Live streams go before them."),
+    WHOLE("jobs", max_queued, RELOADS, 1, 1000000, NULL, "jobs that may wait; more are refused", "With HTTP 429."),
+    WHOLE("jobs", spool_max_mb, RELOADS, 1, 100000000, NULL, "disk space for recordings that wait",
+          "An upload that does not fit is refused with HTTP 507."),
+    WHOLE("jobs", retention_h, RELOADS, 0, 87600, NULL, "finished jobs are deleted after so long; 0: never",
+          NOTHING_MORE),
+    YES_NO("jobs", keep_audio, RELOADS, "recordings stay until their job is deleted",
+           "Otherwise a recording is deleted as soon as its job is over."),
+    WHOLE("jobs", webhook_timeout_s, RELOADS, 1, 300, NULL, "a webhook's server must have answered by then",
+          NOTHING_MORE),
+    WHOLE("jobs", webhook_attempts, RELOADS, 1, 100, NULL, "tries at a webhook, ever further apart", NOTHING_MORE),
+    WHOLE("jobs", webhook_retry_ms, RELOADS, 10, 3600000, NULL, "a failed webhook is tried again after this",
+          "Four times as long after each further failure, up to six hours."),
+    TEXT(
+        "jobs", webhook_networks, CONFIG_LIST, RELOADS, "a list", "networks that webhooks may go to",
+        "As `10.1.0.0/16`, between commas. Without it every address is called but those of the link itself, of clouds' "
+        "metadata, and of no single host."),
+    TEXT("jobs", webhook_ca_file, CONFIG_PATH, FIXED, "a PEM file",
+         "certificates that webhooks' servers are checked with", "Empty: the system's."),
+
+    WHOLE("media", decoders, FIXED, 1, 64, NULL, "files decoded at once",
+          "Each in a process of its own, without rights."),
+    WHOLE("media", max_audio_h, RELOADS, 1, 1000, NULL, "length of a recording; longer ones are refused", NOTHING_MORE),
+    {0},
+};
+
+const char *config_section_title(const char *section) {
+    static const char *const titles[][2] = {
+        {"server", "the network"},         {"engine", "recognition and memory"},
+        {"live", "how streams are heard"}, {"jobs", "recordings in the background"},
+        {"media", "decoding of files"},
+    };
+    for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++) {
+        if (strcmp(titles[i][0], section) == 0) return titles[i][1];
+    }
+    return "";
+}

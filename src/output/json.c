@@ -1,0 +1,103 @@
+/* json.c: the JSON transcript, one document a recording; docs/transcript.schema.json describes it.
+ *
+ * Written as it comes: members that are known only at the end (duration, stats) stand after the segments. With several
+ * recordings on one stream a document is one line (JSON Lines); alone it has one line a segment, for people.
+ */
+#include "output/format.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static void put_string(FILE *out, const char *bytes, size_t n) {
+    putc('"', out);
+    output_put_text(out, bytes, n, output_escape_json);
+    putc('"', out);
+}
+
+static void put_member_string(FILE *out, const char *key, const char *value) {
+    fprintf(out, "\"%s\":", key);
+    put_string(out, value, strlen(value));
+}
+
+static void put_member_number(FILE *out, const char *key, double value) {
+    fprintf(out, "\"%s\":", key);
+    output_put_number(out, value);
+}
+
+static void json_begin(output *o) {
+    putc('{', o->out);
+    put_member_string(o->out, "file", o->head.file);
+    putc(',', o->out);
+    put_member_string(o->out, "model", o->head.model);
+    putc(',', o->out);
+    put_member_string(o->out, "language", o->head.language);
+    fputs(",\"segments\":[", o->out);
+}
+
+static void put_words(FILE *out, const steno_segment *s) {
+    output_units units;
+    output_unit w;
+    const char *comma = "";
+    fputs(",\"words\":[", out);
+    output_units_begin(&units, s);
+    while (output_units_next(&units, &w)) {
+        fprintf(out, "%s{\"word\":", comma);
+        put_string(out, s->text + w.offset, w.bytes);
+        putc(',', out);
+        put_member_number(out, "start", w.start_s);
+        putc(',', out);
+        put_member_number(out, "end", w.end_s);
+        putc(',', out);
+        put_member_number(out, "confidence", (double)w.confidence);
+        putc('}', out);
+        comma = ",";
+    }
+    putc(']', out);
+}
+
+static void json_segment(output *o, int channel, const steno_segment *s) {
+    FILE *out = o->out;
+    if (o->segments) putc(',', out);
+    if (!o->head.many) fputs("\n  ", out);
+    fprintf(out, "{\"id\":%" PRIu32 ",", o->segments);
+    if (o->head.split) fprintf(out, "\"channel\":%d,", channel);
+    put_member_number(out, "start", s->start_s);
+    putc(',', out);
+    put_member_number(out, "end", s->end_s);
+    putc(',', out);
+    put_member_string(out, "text", s->text);
+    putc(',', out);
+    put_member_number(out, "confidence", (double)s->confidence);
+    if (s->looped) fputs(",\"looped\":true", out);
+    if (o->head.words) put_words(out, s);
+    putc('}', out);
+}
+
+static void json_end(output *o, const output_tail *t) {
+    FILE *out = o->out;
+    const steno_stats *s = t->stats;
+    fputs(o->head.many ? "]," : "\n],", out);
+    put_member_number(out, "duration", t->duration_s);
+    if (t->error) {
+        putc(',', out);
+        put_member_string(out, "error", t->error);
+    }
+    fputs(",\"stats\":{", out);
+    put_member_number(out, "speech", s->speech_s);
+    fprintf(out, ",\"segments\":%" PRIu32 ",\"tokens\":%" PRIu64 ",\"cpu\":{", o->segments, s->tokens);
+    const struct {
+        const char *key;
+        double value;
+    } cpu[] = {{"media", t->media_cpu_s},
+               {"vad", s->vad_cpu_s},
+               {"encode", s->encode_cpu_s},
+               {"decode", s->decode_cpu_s},
+               {"other", s->other_cpu_s}};
+    for (size_t i = 0; i < sizeof cpu / sizeof cpu[0]; i++) {
+        if (i) putc(',', out);
+        put_member_number(out, cpu[i].key, cpu[i].value);
+    }
+    fputs("}}}\n", out);
+}
+
+const output_format output_json = {"json", "json", false, json_begin, json_segment, json_end};

@@ -1,0 +1,10 @@
+/* schema.c: see schema.h. */
+#include "store/schema.h"
+
+#include <stddef.h>
+
+const char *const schema_steps[] = {
+    schema_jobs, /* 1 */
+    schema_keys, /* 2 */
+    NULL,
+};
