@@ -7,9 +7,10 @@
 // the network's (the first) and all others. Clients are bare sockets: a handshake, and frames whose mask is zero; they come from
 // 127.0.0.2, .3 …, each for 20,000 of them, because an address has only so many ports.
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
+import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 
@@ -17,6 +18,8 @@ const AT_ONCE = 200; // handshakes under way
 const PIECE_MS = 200;
 const PROBES = 50;
 const PROBE_MS = 250; // between pings of one connection
+const data = mkdtempSync(join(os.tmpdir(), 'steno-pings-'));
+process.on('exit', () => rmSync(data, { recursive: true, force: true }));
 const TICK_S = 1 / 100; // of /proc's clock
 const bare = Boolean(process.env.PROBE);
 const after = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -26,7 +29,7 @@ const percentile = (list, p) => list[Math.min(list.length - 1, Math.floor((list.
 const connect = (port, i) => new Promise((resolve, reject) => {
   const localAddress = `127.0.0.${2 + Math.floor(i / 20000)}`;
   const socket = net.connect({ host: '127.0.0.1', port, localAddress }, () => socket.write(`GET ${bare ? '/echo' : '/v1/stream?stats_ms=0'} HTTP/1.1\r\n`
-    + 'Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'));
+    + 'Host: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'));
   let got = '';
   const wanted = bare ? '\r\n\r\n' : '"ready"';
   socket.on('error', reject);
@@ -86,7 +89,7 @@ async function prober(port, from) {
 function serve(steno, n, options) {
   const child = bare
     ? spawn(steno.replace(/steno$/, 'net_probe'), ['--max', String(n + 100)], { stdio: ['pipe', 'pipe', 'inherit'] })
-    : spawn(steno, ['serve', '--port', '0', '--max-connections', String(n + 100), '--max-streams', String(n + 100), '--max-ahead-ms', '5000',
+    : spawn(steno, ['serve', '--port', '0', '--data-dir', data, '--max-connections', String(n + 100), '--max-streams', String(n + 100), '--max-ahead-ms', '5000',
       '--idle-timeout-s', '86400', ...options], { stdio: ['ignore', 'ignore', 'pipe'] });
   return new Promise((resolve, reject) => {
     let log = '';
