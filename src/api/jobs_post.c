@@ -178,8 +178,7 @@ static void refuse_now(handing_in *h, int status, const char *code, const char *
     net_reply reply = {0};
     h->head.owner->refused++;
     jobs_refuse(&reply, status, code, text);
-    reply_header(&reply, "x-request-id", h->head.request);
-    if (h->head.pass) auth_put_headers(&reply, auth_headers(h->head.pass));
+    reply_call_headers(&reply, h->head.request, h->head.pass);
     net_answer(h->head.exchange, &reply);
 }
 
