@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* ---- the tables ------------------------------------------------------------------------------------------------- */
 
@@ -211,11 +212,17 @@ void routes_answered(void *ctx, void *user, const net_answered *a) {
 }
 
 /* Without memory an answer goes unlogged. */
-static void take_note(net_exchange *x, const call *c, bool quiet) {
+static note *take_note(net_exchange *x, const call *c, bool quiet) {
     note *n = mem_alloc(1, sizeof *n);
-    if (!n) return;
+    if (!n) return NULL;
     *n = note_of(c, quiet);
     net_note(x, n);
+    return n;
+}
+
+/* Now it is known who asks. */
+static void name_key(note *n, const call *c) {
+    if (n && c->pass) snprintf(n->key, sizeof n->key, "%s", auth_owner(c->pass));
 }
 
 /* `hidden` is a copy of the request without its key: what anybody further on sees. */
@@ -256,23 +263,38 @@ static void answer_page(call *c) {
         native_refuse(c->reply, c, &(call_refusal){.status = 405, .code = "method", .message = "only GET and HEAD"});
 }
 
-static void answer(call *c, const net_request *with_key, const route *to) {
+/* Nothing is unpacked here: a small body that becomes a large one is nobody's friend. */
+static bool is_packed(call *c, const route *to) {
+    char packed[32];
+    if (!net_header(c->request, "content-encoding", packed, sizeof packed) || strcasecmp(packed, "identity") == 0)
+        return false;
+    to->refuse(c->reply, c,
+               &(call_refusal){.status = 415,
+                               .code = "content_encoding",
+                               .message = "Content-Encoding: bodies are taken as they are, not compressed"});
+    return true;
+}
+
+static void answer(call *c, const net_request *with_key, const route *to, note *n) {
     if (!to)
         answer_page(c);
     else if (strcmp(c->request->method, "OPTIONS") == 0)
         auth_preflight(c->service->auth, with_key, c->reply);
     else if (!same_method(c->request->method, to->method))
         refuse_method(c, to);
-    else if (to->use == ROUTE_OPEN || admit(c, with_key, resumes(c) ? AUTH_REQUEST : use_of(to->use), to->refuse))
+    else if (is_packed(c, to))
+        return;
+    else if (to->use == ROUTE_OPEN || admit(c, with_key, resumes(c) ? AUTH_REQUEST : use_of(to->use), to->refuse)) {
+        name_key(n, c);
         to->answer(c);
+    }
 }
 
 void routes_request(void *ctx, net_exchange *x, const net_request *r, net_reply *reply) {
     net_request hidden;
     call c = begin(ctx, x, r, &hidden, reply);
     const route *to = find_route(r);
-    take_note(x, &c, !to || to->use == ROUTE_OPEN);
-    answer(&c, r, to);
+    answer(&c, r, to, take_note(x, &c, !to || to->use == ROUTE_OPEN));
     if (reply->status) reply_call_headers(reply, c.id, c.pass); /* else the exchange was taken: its answer says it */
     auth_leave(c.pass);
 }
