@@ -304,16 +304,18 @@ const net_conn_handler *routes_upgrade(void *ctx, const net_request *r, net_repl
     call c = begin(ctx, NULL, r, &hidden, reply);
     const net_conn_handler *handler = NULL;
     const upgrade_route *to = upgrades;
+    note n = note_of(&c, false);
     while (to->path && !matches(r->path, to->path)) to++;
     if (!to->path)
         native_refuse(
             reply, &c,
             &(call_refusal){.status = 404, .code = "not_found", .message = "no WebSocket here: see /v1/stream"});
-    else if (admit(&c, r, resumes(&c) ? AUTH_REQUEST : AUTH_LIVE_STREAM, to->refuse))
+    else if (admit(&c, r, resumes(&c) ? AUTH_REQUEST : AUTH_LIVE_STREAM, to->refuse)) {
+        name_key(&n, &c); /* whoever looks after the connection takes the pass */
         handler = to->upgrade(&c, user);
+    }
     if (handler && !reply->protocol) reply->protocol = auth_protocol(r);
     reply_call_headers(reply, c.id, c.pass);
-    note n = note_of(&c, false);
     log_answer(&n, &(net_answered){.status = handler ? 101 : reply->status, .sent_bytes = handler ? 0 : reply->bytes});
     auth_leave(c.pass);
     return handler;
