@@ -3,6 +3,7 @@
 
 #include "api/deepgram.h"
 #include "api/events.h"
+#include "api/funasr.h"
 #include "api/jobs.h"
 #include "api/openai.h"
 #include "api/service_int.h"
@@ -47,6 +48,7 @@ static const upgrade_route upgrades[] = {
     {"/v2/listen", deepgram_upgrade_v2, deepgram_refuse},
     {"/", vosk_upgrade, native_refuse},
     {"/vosk", vosk_upgrade, native_refuse},
+    {"/funasr", funasr_upgrade, native_refuse},
     {0},
 };
 
@@ -184,7 +186,6 @@ typedef struct note {
 static note note_of(const call *c, bool quiet) {
     note n = {.begun_ms = net_now_ms(), .quiet = quiet};
     snprintf(n.id, sizeof n.id, "%s", c->id);
-    snprintf(n.key, sizeof n.key, "%s", c->pass ? auth_owner(c->pass) : "");
     snprintf(n.method, sizeof n.method, "%s", c->request->method);
     snprintf(n.peer, sizeof n.peer, "%s", c->request->peer);
     snprintf(n.path, sizeof n.path, "%s", c->request->path);
@@ -211,18 +212,18 @@ void routes_answered(void *ctx, void *user, const net_answered *a) {
     mem_free(n);
 }
 
-/* Without memory an answer goes unlogged. */
+/* Before the pass is taken over by whoever answers later. */
+static void note_key(note *n, const call *c) {
+    if (n && c->pass) snprintf(n->key, sizeof n->key, "%s", auth_owner(c->pass));
+}
+
+/* Without memory an answer goes unlogged: NULL. */
 static note *take_note(net_exchange *x, const call *c, bool quiet) {
     note *n = mem_alloc(1, sizeof *n);
     if (!n) return NULL;
     *n = note_of(c, quiet);
     net_note(x, n);
     return n;
-}
-
-/* Now it is known who asks. */
-static void name_key(note *n, const call *c) {
-    if (n && c->pass) snprintf(n->key, sizeof n->key, "%s", auth_owner(c->pass));
 }
 
 /* `hidden` is a copy of the request without its key: what anybody further on sees. */
@@ -285,7 +286,7 @@ static void answer(call *c, const net_request *with_key, const route *to, note *
     else if (is_packed(c, to))
         return;
     else if (to->use == ROUTE_OPEN || admit(c, with_key, resumes(c) ? AUTH_REQUEST : use_of(to->use), to->refuse)) {
-        name_key(n, c);
+        note_key(n, c);
         to->answer(c);
     }
 }
@@ -311,7 +312,7 @@ const net_conn_handler *routes_upgrade(void *ctx, const net_request *r, net_repl
             reply, &c,
             &(call_refusal){.status = 404, .code = "not_found", .message = "no WebSocket here: see /v1/stream"});
     else if (admit(&c, r, resumes(&c) ? AUTH_REQUEST : AUTH_LIVE_STREAM, to->refuse)) {
-        name_key(&n, &c); /* whoever looks after the connection takes the pass */
+        note_key(&n, &c);
         handler = to->upgrade(&c, user);
     }
     if (handler && !reply->protocol) reply->protocol = auth_protocol(r);
