@@ -17,7 +17,7 @@ export const within = (promise, what) => {
 };
 
 // Errors are not tried again here: each is looked at.
-export const clientOf = (baseURL) => new OpenAI({ apiKey: 'sk-test', baseURL, maxRetries: 0 });
+export const clientOf = (baseURL, apiKey = 'sk-test') => new OpenAI({ apiKey, baseURL, maxRetries: 0 });
 
 let certificate = null;
 const makeCertificate = () => {

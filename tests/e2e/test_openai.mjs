@@ -1,9 +1,10 @@
 // test_openai.mjs: OpenAI's HTTP API as its own client speaks it: every parameter and every refusal of docs/dialects/openai.md.
 import assert from 'node:assert/strict';
 import { createReadStream, openAsBlob, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import OpenAI, { toFile } from 'openai';
 import { clientOf, withOpenAI, within } from './openai_client.mjs';
-import { concatenate, errorRate, ffmpeg, prompts, recording, skip, test, work, write, writeWav } from './harness.mjs';
+import { concatenate, errorRate, ffmpeg, prompts, skip, steno, test, work, write, writeWav } from './harness.mjs';
 
 const prompt = (id) => prompts().find((p) => p.id === id) ?? skip(`there is no prompt ${id}`);
 const one = () => prompt('agent-alreadyon'); // "That agent is already logged on.  Please enter your agent number …"
@@ -283,6 +284,41 @@ test('openai: a body that is too long is refused, with and without its length', 
       assert.equal(error.status, 413);
     }
     right((await ask(client, {})).text);
+  });
+});
+
+test('openai: keys, and what they allow', async () => {
+  const dir = join(work, 'openai-keys');
+  const made = steno(['key', 'create', '--name', 'e2e', '--requests-per-minute', '3', '--json', '--data-dir', dir]);
+  assert.equal(made.status, 0, made.err);
+  const { key } = JSON.parse(made.out);
+  await withOpenAI(['--data-dir', dir], async (nobody) => {
+    const wrong = await refusal(nobody.models.list());
+    assert.ok(wrong instanceof OpenAI.AuthenticationError);
+    assert.deepEqual([wrong.code, wrong.type], ['invalid_api_key', 'invalid_request_error']);
+    const stream = await refusal(ask(nobody, { stream: true }));
+    assert.equal(stream.status, 401);
+    const client = clientOf(nobody.baseURL, key);
+    right((await ask(client, {})).text);
+    await client.models.list();
+    await client.models.list();
+    const often = await refusal(client.models.list());
+    assert.ok(often instanceof OpenAI.RateLimitError);
+    assert.deepEqual([often.code, often.type], ['rate_limit_exceeded', 'requests']);
+    assert.ok(Number(often.headers.get('retry-after')) > 0);
+  });
+});
+
+test('openai: minutes of a key are those of its recordings', async () => {
+  const dir = join(work, 'openai-minutes');
+  const made = steno(['key', 'create', '--audio-minutes-per-day', '1', '--json', '--data-dir', dir]);
+  const { key } = JSON.parse(made.out);
+  const file = writeWav('openai-minute.wav', new Int16Array(16000 * 61));
+  await withOpenAI(['--data-dir', dir], async (nobody) => {
+    const client = clientOf(nobody.baseURL, key);
+    await client.audio.transcriptions.create({ file: createReadStream(file), model: 'whisper-1' }).catch((e) => e); // it may be the one that is stopped
+    const over = await refusal(ask(client, {}));
+    assert.deepEqual([over.status, over.code], [429, 'rate_limit_exceeded']);
   });
 });
 
