@@ -1,8 +1,9 @@
 // test_openai_realtime.mjs: Realtime transcription sessions as OpenAI's own client speaks them, of today and of the beta.
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import WebSocket from 'ws';
 import { raw, Realtime, session, withOpenAI, within } from './openai_client.mjs';
-import { concatenate, errorRate, prompts, skip, test, writeWav } from './harness.mjs';
+import { concatenate, errorRate, prompts, skip, steno, test, work, writeWav } from './harness.mjs';
 
 const FAST = ['--max-ahead-ms', '60000'];
 const TLS = { tls: true };
@@ -355,6 +356,33 @@ test('openai realtime: as browsers open it', async () => {
       assert.equal(ws.protocol, 'realtime');
       ws.close();
     }
+  });
+});
+
+test('openai realtime: keys, as headers and as browsers send them', async () => {
+  const dir = join(work, 'openai-realtime-keys');
+  const { key } = JSON.parse(steno(['key', 'create', '--json', '--data-dir', dir]).out);
+  const { key: page } = JSON.parse(steno(['key', 'create', '--origin', 'https://example.org', '--json', '--data-dir', dir]).out);
+  await withOpenAI(['--data-dir', dir], async (client, server) => {
+    const open = (protocols, options) => within(new Promise((resolve, reject) => {
+      const ws = new WebSocket(`ws://${server.address}/v1/realtime?intent=transcription`, protocols, options);
+      ws.on('error', () => {});
+      ws.on('unexpected-response', async (request, response) => {
+        let body = '';
+        for await (const bytes of response) body += bytes;
+        resolve({ status: response.statusCode, error: JSON.parse(body).error });
+      });
+      ws.on('message', (message) => {
+        resolve(JSON.parse(message));
+        ws.terminate();
+      });
+      ws.on('close', reject);
+    }), 'an answer');
+    const none = await open([]);
+    assert.deepEqual([none.status, none.error.code, none.error.type], [401, 'invalid_api_key', 'invalid_request_error']);
+    assert.equal((await open([], { headers: { authorization: `Bearer ${key}` } })).type, 'session.created');
+    assert.equal((await open(['realtime', `openai-insecure-api-key.${page}`], { origin: 'https://example.org' })).type, 'session.created');
+    assert.equal((await open(['realtime', `openai-insecure-api-key.${page}`], { origin: 'https://example.com' })).status, 403);
   });
 });
 
