@@ -186,6 +186,7 @@ static void on_update(wire *w, openai_live *l, const json_t *event, const char *
     }
     l->session = was;
     openai_say_error(w, l, &why, id);
+    if (why.status == 503) wire_close(w, CLOSE_TRY_LATER, "no room for this stream now"); /* the old one is given up */
 }
 
 static void on_session_update(wire *w, openai_live *l, const json_t *event, const char *id) {
