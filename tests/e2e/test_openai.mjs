@@ -1,6 +1,6 @@
 // test_openai.mjs: OpenAI's HTTP API as its own client speaks it: every parameter and every refusal of docs/dialects/openai.md.
 import assert from 'node:assert/strict';
-import { createReadStream, openAsBlob, readFileSync } from 'node:fs';
+import { createReadStream, openAsBlob, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import OpenAI, { toFile } from 'openai';
 import { clientOf, withOpenAI, within } from './openai_client.mjs';
@@ -11,6 +11,12 @@ const one = () => prompt('agent-alreadyon'); // "That agent is already logged on
 const longFile = (() => {
   let file = null;
   return () => (file ??= writeWav('openai-long.wav', concatenate([one().file, prompt('conf-onlyone').file, one().file], 24000), { rate: 8000 }));
+})();
+
+// Long enough that nobody recognises it while a test looks away.
+const minutes = (() => {
+  let file = null;
+  return () => (file ??= writeWav('openai-minutes.wav', concatenate(Array.from({ length: 60 }, () => one().file), 24000), { rate: 8000 }));
 })();
 
 const ask = (client, params, file = one().file) =>
@@ -113,15 +119,13 @@ test('openai: stream=true sends words while the recording is being recognised', 
 });
 
 test('openai: the first words of a stream come before the last are recognised', async () => {
-  const parts = Array.from({ length: 60 }, () => one().file);
-  const file = writeWav('openai-minutes.wav', concatenate(parts, 24000), { rate: 8000 });
   await withOpenAI([], async (client, server) => {
-    const stream = await ask(client, { stream: true }, file);
+    const stream = await ask(client, { stream: true }, minutes());
     for await (const event of stream) {
       assert.equal(event.type, 'transcript.text.delta');
       break; // and the client leaves: its recording goes with it
     }
-    await server.until((status) => status.recordings === undefined || status.recordings === 0 || status.recordings.running === 0, 'no recording');
+    await server.until((status) => status.engines[0].streams === 0, 'no recording');
     right((await ask(client, {})).text);
   });
 });
@@ -326,6 +330,39 @@ test('openai: many at once', async () => {
   await withOpenAI([], async (client) => {
     const texts = await within(Promise.all(Array.from({ length: 12 }, () => ask(client, {}))), 'twelve requests');
     for (const t of texts) right(t.text);
+  });
+});
+
+// A request whose client is gone holds nothing: no stream, no file, no connection.
+test('openai: clients that hang up leave nothing behind', async () => {
+  const wav = readFileSync(longFile());
+  await withOpenAI([], async (client, server) => {
+    right((await ask(client, {})).text);
+    const files = () => readdirSync(`/proc/${server.child.pid}/fd`).map((fd) => {
+      try {
+        return readlinkSync(`/proc/${server.child.pid}/fd/${fd}`);
+      } catch {
+        return ''; // closed meanwhile
+      }
+    });
+    const spools = () => files().filter((name) => /deleted/.test(name) && /\/(var\/)?tmp\//.test(name));
+    const left = async (body) => {
+      const leave = new AbortController();
+      const request = client.audio.transcriptions.create({ file: body(leave), model: 'whisper-1' }, { signal: leave.signal });
+      await assert.rejects(request, OpenAI.APIUserAbortError);
+    };
+    async function* half(leave) {
+      yield wav.subarray(0, wav.length / 2);
+      await server.until(() => spools().length > 0, 'a spool file');
+      leave.abort();
+      yield wav.subarray(wav.length / 2);
+    }
+    await left((leave) => Object.assign(half(leave), { name: 'x.wav' }));
+    await left((leave) => { // all of it has come, and is being recognised
+      server.until((status) => status.engines[0].streams > 0, 'a stream').then(() => leave.abort());
+      return createReadStream(minutes());
+    });
+    await server.until((status) => status.engines[0].streams === 0 && spools().length === 0, 'nothing left');
   });
 });
 
