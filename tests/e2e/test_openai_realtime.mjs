@@ -359,6 +359,23 @@ test('openai realtime: as browsers open it', async () => {
   });
 });
 
+test('openai realtime: the classes for browsers', async () => {
+  await withOpenAI(FAST, async (client, server, pair) => {
+    await session(client, pair, { ...INTENT, browser: true }, async (s) => {
+      assert.equal((await s.event('session.created')).session.type, 'transcription');
+      s.append(raw(one()));
+      right((await s.event(COMPLETED)).transcript);
+      assert.deepEqual(s.errors, []);
+    });
+    await session(client, pair, { model: 'gpt-4o-transcribe', browser: true }, async (s) => {
+      assert.equal((await s.event('session.created')).session.input_audio_format, 'pcm16');
+      s.append(raw(one()));
+      right((await s.event(COMPLETED)).transcript);
+      assert.equal(s.of('conversation.item.created').length, 1);
+    }, true);
+  }, TLS);
+});
+
 test('openai realtime: keys, as headers and as browsers send them', async () => {
   const dir = join(work, 'openai-realtime-keys');
   const { key } = JSON.parse(steno(['key', 'create', '--json', '--data-dir', dir]).out);
@@ -384,6 +401,34 @@ test('openai realtime: keys, as headers and as browsers send them', async () => 
     assert.equal((await open(['realtime', `openai-insecure-api-key.${page}`], { origin: 'https://example.org' })).type, 'session.created');
     assert.equal((await open(['realtime', `openai-insecure-api-key.${page}`], { origin: 'https://example.com' })).status, 403);
   });
+});
+
+// The native stream beside it shows that the configured time has passed.
+test('openai realtime: a session may be silent for longer than other streams', async () => {
+  await withOpenAI([...FAST, '--idle-timeout-s', '1'], async (client, server, pair) => {
+    await session(client, pair, INTENT, async (s) => {
+      await s.event('session.created');
+      const other = new WebSocket(`wss://${server.address}/v1/stream`, { ca: pair.ca });
+      const [code] = await within(new Promise((resolve) => other.on('close', (...a) => resolve(a))), 'the end of the other');
+      assert.equal(code, 1008);
+      s.append(raw(one()));
+      right((await s.event(COMPLETED)).transcript);
+    });
+  }, TLS);
+});
+
+test('openai realtime: a server that goes away says what it understood', async () => {
+  await withOpenAI(FAST, async (client, server, pair) => {
+    await session(client, pair, INTENT, async (s) => {
+      s.send(manual());
+      s.append(raw(one()));
+      await s.event(DELTA);
+      server.child.kill('SIGTERM');
+      right((await s.event(COMPLETED)).transcript);
+      checkEvents(s.events);
+      assert.equal((await within(s.closed, 'close')).code, 1001);
+    });
+  }, TLS);
 });
 
 test('openai realtime: a full server refuses in the shape of the API', async () => {
