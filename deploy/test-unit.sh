@@ -72,7 +72,8 @@ printf '#!/bin/sh\nexec "%s" "%s" "%s" "$@"\n' "$work/confined" "$work/calls" "$
 chmod +x "$work/steno"
 grep -vx socket "$work/calls" >"$work/fewer"
 check "that a filter is noticed" sh -c "! '$work/confined' '$work/fewer' '$steno' serve --port 0"
-for name in 'serve: a recording in odd pieces' 'SIGHUP gives new' 'openapi: real answers'; do
+for name in 'serve: a recording in odd pieces' 'SIGHUP gives new' 'openapi: real answers' \
+    'jobs: a webhook is signed' 'jobs: webhooks over TLS'; do
     check "under the filter: $name" sh -c "STENO='$work/steno' node tests/e2e/run.mjs '$name' | tee /dev/stderr | grep -q '^[1-9].* 0 failed'"
 done
 
