@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* ---- the tables ------------------------------------------------------------------------------------------------- */
 
@@ -158,6 +159,12 @@ static auth_use use_of(route_use u) {
     }
 }
 
+/* Whoever resumes a stream has it already: it is not counted again, nor refused for being one too many. */
+static bool resumes(const call *c) {
+    const char *token = call_arg(c, "resume");
+    return token && token[0] && strcmp(c->request->path, "/v1/stream") == 0;
+}
+
 /* False: refused, in the words of whose path it is. */
 static bool admit(call *c, const net_request *with_key, auth_use use, call_refuse *refuse) {
     auth_refusal why;
@@ -255,6 +262,19 @@ static void answer_page(call *c) {
         native_refuse(c->reply, c, &(call_refusal){.status = 405, .code = "method", .message = "only GET and HEAD"});
 }
 
+/* Nothing is unpacked here: a small body that becomes a large one is nobody's friend. */
+static bool is_packed(call *c, const route *to) {
+    char packed[32];
+    if (!net_header(c->request, "content-encoding", packed, sizeof packed) || strcasecmp(packed, "identity") == 0)
+        return false;
+    to->refuse(c->reply, c,
+               &(call_refusal){.status = 415,
+                               .code = "content_encoding",
+                               .message = "Content-Encoding: bodies are taken as they are, not compressed"});
+    return true;
+}
+
+static void answer(call *c, const net_request *with_key, const route *to) {
 static void answer(call *c, const net_request *with_key, const route *to, note *n) {
     if (!to)
         answer_page(c);
@@ -262,6 +282,10 @@ static void answer(call *c, const net_request *with_key, const route *to, note *
         auth_preflight(c->service->auth, with_key, c->reply);
     else if (!same_method(c->request->method, to->method))
         refuse_method(c, to);
+    else if (is_packed(c, to))
+        return;
+    else if (to->use == ROUTE_OPEN || admit(c, with_key, use_of(to->use), to->refuse))
+    else if (to->use == ROUTE_OPEN || admit(c, with_key, resumes(c) ? AUTH_REQUEST : use_of(to->use), to->refuse))
     else if (to->use == ROUTE_OPEN || admit(c, with_key, use_of(to->use), to->refuse)) {
         note_key(n, c);
         to->answer(c);
@@ -284,11 +308,11 @@ const net_conn_handler *routes_upgrade(void *ctx, const net_request *r, net_repl
     const upgrade_route *to = upgrades;
     note n = note_of(&c, false);
     while (to->path && !matches(r->path, to->path)) to++;
-    const char *resumes = call_arg(&c, "resume");
     if (!to->path)
         native_refuse(
             reply, &c,
             &(call_refusal){.status = 404, .code = "not_found", .message = "no WebSocket here: see /v1/stream"});
+    else if (admit(&c, r, resumes(&c) ? AUTH_REQUEST : AUTH_LIVE_STREAM, to->refuse))
     else if (admit(&c, r, resumes && resumes[0] ? AUTH_REQUEST : AUTH_LIVE_STREAM, to->refuse)) {
         note_key(&n, &c);
         handler = to->upgrade(&c, user);

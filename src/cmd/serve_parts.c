@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define COMPUTE_NICE       5 /* the network thread gets a core when it wants one: pings are answered and audio is taken */
 #define RECORDING_CHANNELS 8  /* of a recording */
 #define RECORDINGS_MAX     64 /* of requests and jobs, running or waiting */
 
@@ -25,6 +26,7 @@ steno_err serve_open_engine(const config *c, steno_model **model, steno_engine *
     e.max_wait_ms = c->max_wait_ms;
     e.audio_pool_s = c->audio_pool_s;
     e.kv_pool_mb = c->kv_pool_mb;
+    e.nice = COMPUTE_NICE;
     *engine = NULL;
     ERR_TRY(steno_model_open(&m, model));
     steno_err rc = steno_engine_open(*model, &e, engine);

@@ -89,6 +89,7 @@ static steno_err check_config(steno_engine_config *c) {
     if (c->audio_pool_s < 40 || c->audio_pool_s > 1 << 17)
         return err_fail(STENO_E_INVALID, "audio_pool_s %d: want 40 to %d", c->audio_pool_s, 1 << 17);
     if (c->kv_pool_mb == 0) c->kv_pool_mb = KV_BATCH_MB + (c->max_live + c->shards - 1) / c->shards * KV_LIVE_KB / 1024;
+    if (c->nice < 0 || c->nice > 19) return err_fail(STENO_E_INVALID, "nice %d: want 0 to 19", c->nice);
     if (c->kv_pool_mb < 8 || c->kv_pool_mb > 1 << 16)
         return err_fail(STENO_E_INVALID, "kv_pool_mb %d: want 8 to %d", c->kv_pool_mb, 1 << 16);
     return STENO_OK;

@@ -271,7 +271,7 @@ int main(int argc, char **argv) {
     sigprocmask(SIG_BLOCK, &hup, NULL);
     p.signals = signalfd(-1, &hup, SFD_CLOEXEC);
     char raw[80];
-    net_handler handler = {&p, on_request, on_upgrade};
+    net_handler handler = {.ctx = &p, .request = on_request, .upgrade = on_upgrade};
     net_raw_config raw_config = {.bind = "127.0.0.1", .ctx = &p, .accept = on_accept};
     if (net_open(&c, &handler, &p.net) != STENO_OK) return fail();
     if (net_listen_raw(p.net, &raw_config, raw) != STENO_OK) return fail();
