@@ -274,7 +274,6 @@ static bool is_packed(call *c, const route *to) {
     return true;
 }
 
-static void answer(call *c, const net_request *with_key, const route *to) {
 static void answer(call *c, const net_request *with_key, const route *to, note *n) {
     if (!to)
         answer_page(c);
@@ -284,9 +283,7 @@ static void answer(call *c, const net_request *with_key, const route *to, note *
         refuse_method(c, to);
     else if (is_packed(c, to))
         return;
-    else if (to->use == ROUTE_OPEN || admit(c, with_key, use_of(to->use), to->refuse))
-    else if (to->use == ROUTE_OPEN || admit(c, with_key, resumes(c) ? AUTH_REQUEST : use_of(to->use), to->refuse))
-    else if (to->use == ROUTE_OPEN || admit(c, with_key, use_of(to->use), to->refuse)) {
+    else if (to->use == ROUTE_OPEN || admit(c, with_key, resumes(c) ? AUTH_REQUEST : use_of(to->use), to->refuse)) {
         note_key(n, c);
         to->answer(c);
     }
