@@ -309,8 +309,7 @@ const net_conn_handler *routes_upgrade(void *ctx, const net_request *r, net_repl
         native_refuse(
             reply, &c,
             &(call_refusal){.status = 404, .code = "not_found", .message = "no WebSocket here: see /v1/stream"});
-    else if (admit(&c, r, resumes(&c) ? AUTH_REQUEST : AUTH_LIVE_STREAM, to->refuse))
-    else if (admit(&c, r, resumes && resumes[0] ? AUTH_REQUEST : AUTH_LIVE_STREAM, to->refuse)) {
+    else if (admit(&c, r, resumes(&c) ? AUTH_REQUEST : AUTH_LIVE_STREAM, to->refuse)) {
         note_key(&n, &c);
         handler = to->upgrade(&c, user);
     }
