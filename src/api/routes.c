@@ -3,6 +3,7 @@
 
 #include "api/deepgram.h"
 #include "api/events.h"
+#include "api/funasr.h"
 #include "api/jobs.h"
 #include "api/openai.h"
 #include "api/service_int.h"
@@ -47,6 +48,7 @@ static const upgrade_route upgrades[] = {
     {"/v2/listen", deepgram_upgrade_v2, deepgram_refuse},
     {"/", vosk_upgrade, native_refuse},
     {"/vosk", vosk_upgrade, native_refuse},
+    {"/funasr", funasr_upgrade, native_refuse},
     {0},
 };
 
