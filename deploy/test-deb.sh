@@ -59,7 +59,7 @@ depends() {
     objdump -p "$work/steno" | sed -n 's/^ *NEEDED *//p' >"$work/needed"
     [ "$(wc -l <"$work/needed")" -gt 8 ] && grep -qx steno-models "$work/depends" || return 1
     while read -r library; do
-        package=$(dpkg-query -S "*/$library" | grep -v ':i386' | head -n 1 | sed 's/:.*//')
+        package=$(dpkg-query -S "*/$(dpkg-architecture -qDEB_HOST_MULTIARCH)/$library" | head -n 1 | sed 's/:.*//')
         grep -qx "$package" "$work/depends" || { echo "$library is in $package: no dependency"; return 1; }
     done <"$work/needed"
 }
