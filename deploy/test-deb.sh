@@ -52,12 +52,16 @@ holds() {
     dpkg-deb -c "$models" | grep -q 'usr/share/steno/models/moonshine-tiny.safetensors$'
 }
 
-# Every library that the program names is in a package that it depends on.
+# Every library that the program is linked with is in a package that it depends on.
 depends() {
-    dpkg-deb -f "$program" Depends >"$work/depends"
-    for library in libavformat libavcodec libavutil libswresample libwebsockets libjansson libseccomp libssl libc6 steno-models; do
-        grep -q "$library" "$work/depends" || { echo "does not depend on $library"; return 1; }
-    done
+    dpkg-deb -f "$program" Depends | tr ',|' '\n\n' | sed 's/^ *//; s/ .*//' >"$work/depends"
+    dpkg-deb --fsys-tarfile "$program" | tar -xO ./usr/bin/steno >"$work/steno"
+    objdump -p "$work/steno" | sed -n 's/^ *NEEDED *//p' >"$work/needed"
+    [ "$(wc -l <"$work/needed")" -gt 8 ] && grep -qx steno-models "$work/depends" || return 1
+    while read -r library; do
+        package=$(dpkg-query -S "*/$library" | grep -v ':i386' | head -n 1 | sed 's/:.*//')
+        grep -qx "$package" "$work/depends" || { echo "$library is in $package: no dependency"; return 1; }
+    done <"$work/needed"
 }
 
 conffile() {

@@ -154,11 +154,12 @@ function measure(current, event) {
 
 function onWords(current, event) {
   measure(current, event);
+  onCount(current, event);
   following(() => transcript.put(current.session, event));
 }
 
 function onCount(current, event) {
-  current.session.duration = Math.max(current.session.duration, event.audio_s ?? 0);
+  current.session.duration = Math.max(current.session.duration, event.audio_s ?? event.audio_end ?? 0);
   $('heard').textContent = clockTime(current.session.duration);
 }
 

@@ -196,7 +196,7 @@ export class StenoClient extends EventTarget {
     }
     if (event.type === 'stats' && event.finalized) this.#wanted.finalize = false;
     if (event.type === 'stats' && event.configured) this.#wanted.configure = null;
-    if (event.type === 'error') this.#lastError = event.message ?? event.code ?? '';
+    if (event.type === 'error' && event.fatal) this.#lastError = event.message ?? event.code ?? '';
     if (event.type === 'closed') this.#closedSeen = true;
     this.#dispatch(event.type, event);
   }
@@ -232,13 +232,12 @@ export class StenoClient extends EventTarget {
 
   async #broken(code, reason) {
     this.#socket = null;
-    if (this.#closedSeen) return this.#end(CAUSE_OF_CODE[code] ?? 'done');
     const resuming = this.#state === 'resuming';
+    const told = code === 1008 && this.#lastError; // not idle, then: a key that was taken back, say
+    const cause = told ? 'policy' : CAUSE_OF_CODE[code];
+    if (this.#closedSeen && !cause) return this.#end('done');
     // 1013 in a session: its events were not read fast enough, and it waits to be resumed.
-    if (CAUSE_OF_CODE[code] && !(this.#session && code === 1013)) {
-      const told = code === 1008 && this.#lastError; // not idle, then: a key that was taken back, say
-      return this.#end(told ? 'policy' : CAUSE_OF_CODE[code], this.#lastError || reason);
-    }
+    if (cause && (this.#closedSeen || !this.#session || code !== 1013)) return this.#end(cause, this.#lastError || reason);
     if (!this.#session) {
       const why = await this.#explain();
       return this.#end(why.cause, why.message, why.retryAfterS);

@@ -1,306 +1,231 @@
 /* deepgram_document.c: see deepgram_document.h.
  *
- * The words of a channel are put into one list first; transcripts, utterances and paragraphs are stretches of it.
+ * Transcripts, utterances and paragraphs are stretches of the words of a channel, whose texts are written already.
  */
 #include "api/deepgram_document.h"
 
-#include "api/deepgram_text.h"
 #include "base/mem.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-typedef struct spoken {
-    const char *text; /* [n] of a segment of the document */
-    size_t n;
-    double start_s, end_s, confidence;
-    json_t *json; /* NULL: nothing but punctuation */
-} spoken;
-
-typedef struct track {
-    spoken *words; /* [n] */
-    size_t n;
-} track;
-
-/* ---- the words of a channel ------------------------------------------------------------------------------------- */
-
-static size_t count_words(const document *d, int channel) {
-    size_t n = 0;
-    for (size_t i = 0; i < d->n; i++) n += d->segments[i].channel == channel ? d->segments[i].segment.n_words : 0;
-    return n;
-}
-
-static bool add_word(track *t, const steno_segment *s, const steno_word *w, bool punctuated) {
-    spoken *p = &t->words[t->n++];
-    *p = (spoken){.text = s->text + w->text_offset,
-                  .n = w->text_bytes,
-                  .start_s = w->start_s,
-                  .end_s = w->end_s,
-                  .confidence = (double)w->confidence};
-    p->json = deepgram_word(p->text, p->n, p->start_s, p->end_s, p->confidence, punctuated);
-    if (json_is_null(p->json)) {
-        p->json = NULL;
-        return true;
-    }
-    return p->json != NULL;
-}
-
-static void track_free(track *t) {
-    for (size_t i = 0; i < t->n; i++) json_decref(t->words[i].json);
-    mem_free(t->words);
-    *t = (track){0};
-}
-
-static bool track_make(const document *d, int channel, bool punctuated, track *out) {
-    *out = (track){.words = mem_alloc(count_words(d, channel) + 1, sizeof *out->words)};
-    bool good = out->words != NULL;
-    for (size_t i = 0; good && i < d->n; i++) {
-        const steno_segment *s = &d->segments[i].segment;
-        if (d->segments[i].channel != channel) continue;
-        for (uint32_t k = 0; good && k < s->n_words; k++) good = add_word(out, s, &s->words[k], punctuated);
-    }
-    return good;
-}
-
-/* ---- stretches of it -------------------------------------------------------------------------------------------- */
 
 /* Words [first, behind) of a track. */
 typedef struct stretch {
-    const track *t;
+    const deepgram_track *t;
     size_t first, behind;
+    int channel;
 } stretch;
 
-/* The words with blanks between them. */
-static json_t *text_of(const stretch *s, bool punctuated) {
-    size_t bytes = 1, at = 0;
-    for (size_t i = s->first; i < s->behind; i++) bytes += s->t->words[i].n + 1;
-    char *text = mem_alloc(1, bytes);
-    if (!text) return NULL;
-    for (size_t i = s->first; i < s->behind; i++) {
-        if (at) text[at++] = ' ';
-        memcpy(text + at, s->t->words[i].text, s->t->words[i].n);
-        at += s->t->words[i].n;
-    }
-    json_t *o = punctuated ? deepgram_string(text, at) : deepgram_plain(text, at);
-    mem_free(text);
-    return o;
+static double start_of(const stretch *s) {
+    return s->t->words[s->first].start_s;
 }
 
-static json_t *words_of(const stretch *s) {
-    json_t *list = json_array();
-    for (size_t i = s->first; list && i < s->behind; i++) {
-        json_t *word = s->t->words[i].json;
-        if (!word || json_array_append(list, word) == 0) continue;
-        json_decref(list);
-        return NULL;
-    }
-    return list;
+static double end_of(const stretch *s) {
+    return s->t->words[s->behind - 1].end_s;
+}
+
+static double pause_behind(const stretch *s) {
+    return s->behind < s->t->n ? s->t->words[s->behind].start_s - end_of(s) : HUGE_VAL;
 }
 
 static int count(const stretch *s) {
     int n = 0;
-    for (size_t i = s->first; i < s->behind; i++) n += s->t->words[i].json != NULL;
+    for (size_t i = s->first; i < s->behind; i++) n += s->t->words[i].json.n > 0;
     return n;
 }
 
-static json_t *confidence_of(const stretch *s) {
+/* ---- members ---------------------------------------------------------------------------------------------------- */
+
+static void put_piece(deepgram_text *out, const deepgram_track *t, deepgram_piece p) {
+    if (p.n) deepgram_put(out, t->texts.bytes + p.at, p.n);
+}
+
+/* The words with blanks between them, in JSON but without quotes. */
+static void put_words_text(deepgram_text *out, const stretch *s, bool punctuated) {
+    bool any = false;
+    for (size_t i = s->first; i < s->behind; i++) {
+        deepgram_piece p = punctuated ? s->t->words[i].text : s->t->words[i].plain;
+        if (p.n == 0) continue;
+        if (any) deepgram_put_text(out, " ");
+        put_piece(out, s->t, p);
+        any = true;
+    }
+}
+
+static void put_text_member(deepgram_text *out, const char *name, const stretch *s, bool punctuated) {
+    deepgram_put_text(out, name);
+    deepgram_put_text(out, "\"");
+    put_words_text(out, s, punctuated);
+    deepgram_put_text(out, "\"");
+}
+
+static void put_number_member(deepgram_text *out, const char *name, double value) {
+    deepgram_put_text(out, name);
+    deepgram_put_seconds(out, value);
+}
+
+static void put_times(deepgram_text *out, const stretch *s) {
+    put_number_member(out, "\"start\":", start_of(s));
+    put_number_member(out, ",\"end\":", end_of(s));
+}
+
+static void put_confidence(deepgram_text *out, const stretch *s) {
     double sum = 0;
-    for (size_t i = s->first; i < s->behind; i++) sum += s->t->words[i].confidence;
-    return deepgram_seconds(s->behind > s->first ? sum / (double)(s->behind - s->first) : 0);
+    for (size_t i = s->first; i < s->behind; i++) sum += (double)s->t->words[i].confidence;
+    put_number_member(out, ",\"confidence\":", s->behind > s->first ? sum / (double)(s->behind - s->first) : 0);
 }
 
-static json_t *start_of(const stretch *s) {
-    return deepgram_seconds(s->t->words[s->first].start_s);
-}
-
-static json_t *end_of(const stretch *s) {
-    return deepgram_seconds(s->t->words[s->behind - 1].end_s);
-}
-
-static double pause_behind(const stretch *s) {
-    return s->behind < s->t->n ? s->t->words[s->behind].start_s - s->t->words[s->behind - 1].end_s : HUGE_VAL;
+static void put_words(deepgram_text *out, const stretch *s) {
+    bool any = false;
+    deepgram_put_text(out, ",\"words\":[");
+    for (size_t i = s->first; i < s->behind; i++) {
+        if (s->t->words[i].json.n == 0) continue;
+        if (any) deepgram_put_text(out, ",");
+        put_piece(out, s->t, s->t->words[i].json);
+        any = true;
+    }
+    deepgram_put_text(out, "]");
 }
 
 /* ---- paragraphs ------------------------------------------------------------------------------------------------- */
 
-/* Whether a word ends in a full stop or the like, perhaps inside quotes or brackets. */
-static bool ends_sentence(const spoken *w) {
-    size_t n = w->n;
-    while (n > 0 && strchr("\"')]", w->text[n - 1])) n--;
-    return n > 0 && strchr(".?!", w->text[n - 1]);
-}
-
-static size_t sentence_end(const track *t, size_t first) {
-    while (first < t->n && !ends_sentence(&t->words[first])) first++;
-    return first < t->n ? first + 1 : t->n;
-}
-
-/* The text of all paragraphs; it has room for every word and what stands between. */
-typedef struct growing {
-    char *bytes;
-    size_t n;
-} growing;
-
-static void append(growing *g, const char *text, size_t n) {
-    memcpy(g->bytes + g->n, text, n);
-    g->n += n;
-}
-
-static bool add_sentence(growing *g, const char *between, const stretch *s, json_t *list) {
-    append(g, between, strlen(between));
-    for (size_t i = s->first; i < s->behind; i++) {
-        if (i > s->first) append(g, " ", 1);
-        append(g, s->t->words[i].text, s->t->words[i].n);
+static stretch sentence_from(const deepgram_track *t, size_t first) {
+    stretch s = {.t = t, .first = first, .behind = first};
+    while (s.behind < t->n && !t->words[s.behind++].ends_sentence) {
     }
-    json_t *sentence = json_pack("{s:o, s:o, s:o}", "text", text_of(s, true), "start", start_of(s), "end", end_of(s));
-    return sentence && json_array_append_new(list, sentence) == 0;
+    return s;
 }
 
-/* The paragraph that begins at p->first; p->behind is set. */
-static json_t *paragraph_json(stretch *p, growing *text) {
-    json_t *sentences = json_array();
-    stretch s = {.t = p->t, .first = p->first, .behind = p->first};
-    bool good = sentences != NULL;
-    while (good && json_array_size(sentences) < DEEPGRAM_PARAGRAPH_SENTENCES && s.behind < p->t->n) {
-        const char *between = json_array_size(sentences) ? " " : p->first ? "\n\n" : "\n";
-        s = (stretch){.t = p->t, .first = s.behind, .behind = sentence_end(p->t, s.behind)};
-        good = add_sentence(text, between, &s, sentences);
+/* The paragraph that begins at a word; the sentences go to `out` as a list, and to `text` as text. */
+static stretch put_sentences(deepgram_text *out, deepgram_text *text, const deepgram_track *t, size_t first) {
+    stretch s = {.t = t, .behind = first};
+    for (int i = 0; i < DEEPGRAM_PARAGRAPH_SENTENCES && s.behind < t->n; i++) {
+        s = sentence_from(t, s.behind);
+        deepgram_put_text(text, i ? " " : first ? "\\n\\n" : "\\n");
+        put_words_text(text, &s, true);
+        put_text_member(out, i ? ",{\"text\":" : "{\"text\":", &s, true);
+        deepgram_put_text(out, ",");
+        put_times(out, &s);
+        deepgram_put_text(out, "}");
         if (pause_behind(&s) >= DEEPGRAM_PARAGRAPH_PAUSE_S) break;
     }
-    p->behind = s.behind;
-    if (!good) {
-        json_decref(sentences);
-        return NULL;
-    }
-    return json_pack("{s:o, s:o, s:o, s:i}", "sentences", sentences, "start", start_of(p), "end", end_of(p),
-                     "num_words", count(p));
+    s.first = first;
+    return s;
 }
 
-static bool add_paragraphs(const track *t, growing *text, json_t *list) {
-    for (stretch p = {.t = t}; p.first < t->n; p.first = p.behind) {
-        json_t *paragraph = paragraph_json(&p, text);
-        if (!paragraph || json_array_append_new(list, paragraph) != 0) return false;
+static void put_paragraphs(deepgram_text *out, const deepgram_track *t) {
+    deepgram_text text = {0};
+    char number[32];
+    deepgram_put_text(out, ",\"paragraphs\":{\"paragraphs\":[");
+    for (size_t first = 0; first < t->n;) {
+        deepgram_put_text(out, first ? ",{\"sentences\":[" : "{\"sentences\":[");
+        stretch p = put_sentences(out, &text, t, first);
+        deepgram_put_text(out, "],");
+        put_times(out, &p);
+        snprintf(number, sizeof number, ",\"num_words\":%d}", count(&p));
+        deepgram_put_text(out, number);
+        first = p.behind;
     }
-    return true;
-}
-
-static json_t *paragraphs_json(const track *t) {
-    size_t room = 2;
-    for (size_t i = 0; i < t->n; i++) room += t->words[i].n + 2;
-    growing text = {.bytes = mem_alloc(1, room)};
-    json_t *list = json_array(), *o = NULL;
-    if (text.bytes && list && add_paragraphs(t, &text, list))
-        o = json_pack("{s:o, s:O}", "transcript", deepgram_string(text.bytes, text.n), "paragraphs", list);
-    json_decref(list);
-    mem_free(text.bytes);
-    return o;
+    deepgram_put_text(out, "],\"transcript\":\"");
+    deepgram_put(out, text.bytes, text.n);
+    deepgram_put_text(out, "\"}");
+    out->failed |= text.failed;
+    deepgram_text_free(&text);
 }
 
 /* ---- channels --------------------------------------------------------------------------------------------------- */
 
-static json_t *channel_json(const track *t, const deepgram_query *q) {
+static void put_channel(deepgram_text *out, const deepgram_track *t, const deepgram_query *q) {
     stretch all = {.t = t, .behind = t->n};
-    json_t *o = json_pack("{s:o, s:o, s:o}", "transcript", text_of(&all, q->punctuate), "confidence",
-                          confidence_of(&all), "words", words_of(&all));
-    if (o && (!q->paragraphs || json_object_set_new(o, "paragraphs", paragraphs_json(t)) == 0))
-        return json_pack("{s:[o]}", "alternatives", o);
-    json_decref(o);
-    return NULL;
+    deepgram_put_text(out, "{\"alternatives\":[{");
+    put_text_member(out, "\"transcript\":", &all, q->punctuate);
+    put_confidence(out, &all);
+    put_words(out, &all);
+    if (q->paragraphs) put_paragraphs(out, t);
+    deepgram_put_text(out, "}]}");
 }
 
 /* ---- utterances ------------------------------------------------------------------------------------------------- */
 
 /* Of the request and the place: the same for the same answer. */
-static void utterance_id(const char *request_id, int channel, size_t first, char out[DEEPGRAM_UUID_BYTES]) {
-    char text[128];
-    snprintf(text, sizeof text, "utterance %s %d %zu", request_id, channel, first);
-    deepgram_model_uuid(text, out);
+static void put_id(deepgram_text *out, const char *request_id, const stretch *s) {
+    char text[128], id[DEEPGRAM_UUID_BYTES];
+    snprintf(text, sizeof text, "utterance %s %d %zu", request_id, s->channel, s->first);
+    deepgram_model_uuid(text, id);
+    deepgram_put_text(out, ",\"id\":\"");
+    deepgram_put_text(out, id);
+    deepgram_put_text(out, "\"}");
 }
 
-static json_t *utterance_json(const stretch *s, const deepgram_about *a, int channel) {
-    char id[DEEPGRAM_UUID_BYTES];
-    utterance_id(a->request_id, channel, s->first, id);
-    return json_pack("{s:o, s:o, s:o, s:i, s:o, s:o, s:s}", "start", start_of(s), "end", end_of(s), "confidence",
-                     confidence_of(s), "channel", channel, "transcript", text_of(s, a->query->punctuate), "words",
-                     words_of(s), "id", id);
+static void put_utterance(deepgram_text *out, const stretch *s, const deepgram_about *a) {
+    char number[32];
+    deepgram_put_text(out, "{");
+    put_times(out, s);
+    put_confidence(out, s);
+    snprintf(number, sizeof number, ",\"channel\":%d", s->channel);
+    deepgram_put_text(out, number);
+    put_text_member(out, ",\"transcript\":", s, a->query->punctuate);
+    put_words(out, s);
+    put_id(out, a->request_id, s);
 }
 
-static bool add_utterances(const track *t, const deepgram_about *a, int channel, json_t *list) {
-    for (stretch s = {.t = t}; s.first < t->n; s.first = s.behind) {
+/* The utterances of a channel; returns how many. With out NULL they are only counted. */
+static size_t cut(const deepgram_track *t, int channel, double pause_s, stretch *out) {
+    size_t n = 0;
+    for (stretch s = {.t = t, .channel = channel}; s.first < t->n; s.first = s.behind) {
         s.behind = s.first + 1;
-        while (s.behind < t->n && pause_behind(&s) < a->query->utt_split_s) s.behind++;
+        while (s.behind < t->n && pause_behind(&s) < pause_s) s.behind++;
         if (count(&s) == 0) continue;
-        json_t *utterance = utterance_json(&s, a, channel);
-        if (!utterance || json_array_append_new(list, utterance) != 0) return false;
+        if (out) out[n] = s;
+        n++;
     }
-    return true;
-}
-
-static int compare(const json_t *a, const json_t *b, const char *member) {
-    double x = json_number_value(json_object_get(a, member)), y = json_number_value(json_object_get(b, member));
-    return (x > y) - (x < y);
+    return n;
 }
 
 static int by_start(const void *a, const void *b) {
-    json_t *const *x = a, *const *y = b;
-    int c = compare(*x, *y, "start");
-    return c ? c : compare(*x, *y, "channel");
+    const stretch *x = a, *y = b;
+    double p = start_of(x), q = start_of(y);
+    return p != q ? (p > q) - (p < q) : x->channel - y->channel;
 }
 
-/* Those of all channels in the order of time; steals the list. */
-static json_t *sorted(json_t *list) {
-    size_t n = json_array_size(list);
-    json_t **all = mem_alloc(n + 1, sizeof(json_t *)), *out = json_array();
-    for (size_t i = 0; all && i < n; i++) all[i] = json_array_get(list, i);
-    if (all) qsort(all, n, sizeof(json_t *), by_start);
-    for (size_t i = 0; all && out && i < n; i++) {
-        if (json_array_append(out, all[i]) == 0) continue;
-        json_decref(out);
-        out = NULL;
+/* Those of all channels in the order of time. */
+static void put_utterances(deepgram_text *out, const deepgram_track *tracks, const deepgram_about *a) {
+    double pause_s = a->query->utt_split_s;
+    size_t n = 0, at = 0;
+    for (int i = 0; i < a->channels; i++) n += cut(&tracks[i], i, pause_s, NULL);
+    stretch *all = mem_alloc(n + 1, sizeof *all);
+    out->failed |= !all;
+    if (!all) return;
+    for (int i = 0; i < a->channels; i++) at += cut(&tracks[i], i, pause_s, all + at);
+    qsort(all, n, sizeof *all, by_start);
+    deepgram_put_text(out, ",\"utterances\":[");
+    for (size_t i = 0; i < n; i++) {
+        if (i) deepgram_put_text(out, ",");
+        put_utterance(out, &all[i], a);
     }
-    if (!all && out) {
-        json_decref(out);
-        out = NULL;
-    }
+    deepgram_put_text(out, "]");
     mem_free(all);
-    json_decref(list);
-    return out;
 }
 
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 
-static json_t *assemble(json_t *metadata, json_t *channels, json_t *utterances, bool with_utterances) {
-    json_t *o = json_pack("{s:o, s:{s:o}}", "metadata", metadata, "results", "channels", channels);
-    if (!with_utterances) {
-        json_decref(utterances);
-        return o;
+char *deepgram_document(const deepgram_track *tracks, const deepgram_about *a, const char *metadata, size_t *n) {
+    deepgram_text out = {0};
+    deepgram_put_text(&out, "{\"metadata\":");
+    deepgram_put_text(&out, metadata);
+    deepgram_put_text(&out, ",\"results\":{\"channels\":[");
+    for (int i = 0; i < a->channels; i++) {
+        if (i) deepgram_put_text(&out, ",");
+        put_channel(&out, &tracks[i], a->query);
     }
-    utterances = sorted(utterances);
-    if (!o) {
-        json_decref(utterances);
+    deepgram_put_text(&out, "]");
+    if (a->query->utterances) put_utterances(&out, tracks, a);
+    deepgram_put(&out, "}}", sizeof "}}"); /* and a zero */
+    if (out.failed) {
+        deepgram_text_free(&out);
         return NULL;
     }
-    if (json_object_set_new(json_object_get(o, "results"), "utterances", utterances) == 0) return o;
-    json_decref(o);
-    return NULL;
-}
-
-json_t *deepgram_document(const document *d, const deepgram_about *a, json_t *metadata) {
-    json_t *channels = json_array(), *utterances = json_array();
-    bool good = metadata && channels && utterances;
-    for (int i = 0; good && i < a->channels; i++) {
-        track t;
-        good = track_make(d, i, a->query->punctuate, &t);
-        json_t *channel = good ? channel_json(&t, a->query) : NULL;
-        good = channel && json_array_append_new(channels, channel) == 0 &&
-               (!a->query->utterances || add_utterances(&t, a, i, utterances));
-        track_free(&t);
-    }
-    if (good) return assemble(metadata, channels, utterances, a->query->utterances);
-    json_decref(metadata);
-    json_decref(channels);
-    json_decref(utterances);
-    return NULL;
+    *n = out.n - 1;
+    return out.bytes;
 }

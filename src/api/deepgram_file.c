@@ -3,10 +3,11 @@
  * A body is spooled, recognised, answered; whoever hangs up before that gives all of it up. With a callback it is answered
  * once it is spooled, and what was recognised goes to the store, which sends it.
  */
+#include "api/auth.h"
 #include "api/deepgram_document.h"
 #include "api/deepgram_int.h"
 #include "api/deepgram_raw.h"
-#include "api/auth.h"
+#include "api/recording.h"
 #include "api/service_int.h"
 #include "api/upload.h"
 #include "api/webhook.h"
@@ -18,8 +19,9 @@
 #include <string.h>
 #include <strings.h>
 
-#define RETRY_S   2
-#define NOT_AUDIO "failed to process audio: corrupt or unsupported data"
+#define RETRY_S      2
+#define JSON_HEADERS "cache-control: no-store\r\nx-content-type-options: nosniff\r\n"
+#define NOT_AUDIO    "failed to process audio: corrupt or unsupported data"
 
 typedef struct listening {
     service *service;
@@ -36,7 +38,7 @@ typedef struct listening {
     char sha256[DEEPGRAM_SHA256_BYTES];
     int64_t created_ms;
     recording *recording;
-    document words;
+    deepgram_track tracks[DEEPGRAM_CHANNELS_MAX];
     bool too_long; /* more words came than are kept */
     bool accepted; /* the callback gets what comes, whether the client is there or not */
     bool over;     /* and has it */
@@ -46,7 +48,7 @@ static void listening_free(listening *j) {
     if (j->recording) recording_cancel(j->recording);
     upload_free(j->body);
     EVP_MD_CTX_free(j->sum);
-    document_free(&j->words);
+    for (int i = 0; i < DEEPGRAM_CHANNELS_MAX; i++) deepgram_track_free(&j->tracks[i]);
     deepgram_query_free(&j->query);
     auth_leave(j->pass);
     mem_free(j);
@@ -77,7 +79,8 @@ static void answer_refused(listening *j, const upload_refusal *why) {
 
 static void on_segment(void *user, int channel, const steno_segment *s) {
     listening *j = user;
-    if (document_add(&j->words, channel, s) != STENO_OK) j->too_long = true;
+    if (channel >= DEEPGRAM_CHANNELS_MAX) return; /* recording.h has no more */
+    if (deepgram_track_add(&j->tracks[channel], s, j->query.punctuate) != STENO_OK) j->too_long = true;
 }
 
 /* What was understood of a damaged file is answered, and said to be that. */
@@ -88,37 +91,63 @@ static void warn_incomplete(listening *j, const char *detail) {
     if (w) (void)json_array_append_new(j->query.warnings, w); /* without memory the answer says less */
 }
 
-static json_t *words_json(listening *j, const recording_result *r) {
-    document_sort(&j->words);
-    j->about.channels = r->channels > 0 ? r->channels : 1;
-    json_t *metadata = deepgram_metadata(&j->about, j->sha256, j->created_ms, r->audio_s);
-    return deepgram_document(&j->words, &j->about, metadata);
+/* Steals the object. Owned: mem_free(). NULL: no memory. */
+static char *json_text(json_t *o, size_t *n) {
+    char *text = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(10)) : NULL;
+    char *copy = text ? mem_strdup(text) : NULL;
+    free(text);
+    json_decref(o);
+    *n = copy ? strlen(copy) : 0;
+    return copy;
 }
 
-/* What is said of a recording, and its status. */
-static json_t *outcome(listening *j, const recording_result *r, int *status) {
-    char text[ERR_DETAIL_BYTES + sizeof NOT_AUDIO + 32];
-    *status = 200;
+static char *words_text(listening *j, const recording_result *r, size_t *n) {
+    size_t unused;
+    j->about.channels = r->channels > 0 && r->channels <= DEEPGRAM_CHANNELS_MAX ? r->channels : 1;
+    char *metadata = json_text(deepgram_metadata(&j->about, j->sha256, j->created_ms, r->audio_s), &unused);
+    char *text = metadata ? deepgram_document(j->tracks, &j->about, metadata, n) : NULL;
+    mem_free(metadata);
+    return text;
+}
+
+/* What is said of a recording. */
+typedef struct outcome {
+    int status;
+    char error[ERR_DETAIL_BYTES + sizeof NOT_AUDIO + 32]; /* "": none */
+    char *text;                                           /* JSON, owned: mem_free(). NULL: no memory */
+    size_t n;
+} outcome;
+
+static void decide(listening *j, const recording_result *r, outcome *out) {
+    *out = (outcome){.status = 200};
     if (r->error != STENO_OK && r->audio_s <= 0) {
         bool ours = r->error == STENO_E_NOMEM || r->error == STENO_E_INTERNAL || r->error == STENO_E_CANCELLED;
-        *status = ours ? 503 : 400;
-        snprintf(text, sizeof text, "%s%s (%s)", ours ? "" : "Bad Request: ", ours ? "not recognised" : NOT_AUDIO,
-                 r->detail);
-        return deepgram_error(*status, text, j->id);
+        out->status = ours ? 503 : 400;
+        snprintf(out->error, sizeof out->error, "%s%s (%s)",
+                 ours ? "" : "Bad Request: ", ours ? "not recognised" : NOT_AUDIO, r->detail);
+        out->text = json_text(deepgram_error(out->status, out->error, j->id), &out->n);
+        return;
     }
     if (r->error != STENO_OK) warn_incomplete(j, r->detail);
     if (j->too_long) warn_incomplete(j, "the transcript is longer than is kept: words are missing");
-    return words_json(j, r);
+    out->text = words_text(j, r, &out->n);
 }
 
 static void answer_outcome(listening *j, const recording_result *r) {
-    net_reply reply = {0};
-    int status;
-    json_t *o = outcome(j, r, &status);
-    const char *error = json_string_value(json_object_get(o, "err_msg"));
-    if (error) reply_header(&reply, "dg-error", error);
-    reply_json(&reply, status, o);
-    if (status == 503) reply.retry_after_s = RETRY_S;
+    outcome o;
+    decide(j, r, &o);
+    if (!o.text) {
+        answer_error(j, 503, "no memory for the answer");
+        return;
+    }
+    net_reply reply = {.status = o.status,
+                       .type = "application/json",
+                       .headers = JSON_HEADERS,
+                       .body = o.text,
+                       .bytes = o.n,
+                       .owned = o.text};
+    if (o.status == 503) reply.retry_after_s = RETRY_S;
+    if (o.error[0]) reply_header(&reply, "dg-error", o.error);
     deepgram_headers(&reply, j->id, &j->query);
     answer(j, &reply);
 }
@@ -137,16 +166,13 @@ static void on_stored(void *user, steno_err e) {
 }
 
 static steno_err post_outcome(listening *j, const recording_result *r) {
-    int status;
-    json_t *o = outcome(j, r, &status);
-    char *text = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(10)) : NULL;
+    outcome o;
+    decide(j, r, &o);
+    if (!o.text) return err_fail(STENO_E_NOMEM, "no memory for a callback");
     delivery d = {.kind = j->query.callback_put ? DELIVERY_PLAIN_PUT : DELIVERY_PLAIN_POST,
                   .content_type = "application/json",
-                  .body = text ? mem_strdup(text) : NULL,
-                  .n = text ? strlen(text) : 0};
-    free(text);
-    json_decref(o);
-    if (!d.body) return err_fail(STENO_E_NOMEM, "no memory for a callback");
+                  .body = o.text,
+                  .n = o.n};
     snprintf(d.url, sizeof d.url, "%s", j->query.callback);
     return webhooks_post(jobs_webhooks(j->service->jobs), &d, on_stored, j);
 }

@@ -16,6 +16,7 @@ typedef struct running {
     struct running *next;
     jobs *owner;
     job job;
+    auth_pass *pass;      /* whose minutes are used; NULL: it has been heard */
     recording *recording; /* NULL: over, or not begun */
     document document;
     result_head about;

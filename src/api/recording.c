@@ -287,12 +287,13 @@ static outcome read_chunk(recording *r) {
     return GO_ON;
 }
 
-/* Live streams first: a job is not fed while they come late, or while the engine turns new ones away. */
+/* Live streams first: a job is not fed while they come late, or while the engine turns new ones away; and while there are
+ * any, only when nothing waits: then what they say next finds at most a segment of each job before it. */
 static bool must_yield(const recording *r) {
     steno_engine_stats s;
     if (r->options.rank != RECORDING_JOB) return false;
     steno_engine_get_stats(r->service->slots->engine, &s);
-    return s.overloaded || s.stretch > 1.0;
+    return s.overloaded || s.stretch > 1.0 || (s.live > 0 && s.waiting + s.active > 0);
 }
 
 static outcome pump(recording *r) {

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* ---- the tables ------------------------------------------------------------------------------------------------- */
 
@@ -158,6 +159,12 @@ static auth_use use_of(route_use u) {
     }
 }
 
+/* Whoever resumes a stream has it already: it is not counted again, nor refused for being one too many. */
+static bool resumes(const call *c) {
+    const char *token = call_arg(c, "resume");
+    return token && token[0] && strcmp(c->request->path, "/v1/stream") == 0;
+}
+
 /* False: refused, in the words of whose path it is. */
 static bool admit(call *c, const net_request *with_key, auth_use use, call_refuse *refuse) {
     auth_refusal why;
@@ -177,7 +184,6 @@ typedef struct note {
 static note note_of(const call *c, bool quiet) {
     note n = {.begun_ms = net_now_ms(), .quiet = quiet};
     snprintf(n.id, sizeof n.id, "%s", c->id);
-    snprintf(n.key, sizeof n.key, "%s", c->pass ? auth_owner(c->pass) : "");
     snprintf(n.method, sizeof n.method, "%s", c->request->method);
     snprintf(n.peer, sizeof n.peer, "%s", c->request->peer);
     snprintf(n.path, sizeof n.path, "%s", c->request->path);
@@ -204,12 +210,18 @@ void routes_answered(void *ctx, void *user, const net_answered *a) {
     mem_free(n);
 }
 
-/* Without memory an answer goes unlogged. */
-static void take_note(net_exchange *x, const call *c, bool quiet) {
+/* Before the pass is taken over by whoever answers later. */
+static void note_key(note *n, const call *c) {
+    if (n && c->pass) snprintf(n->key, sizeof n->key, "%s", auth_owner(c->pass));
+}
+
+/* Without memory an answer goes unlogged: NULL. */
+static note *take_note(net_exchange *x, const call *c, bool quiet) {
     note *n = mem_alloc(1, sizeof *n);
-    if (!n) return;
+    if (!n) return NULL;
     *n = note_of(c, quiet);
     net_note(x, n);
+    return n;
 }
 
 /* `hidden` is a copy of the request without its key: what anybody further on sees. */
@@ -250,23 +262,38 @@ static void answer_page(call *c) {
         native_refuse(c->reply, c, &(call_refusal){.status = 405, .code = "method", .message = "only GET and HEAD"});
 }
 
-static void answer(call *c, const net_request *with_key, const route *to) {
+/* Nothing is unpacked here: a small body that becomes a large one is nobody's friend. */
+static bool is_packed(call *c, const route *to) {
+    char packed[32];
+    if (!net_header(c->request, "content-encoding", packed, sizeof packed) || strcasecmp(packed, "identity") == 0)
+        return false;
+    to->refuse(c->reply, c,
+               &(call_refusal){.status = 415,
+                               .code = "content_encoding",
+                               .message = "Content-Encoding: bodies are taken as they are, not compressed"});
+    return true;
+}
+
+static void answer(call *c, const net_request *with_key, const route *to, note *n) {
     if (!to)
         answer_page(c);
     else if (strcmp(c->request->method, "OPTIONS") == 0)
         auth_preflight(c->service->auth, with_key, c->reply);
     else if (!same_method(c->request->method, to->method))
         refuse_method(c, to);
-    else if (to->use == ROUTE_OPEN || admit(c, with_key, use_of(to->use), to->refuse))
+    else if (is_packed(c, to))
+        return;
+    else if (to->use == ROUTE_OPEN || admit(c, with_key, resumes(c) ? AUTH_REQUEST : use_of(to->use), to->refuse)) {
+        note_key(n, c);
         to->answer(c);
+    }
 }
 
 void routes_request(void *ctx, net_exchange *x, const net_request *r, net_reply *reply) {
     net_request hidden;
     call c = begin(ctx, x, r, &hidden, reply);
     const route *to = find_route(r);
-    take_note(x, &c, !to || to->use == ROUTE_OPEN);
-    answer(&c, r, to);
+    answer(&c, r, to, take_note(x, &c, !to || to->use == ROUTE_OPEN));
     if (reply->status) reply_call_headers(reply, c.id, c.pass); /* else the exchange was taken: its answer says it */
     auth_leave(c.pass);
 }
@@ -276,17 +303,19 @@ const net_conn_handler *routes_upgrade(void *ctx, const net_request *r, net_repl
     call c = begin(ctx, NULL, r, &hidden, reply);
     const net_conn_handler *handler = NULL;
     const upgrade_route *to = upgrades;
+    note n = note_of(&c, false);
     while (to->path && !matches(r->path, to->path)) to++;
-    const char *resumes = call_arg(&c, "resume");
     if (!to->path)
         native_refuse(
             reply, &c,
             &(call_refusal){.status = 404, .code = "not_found", .message = "no WebSocket here: see /v1/stream"});
-    else if (admit(&c, r, resumes && resumes[0] ? AUTH_REQUEST : AUTH_LIVE_STREAM, to->refuse))
+    else if (admit(&c, r, resumes(&c) ? AUTH_REQUEST : AUTH_LIVE_STREAM, to->refuse))
+    else if (admit(&c, r, resumes && resumes[0] ? AUTH_REQUEST : AUTH_LIVE_STREAM, to->refuse)) {
+        note_key(&n, &c);
         handler = to->upgrade(&c, user);
+    }
     if (handler && !reply->protocol) reply->protocol = auth_protocol(r);
     reply_call_headers(reply, c.id, c.pass);
-    note n = note_of(&c, false);
     log_answer(&n, &(net_answered){.status = handler ? 101 : reply->status, .sent_bytes = handler ? 0 : reply->bytes});
     auth_leave(c.pass);
     return handler;

@@ -9,8 +9,10 @@
 #include "api/events.h"
 #include "api/pace.h"
 #include "api/service.h"
+#include "api/vosk_json.h"
 #include "api/vosk_replies.h"
 #include "api/wire.h"
+#include "base/mem.h"
 
 #include <string.h>
 
@@ -34,8 +36,20 @@ typedef struct vosk {
 
 /* ---- replies ---------------------------------------------------------------------------------------------------- */
 
+/* Steals the object; NULL: no memory. */
+static void say(wire *w, json_t *object) {
+    size_t n;
+    char *text = object ? vosk_json(object, &n) : NULL;
+    json_decref(object);
+    if (text)
+        wire_say_bytes(w, OUTBOX_KEEP, 0, text, n);
+    else
+        wire_close(w, 1011, "out of memory");
+    mem_free(text);
+}
+
 static void fail(wire *w, int code, const char *text, const char *reason) {
-    wire_say(w, OUTBOX_KEEP, 0, json_pack("{s:o}", "error", events_string(text, strlen(text))));
+    say(w, json_pack("{s:o}", "error", events_string(text, strlen(text))));
     wire_close(w, code, reason);
 }
 
@@ -54,8 +68,9 @@ static bool put_off(wire *w, vosk *v, int64_t now_ms) {
 static void say_all(wire *w, vosk *v) {
     while (vosk_owed(&v->replies) > 0) {
         json_t *o = vosk_reply(&v->replies);
-        wire_say(w, OUTBOX_KEEP, 0, o);
-        if (!o) return;
+        bool made = o != NULL;
+        say(w, o);
+        if (!made) return;
     }
     if (v->replies.over) wire_close(w, v->finishing ? 1000 : 1001, v->finishing ? "" : "the server is going away");
 }
@@ -196,7 +211,7 @@ static bool refuse(const call *c, int status, const char *code) {
     return false;
 }
 
-/* The query may say what `config` says; what it says of keys is not ours to read. */
+/* The query may say what `config` says. */
 static steno_err read_query(vosk *v, const call *c, const char *model) {
     for (int i = 0; i < c->request->n_args; i++) {
         char name[NET_ARG_BYTES_MAX];
@@ -205,7 +220,6 @@ static steno_err read_query(vosk *v, const call *c, const char *model) {
         if (n >= sizeof name || n == 0) continue;
         memcpy(name, arg, n);
         name[n] = 0;
-        if (strcmp(name, "key") == 0 || strcmp(name, "access_token") == 0) continue;
         json_t *value = json_string(arg[n] ? arg + n + 1 : "");
         steno_err e = vosk_option(&v->replies, name, value, model, false);
         json_decref(value);

@@ -22,6 +22,7 @@ static const struct command_words {
     {"transcribe", cmd_transcribe_options, NULL},
     {"serve", NULL, NULL},
     {"config", NULL, "check show default reference"},
+    {"key", cmd_key_options, "create list revoke"},
     {"live", cmd_live_options, NULL},
     {"bench", cmd_bench_options, "live"},
     {"bench live", bench_live_options, NULL},

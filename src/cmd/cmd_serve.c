@@ -3,6 +3,7 @@
  * Owner: the main thread, which is the network thread; SIGHUP starts a thread that opens the new model meanwhile and
  * hands it over through a descriptor. See docs/man/steno-serve.1.
  */
+#include "api/auth.h"
 #include "api/service.h"
 #include "api/wyoming.h"
 #include "base/log.h"
@@ -260,6 +261,8 @@ static steno_err listen_wyoming(const serve *s) {
     if (s->config.wyoming_port < 0) return STENO_OK;
     ERR_TRY(wyoming_listen(s->service, s->config.wyoming_bind, s->config.wyoming_port, address));
     log_line(LOG_LEVEL_INFO, "listening for Home Assistant (Wyoming) on tcp://%s", address);
+    if (!auth_bind(s->config.wyoming_bind, 1, true).loopback)
+        log_line(LOG_LEVEL_WARN, "wyoming_bind: whoever reaches %s may use it, the protocol has no keys", address);
     return STENO_OK;
 }
 

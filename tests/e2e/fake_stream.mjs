@@ -192,6 +192,8 @@ export class FakeStream {
     }
     if (this.options.revokeAt && heard >= this.options.revokeAt) {
       session.say({ type: 'error', code: 'revoked_key', message: 'this key was revoked', fatal: true });
+      session.finish('close');
+      session.say({ type: 'closed', reason: 'error', ...session.counts(), words: 0 });
       ws.close(1008);
     }
     if (failAt && heard >= failAt) {

@@ -81,10 +81,10 @@ export async function withServer(args, body) {
 
 // One connection. `events` holds all that came.
 export class Client {
-  constructor(server, query = {}) {
+  constructor(server, query = {}, { protocols = [], headers = {} } = {}) {
     this.events = [];
     this.waiting = [];
-    this.ws = new WebSocket(`ws://${server.address}/v1/stream?${new URLSearchParams(query)}`, { perMessageDeflate: false });
+    this.ws = new WebSocket(`ws://${server.address}/v1/stream?${new URLSearchParams(query)}`, protocols, { perMessageDeflate: false, headers });
     this.refused = new Promise((resolve) => this.ws.on('unexpected-response', (request, response) => {
       let body = '';
       response.on('data', (bytes) => (body += bytes));

@@ -2,9 +2,10 @@
 // against what `steno transcribe` writes of the same words. See browser.mjs.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { CHROMIUM, checkMarks, downloads, microphone, packages, shot, speech, state, telling, watchMarks, withBrowser } from './browser.mjs';
 import { POLICY } from './fake_stream.mjs';
-import { concatenate, errorRate, recording, test, transcribe, writeWav } from './harness.mjs';
+import { concatenate, errorRate, recording, steno, test, transcribe, work, writeWav } from './harness.mjs';
 import { withServer } from './live_client.mjs';
 
 // The page's modules are nobody's package: Node would have to guess what they are.
@@ -108,6 +109,34 @@ test('page, steno serve: a file of 48 kHz stereo is decoded, heard and saved', a
     await page.waitForSelector('.word[aria-current]');
     await shot(page, 'real-phone-dark-playing', false);
   }, ['--max-ahead-ms', '60000']);
+});
+
+test('page, steno serve: a key is asked for, used, and taken back while words come', async () => {
+  const wav = existsSync(CHROMIUM) ? writeWav('keyed.wav', concatenate([recording('0870')], 24000)) : '';
+  const data = join(work, 'page-keys');
+  const key = (...args) => {
+    const r = steno(['key', ...args, '--data-dir', data]);
+    if (r.status !== 0) throw new Error(r.err);
+    return r.out.trim();
+  };
+  const given = key('create', '--name', 'page');
+  const complaints = [/the server responded with a status of 4/i, /WebSocket connection to .* failed/];
+  await withRealPage({ flags: microphone(wav), complaints }, async (page) => {
+    await page.click('#speak');
+    await page.waitForSelector('#key-form:not([hidden])');
+    await page.fill('#key', given.slice(0, -1)); // a slip
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => /mistyped/.test(document.querySelector('#key-form:not([hidden]) #key-why')?.textContent));
+    await shot(page, 'real-key-mistyped');
+    await page.fill('#key', given);
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => document.querySelector('li .stable')?.textContent);
+    key('revoke', given.split('_')[1]);
+    await page.waitForFunction(() => /ended the stream: this key was revoked\./.test(document.querySelector('#error:not([hidden])')?.textContent));
+    await page.waitForSelector('#player:not([hidden])'); // what was heard until then is kept
+    await page.click('#speak');
+    await page.waitForFunction(() => /was revoked/.test(document.querySelector('#key-form:not([hidden]) #key-why')?.textContent));
+  }, ['--data-dir', data]);
 });
 
 test('page formats: what the page saves is what steno transcribe writes of the same words', () => {

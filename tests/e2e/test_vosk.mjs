@@ -1,9 +1,10 @@
 // test_vosk.mjs: vosk-server's WebSocket as its official sample clients use it: most of them send a piece, wait for the one
 // reply, and send the next (Python, Java, Asterisk's EAGI); Node's sends the whole file and reads what comes.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import WebSocket from 'ws';
-import { concatenate, errorRate, prompts, recording, riff, samples, test } from './harness.mjs';
+import { concatenate, errorRate, prompts, recording, riff, samples, steno, test, work } from './harness.mjs';
 import { turn, withServer } from './live_client.mjs';
 
 const LIMIT_MS = 120000; // a hang is a failure, not a wait for ever
@@ -24,6 +25,7 @@ class Vosk {
     this.closed = new Promise((resolve) => this.ws.on('close', (code, reason) => resolve({ code, reason: String(reason) })));
     this.ws.on('message', (data, binary) => {
       assert.equal(binary, false);
+      assert.match(String(data), /^{\n  "(partial|result|text|alternatives|error)" : /); // vosk's layout, which programs compare
       this.replies.push(JSON.parse(data));
       this.wake?.();
     });
@@ -183,6 +185,17 @@ test('vosk: reset ends the utterance and no more', async () => {
     assert.ok(reset.result[0].start >= bytes.length / 32000 - 0.1, 'times go on after a reset');
     assert.deepEqual(await client.ask('{"eof" : 1}'), { text: '' });
     assert.equal((await client.closed).code, 1000);
+    // A burst of them, with audio between, in as few packets as can be.
+    const burst = await connect(server, '/?sample_rate=16000');
+    burst.ws._socket.cork();
+    for (const piece of pieces(bytes.subarray(0, 200000), 10000)) {
+      burst.send(piece);
+      burst.send('{"reset" : 1}');
+    }
+    burst.send('{"eof" : 1}');
+    burst.ws._socket.uncork();
+    assert.equal((await burst.closed).code, 1000);
+    assert.deepEqual(burst.replies.map((r) => ('partial' in r ? 'partial' : 'text')), [...Array(20).fill(['partial', 'text']).flat(), 'text']);
     // The C++ server takes these texts as binary messages, too.
     const binary = await connect(server);
     assert.deepEqual(await binary.ask(Buffer.from('{"reset" : 1}')), { text: '' });
@@ -262,5 +275,24 @@ test('vosk: replies that are read late, and never', async () => {
     }
     await server.until((s) => s.sessions.slow_readers > 0, 'the slow reader');
     never.ws.terminate();
+  });
+});
+
+// Clients that can set nothing but a URL put the key there; it is no unknown option.
+test('vosk: a server with keys', async () => {
+  const dir = join(work, 'vosk-keys');
+  mkdirSync(dir);
+  const made = steno(['key', 'create', '--data-dir', dir]);
+  assert.equal(made.status, 0, made.err);
+  const key = made.out.trim();
+  await withServer(['--data-dir', dir], async (server) => {
+    const without = new WebSocket(`ws://${server.address}/`);
+    without.on('error', () => {});
+    const response = await new Promise((resolve) => without.on('unexpected-response', (_, r) => resolve(r)));
+    assert.equal(response.statusCode, 401);
+    const client = await connect(server, `/?sample_rate=16000&access_token=${key}`);
+    assert.deepEqual(await client.ask(Buffer.alloc(3200)), { partial: '' });
+    assert.deepEqual(await client.ask('{"eof" : 1}'), { text: '' });
+    assert.equal((await client.closed).code, 1000);
   });
 });

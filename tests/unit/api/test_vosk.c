@@ -1,4 +1,5 @@
 /* test_vosk.c: how vosk spells, what its clients may ask for, and one reply to each message whatever the engine says when. */
+#include "api/vosk_json.h"
 #include "api/vosk_plain.h"
 #include "api/vosk_replies.h"
 
@@ -296,6 +297,31 @@ static void shapes(void **state) {
     vosk_replies_free(&r);
 }
 
+/* ---- layout ---------------------------------------------------------------------------------------------------------- */
+
+static void layout(void **state) {
+    static const char *const pairs[][2] = {
+        {"{\"partial\":\"\"}", "{\n  \"partial\" : \"\"\n}"},
+        {"{\"text\":\"a \\\"b\\\" \\u00e9\"}", "{\n  \"text\" : \"a \\\"b\\\" \xc3\xa9\"\n}"},
+        {"{\"text\":\"a "
+         "b\",\"result\":[{\"word\":\"a\",\"conf\":1.0,\"start\":0.5,\"end\":0.75},{\"word\":\"b\",\"conf\":0.25}]}",
+         "{\n  \"result\" : [{\n      \"conf\" : 1.000000,\n      \"end\" : 0.750000,\n      \"start\" : 0.500000,\n"
+         "      \"word\" : \"a\"\n    }, {\n      \"conf\" : 0.250000,\n      \"word\" : \"b\"\n    }],\n  \"text\" : "
+         "\"a b\"\n}"},
+        {"{\"n\":7,\"list\":[]}", "{\n  \"list\" : [],\n  \"n\" : 7\n}"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        size_t n;
+        json_t *o = json_loads(pairs[i][0], 0, NULL);
+        char *text = vosk_json(o, &n);
+        assert_string_equal(text, pairs[i][1]);
+        assert_int_equal(n, strlen(text));
+        mem_free(text);
+        json_decref(o);
+    }
+}
+
 /* ---- limits -------------------------------------------------------------------------------------------------------- */
 
 static void limits(void **state) {
@@ -340,9 +366,12 @@ static void without_memory(void **state) {
         if (e == STENO_OK) e = hear(&r, STENO_EVENT_SEGMENT, 0, "a", 1, words);
         owe(&r, VOSK_AUDIO);
         json_t *o = e == STENO_OK ? vosk_reply(&r) : NULL;
+        size_t n;
+        char *text = o ? vosk_json(o, &n) : NULL;
         int hit = mem_fault_hit();
         mem_fault_arm(0);
-        assert_true(hit ? e == STENO_E_NOMEM || (e == STENO_OK && !o) : e == STENO_OK && o);
+        assert_true(hit ? e == STENO_E_NOMEM || (e == STENO_OK && !text) : e == STENO_OK && text);
+        mem_free(text);
         assert_int_equal(vosk_owed(&r), o ? 0 : 1);
         json_decref(o);
         vosk_replies_free(&r);
@@ -365,6 +394,7 @@ int main(void) {
         cmocka_unit_test(reset_and_eof_wait),
         cmocka_unit_test(nothing_said),
         cmocka_unit_test(shapes),
+        cmocka_unit_test(layout),
         cmocka_unit_test(limits),
         cmocka_unit_test(without_memory),
     };
