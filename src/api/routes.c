@@ -3,6 +3,7 @@
 
 #include "api/deepgram.h"
 #include "api/events.h"
+#include "api/funasr.h"
 #include "api/jobs.h"
 #include "api/openai.h"
 #include "api/service_int.h"
@@ -47,6 +48,7 @@ static const upgrade_route upgrades[] = {
     {"/v2/listen", deepgram_upgrade_v2, deepgram_refuse},
     {"/", vosk_upgrade, native_refuse},
     {"/vosk", vosk_upgrade, native_refuse},
+    {"/funasr", funasr_upgrade, native_refuse},
     {0},
 };
 
@@ -309,8 +311,7 @@ const net_conn_handler *routes_upgrade(void *ctx, const net_request *r, net_repl
         native_refuse(
             reply, &c,
             &(call_refusal){.status = 404, .code = "not_found", .message = "no WebSocket here: see /v1/stream"});
-    else if (admit(&c, r, resumes(&c) ? AUTH_REQUEST : AUTH_LIVE_STREAM, to->refuse))
-    else if (admit(&c, r, resumes && resumes[0] ? AUTH_REQUEST : AUTH_LIVE_STREAM, to->refuse)) {
+    else if (admit(&c, r, resumes(&c) ? AUTH_REQUEST : AUTH_LIVE_STREAM, to->refuse)) {
         note_key(&n, &c);
         handler = to->upgrade(&c, user);
     }

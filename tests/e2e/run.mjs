@@ -13,6 +13,7 @@ import './test_completion.mjs';
 import './test_serve.mjs';
 import './test_vosk.mjs';
 import './test_wyoming.mjs';
+import './test_funasr.mjs';
 import './test_asyncapi.mjs';
 import './test_auth.mjs';
 import './test_openapi.mjs';
