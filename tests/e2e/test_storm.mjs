@@ -70,11 +70,7 @@ async function vanish(server, bytes, resumes, count) {
 
 // ---- clients that sleep -------------------------------------------------------------------------------------------
 
-<<<<<<< HEAD
 const handshake = Buffer.from('GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'
-=======
-const handshake = Buffer.from('GET /v1/stream HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'
->>>>>>> ops
   + 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n');
 
 function connect(server, bytes) {
