@@ -43,6 +43,7 @@ steno_err live_session_open(service *v, const stream_params *params, session **o
     voice_init(&s->voice, v, &params->audio, &params->live, 0, &voice_calls, s);
     steno_err e = make_token(s->token);
     if (e != STENO_OK) {
+        voice_free(&s->voice);
         mem_free(s);
         return e;
     }

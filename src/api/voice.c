@@ -163,6 +163,7 @@ static void hold_tail(voice *w) {
 void voice_finish(voice *w) {
     if (w->over || w->finish_due || w->finishing) return;
     w->finish_due = true;
+    if (!w->stream) drop_promise(w); /* no stream is opened any more */
     hold_tail(w);
 }
 
