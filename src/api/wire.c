@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WIRE_FLUSH_S 5 /* for last words, once a wire is to end because the server does */
+#define WIRE_FLUSH_S 5  /* for last words, once a wire is to end because the server does */
+#define WIRE_CLOSE_S 15 /* a peer that has not read them by then is hung up on */
 
 /* ---- life ------------------------------------------------------------------------------------------------------- */
 
@@ -123,6 +124,13 @@ static void writable(void *user) {
         net_end(w->conn, w->close_code, w->close_reason);
 }
 
+static void cut(wire *w) {
+    if (w->cut) return;
+    w->service->slow_readers++;
+    w->cut = true;
+    if (w->conn) net_cut(w->conn);
+}
+
 void wire_say_bytes(wire *w, outbox_kind kind, uint32_t message, const void *bytes, size_t n) {
     if (w->closing || w->cut) return;
     steno_err e = outbox_put(&w->out, kind, message, bytes, n);
@@ -131,9 +139,7 @@ void wire_say_bytes(wire *w, outbox_kind kind, uint32_t message, const void *byt
         return;
     }
     log_line(LOG_LEVEL_INFO, "%s %s: hung up on: %s", w->kind->name, w->id, steno_error_detail());
-    w->service->slow_readers++;
-    w->cut = true;
-    if (w->conn) net_cut(w->conn);
+    cut(w);
 }
 
 void wire_say(wire *w, outbox_kind kind, uint32_t message, json_t *object) {
@@ -151,6 +157,7 @@ void wire_close(wire *w, int code, const char *reason) {
     w->closing = true;
     w->close_code = code;
     w->close_reason = reason;
+    w->close_by_ms = net_now_ms() + WIRE_CLOSE_S * 1000;
     wire_give_up_voices(w);
     if (w->conn) net_want_write(w->conn);
 }
@@ -202,6 +209,7 @@ static int64_t idle_ms(const wire *w) {
 
 void wire_sweep(wire *w, int64_t now_ms) {
     wire_sweep_voices(w, now_ms);
+    if (w->conn && w->closing && w->out.unsent && now_ms >= w->close_by_ms) cut(w);
     if (!w->conn || w->closing) return;
     if (w->pass && !auth_may_go_on(w->pass, NULL)) {
         wire_close(w, 1008, "the key is no longer allowed to");
