@@ -149,7 +149,7 @@ typedef struct steno_engine_config {
     int audio_pool_s; /* seconds of audio held in all streams and waiting segments; 0 (default): what max_streams may
                          hold at most. With less, steno_stream_open() refuses streams it could not always feed. */
     int kv_pool_mb;   /* KV pages a shard; default 0: as max_batch and max_live want */
-    int nice;         /* compute threads give way to others of the process by so much (0 to 19, see nice(2)); default 0 */
+    int nice; /* compute threads give way to others of the process by so much (0 to 19, see nice(2)); default 0 */
 } steno_engine_config;
 
 /* Fills in the defaults. */
@@ -169,6 +169,10 @@ typedef uint64_t steno_stream_id; /* never 0 */
 /* A new stream on the least-loaded shard. STENO_E_LIMIT when max_streams are open. `user` comes back in events. */
 STENO_CHECK steno_err steno_stream_open(steno_engine *engine, const steno_vad_options *vad, void *user,
                                         steno_stream_id *out);
+
+/* Whether steno_stream_open() would find places for `n` streams now, without those that are kept for live ones (max_live of
+ * max_streams, if there are others): STENO_OK or STENO_E_LIMIT. Opens and counts nothing. */
+STENO_CHECK steno_err steno_stream_admits(steno_engine *engine, const steno_vad_options *vad, int n);
 
 /* A new live stream on the least-loaded shard: partials while people speak, finals when they pause. Its audio comes in
  * through steno_stream_push() too, at the pace of time. NULL options: the defaults. */

@@ -57,7 +57,7 @@ static void listening_free(listening *j) {
 /* ---- answers ---------------------------------------------------------------------------------------------------- */
 
 static void answer(listening *j, net_reply *reply) {
-    reply_header(reply, "x-request-id", j->id);
+    reply_call_headers(reply, j->id, j->pass);
     net_answer(j->exchange, reply);
 }
 
@@ -192,6 +192,8 @@ static void on_done(void *user, const recording_result *r) {
         answer_outcome(j, r);
         return;
     }
+    auth_leave(j->pass); /* now: a callback may be written after keys have closed */
+    j->pass = NULL;
     steno_err e = post_outcome(j, r);
     if (e != STENO_OK) on_stored(j, e);
 }
@@ -211,7 +213,9 @@ static void recognise(listening *j) {
     recording_options o = {.path = path,
                            .name = "the audio",
                            .channels = j->query.multichannel ? MEDIA_SPLIT : MEDIA_MIX,
-                           .rank = j->query.callback[0] ? RECORDING_JOB : RECORDING_REQUEST};
+                           .rank = j->query.callback[0] ? RECORDING_JOB : RECORDING_REQUEST,
+                           .owed = j->query.callback[0] != 0,
+                           .pass = j->pass};
     steno_err e = recording_open(j->service, &o, &recognised, j, &j->recording);
     if (e == STENO_OK) {
         if (j->query.callback[0]) promise(j);

@@ -75,7 +75,7 @@ static void unlink_recording(recording *r) {
     else
         v->recordings_last = r->prev;
     v->n_recordings--;
-    v->requests_open -= r->options.rank == RECORDING_REQUEST;
+    v->recordings_owed -= r->options.owed;
 }
 
 static void close_media(recording *r) {
@@ -93,7 +93,7 @@ static void close_media(recording *r) {
 static void uncount(recording *r) {
     if (!r->counted) return;
     r->counted = false;
-    r->service->requests_running--;
+    r->service->recordings_running[r->options.rank]--;
     start_waiting(r->service);
 }
 
@@ -160,11 +160,13 @@ static steno_err open_lanes(recording *r) {
     int n = media_channel_count(r->media);
     steno_vad_options vad;
     if (n < 1 || n > CHANNELS_MAX)
-        return err_fail(STENO_E_LIMIT, "%s: %d channels; at most %d", r->name, n, CHANNELS_MAX);
-    if (!r->chunk) r->chunk = mem_alloc((size_t)n * CHUNK_FRAMES, sizeof *r->chunk);
-    if (!r->chunk) return err_fail(STENO_E_NOMEM, "no memory for %d channels", n);
+        return err_fail(STENO_E_UNSUPPORTED, "%s: %d channels; at most %d", r->name, n, CHANNELS_MAX);
     steno_vad_options_init(&vad);
     if (r->options.vad_given) vad = r->options.vad;
+    /* All or none: one that waited with half of its streams open could wait for another that does the same. */
+    ERR_TRY(steno_stream_admits(r->service->slots->engine, &vad, n));
+    if (!r->chunk) r->chunk = mem_alloc((size_t)n * CHUNK_FRAMES, sizeof *r->chunk);
+    if (!r->chunk) return err_fail(STENO_E_NOMEM, "no memory for %d channels", n);
     r->slot = r->service->slots;
     r->hint_s = media_duration_hint_s(r->media);
     for (int c = 0; c < n; c++) {
@@ -264,7 +266,8 @@ static bool ready_lanes(recording *r) {
     if (r->result.channels) return true;
     steno_err e = open_lanes(r);
     if (e == STENO_OK) return true;
-    if (e == STENO_E_LIMIT && r->result.channels == 0 && media_channel_count(r->media) <= CHANNELS_MAX) return false;
+    bool others = r->service->slots->streams > 0; /* whose end makes room */
+    if (e == STENO_E_LIMIT && r->result.channels == 0 && others) return false;
     fail(r, e, steno_error_detail());
     return true;
 }
@@ -335,8 +338,25 @@ static void step(recording *r) {
 
 /* ---- turns ------------------------------------------------------------------------------------------------------ */
 
+static bool waits(const recording *r) {
+    return !r->started && r->handler;
+}
+
+/* Jobs from the store are never more than that at once; others of their rank wait beside them. */
+static int at_once(const service *v, recording_rank rank) {
+    int most = rank == RECORDING_REQUEST ? v->config.decoders : v->config.jobs.at_once;
+    return most > 0 ? most : 1;
+}
+
+/* There is room, and nobody of its rank waits for longer. */
 static bool may_start(const recording *r) {
-    return r->options.rank == RECORDING_JOB || r->service->requests_running < r->service->config.decoders;
+    const service *v = r->service;
+    recording_rank rank = r->options.rank;
+    if (v->recordings_running[rank] >= at_once(v, rank)) return false;
+    for (const recording *o = r->prev; o; o = o->prev) {
+        if (o->options.rank == rank && waits(o)) return false;
+    }
+    return true;
 }
 
 static void start(recording *r) {
@@ -346,11 +366,9 @@ static void start(recording *r) {
         net_timer_set(r->timer, YIELD_MS);
         return;
     }
-    r->started = true;
-    if (r->options.rank == RECORDING_REQUEST) {
-        r->counted = true;
-        r->service->requests_running++;
-    }
+    r->started = r->counted = true;
+    r->service->recordings_running[r->options.rank]++;
+    start_waiting(r->service); /* the next one may have been woken before this one */
     if (e == STENO_OK) {
         step(r);
         return;
@@ -359,19 +377,29 @@ static void start(recording *r) {
     stop_reading(r);
 }
 
+/* Whoever stood behind it may be the next. */
+static void drop_waiting(recording *r) {
+    service *v = r->service;
+    free_recording(r);
+    start_waiting(v);
+}
+
 static void on_timer(void *ctx) {
     recording *r = ctx;
     if (r->started)
         step(r);
     else if (!r->handler)
-        free_recording(r);
+        drop_waiting(r);
     else if (may_start(r))
         start(r);
 }
 
 static void start_waiting(service *v) {
-    for (recording *r = v->recordings; r; r = r->next) {
-        if (!r->started && may_start(r)) net_timer_set(r->timer, 0); /* not from here: somebody else is being ended */
+    bool seen[2] = {false, false}; /* of each rank: who waits for longest */
+    for (recording *r = v->recordings; r && !(seen[0] && seen[1]); r = r->next) {
+        if (!waits(r) || seen[r->options.rank]) continue;
+        seen[r->options.rank] = true;
+        if (may_start(r)) net_timer_set(r->timer, 0); /* not from here: somebody else is being ended */
     }
 }
 
@@ -408,7 +436,7 @@ steno_err recording_open(service *v, const recording_options *o, const recording
         v->recordings = r;
     v->recordings_last = r;
     v->n_recordings++;
-    v->requests_open += r->options.rank == RECORDING_REQUEST;
+    v->recordings_owed += r->options.owed;
     net_timer_set(r->timer, 0); /* nothing is called before this has returned */
     *out = r;
     return STENO_OK;

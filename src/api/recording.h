@@ -3,8 +3,9 @@
  * Owner      the network thread.
  * Purpose    what `steno transcribe` does with poll(2), for requests and jobs: bytes of any container are decoded in a
  *            confined child, each channel is a stream, segments come in the order of time within a channel.
- * Invariants never blocks; at most `decoders` recordings are fed at once, those of requests before those of jobs, others
- *            wait in order; a recording that was cancelled calls nothing any more.
+ * Invariants never blocks; at most `decoders` recordings of requests and `at_once` of jobs are fed at once, others wait, each
+ *            kind in order; all streams of a recording are opened together or not yet; a recording that was cancelled calls
+ *            nothing any more.
  */
 #ifndef STENO_API_RECORDING_H
 #define STENO_API_RECORDING_H
@@ -27,6 +28,7 @@ typedef struct recording_options {
     recording_rank rank;
     steno_vad_options vad;
     bool vad_given;  /* else the defaults */
+    bool owed;       /* its outcome was promised and is known nowhere else: a server that drains waits for it */
     auth_pass *pass; /* whose minutes it uses, until done() or cancel; NULL: nobody's */
 } recording_options;
 

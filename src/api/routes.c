@@ -207,9 +207,9 @@ static void log_answer(const note *n, const net_answered *a) {
 
 void routes_answered(void *ctx, void *user, const net_answered *a) {
     note *n = user;
-    (void)ctx;
     log_answer(n, a);
     mem_free(n);
+    service_check_drained(ctx);
 }
 
 /* Before the pass is taken over by whoever answers later. */

@@ -113,16 +113,22 @@ steno_err service_replace(service *v, const service_config *config, steno_model 
     service_config same = v->config;       /* sockets and the store stay as they are */
     v->config = *config;
     v->config.net = same.net;
+    v->config.store = NULL; /* its own are in v; those of the new configuration are nobody's to take over */
+    v->config.keys = NULL;
     v->reloads++;
     return STENO_OK;
 }
 
 /* ---- draining --------------------------------------------------------------------------------------------------- */
 
-/* Sessions that wait for their connection to come back count: their words are not lost before their time is over. */
+/* Sessions that wait for their connection to come back count: their words are not lost before their time is over. So do
+ * requests whose body still comes, or whose answer still goes out. */
 void service_check_drained(service *v) {
-    bool busy = v->connected > 0 || v->sessions > v->ended || v->requests_open > 0;
-    if (v->draining && !busy) net_stop(v->net);
+    net_counts n;
+    if (!v->draining) return;
+    net_get_counts(v->net, &n);
+    if (v->connected > 0 || v->sessions > v->ended || v->recordings_owed > 0 || n.exchanges > 0) return;
+    net_stop(v->net);
 }
 
 void service_drain(service *v) {
@@ -167,6 +173,7 @@ static void sweep(void *ctx) {
     auth_tick(v->auth);
     reap_engines(v);
     sweep_drain(v, now_ms);
+    service_check_drained(v); /* whoever ended without saying so */
     net_timer_set(v->sweep, SWEEP_MS);
 }
 
@@ -253,7 +260,8 @@ void service_close(service *v) {
     while (v->first) live_session_free(v->first);
     wire_free_dead(v);
     auth_close(v->auth);
-    worker_close(v->store); /* what was put is written, though nobody waits for it any more */
+    keys_table_free(v->config.keys); /* nobody came so far as to take them */
+    worker_close(v->store);          /* what was put is written, though nobody waits for it any more */
     jobs_close(v->jobs);
     mem_free(v->scratch);
     mem_free(v);

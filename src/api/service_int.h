@@ -81,8 +81,10 @@ struct service {
     struct wire *wires;
     struct wire_voice *dead_voices; /* freed by the next sweep */
     struct recording *recordings, *recordings_last;
-    int n_recordings, requests_open, requests_running;
-    float *scratch; /* [4096, channels]: what a recording reads, at once handed on */
+    int n_recordings;
+    int recordings_owed;       /* of them, those whose outcome was promised and is known nowhere else */
+    int recordings_running[2]; /* by rank: those that have a child */
+    float *scratch;            /* [4096, channels]: what a recording reads, at once handed on */
     voice *stalled;
     int promised;  /* voices let in whose streams are not open yet */
     worker *store; /* NULL: no database */

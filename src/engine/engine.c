@@ -314,6 +314,16 @@ steno_err steno_stream_open(steno_engine *e, const steno_vad_options *vad, void 
     return STENO_OK;
 }
 
+steno_err steno_stream_admits(steno_engine *e, const steno_vad_options *vad, int n) {
+    int claim = held_limit(vad), kept = e->config.max_streams - e->config.max_live;
+    pthread_mutex_lock(&e->table_lock);
+    int others = e->open_count - e->live_count;
+    int room = kept > 0 ? kept - others : e->config.max_streams - e->open_count;
+    bool fits = n <= room && n <= e->config.max_streams - e->open_count && n * claim <= e->frames.count - e->claimed;
+    pthread_mutex_unlock(&e->table_lock);
+    return fits ? STENO_OK : err_fail(STENO_E_LIMIT, "there is no room for %d more streams", n);
+}
+
 /* True when a shard does all it can and partials already come late: one more would make it worse for everybody. */
 static bool is_overloaded(const shard *s) {
     return shard_busy(s) > ADMIT_BUSY && shard_stretch(s) > ADMIT_STRETCH;

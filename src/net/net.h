@@ -121,6 +121,7 @@ typedef struct net_config {
 
 typedef struct net_counts {
     int connections, websockets;
+    int exchanges;              /* requests that are not answered in full yet */
     uint64_t accepted, refused; /* refused: over max_connections */
     uint64_t requests, received_bytes, sent_bytes, pings_missed;
 } net_counts;

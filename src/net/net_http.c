@@ -94,6 +94,7 @@ static void tell_answered(const net *n, const net_exchange *x, bool whole) {
 void net_exchange_end(net_conn *c, bool complete_) {
     net_exchange *x = c->exchange;
     c->exchange = NULL;
+    c->owner->counts.exchanges--;
     drop_reply(&x->reply);
     tell_answered(c->owner, x, complete_);
     if (x->handler && x->handler->gone) x->handler->gone(x->user, complete_);
@@ -285,6 +286,7 @@ static net_exchange *begin_exchange(net_conn *c, const net_head *h) {
         x->body = BODY_DONE;
     x->left = h->chunked ? 0 : (uint64_t)h->r.content_length;
     c->exchange = x;
+    c->owner->counts.exchanges++;
     c->state = CONN_EXCHANGE;
     return x;
 }
