@@ -226,7 +226,7 @@ static void the_end_of_the_server(void **state) {
     for (int i = 0; i < 6; i++) hand_in(v, &c[i], two_channels, MEDIA_SPLIT);
     run_until(v, is_heard, &c[0]);
     if (!c[1].done) cancel(&c[1]);
-    cancel(&c[4]);
+    if (!c[4].done) cancel(&c[4]);
     service_close(v);
     for (int i = 0; i < 6; i++) assert_int_equal(c[i].done, !c[i].cancelled);
     assert_int_equal(c[5].result.error, STENO_E_CANCELLED);
