@@ -581,7 +581,7 @@ test('serve: wrong use and what cannot be had', async () => {
   usage(['--model', 'huge'], /model cannot be 'huge': want one of tiny, base/);
   usage(['--config', '/nowhere'], /\/nowhere: No such file/);
   usage(['--config', write('wrong.ini', '[server]\nport = 1\ncolour = blue\n')], /wrong.ini:3: no key 'colour' in section \[server\]/);
-  usage(['--bind', '203.0.113.1', '--port', '0'], /203.0.113.1:0: Cannot assign/, 1);
+  usage(['--allow-anonymous', 'yes', '--bind', '203.0.113.1', '--port', '0'], /203.0.113.1:0: Cannot assign/, 1);
   assert.match(steno(['serve', '--help']).out, /--max-ahead-ms N/);
   await withServer([], async (server) => {
     usage(['--port', server.address.split(':')[1]], /Address already in use/, 1);
