@@ -57,8 +57,9 @@ typedef struct net_reply {
     const char *headers; /* more of them, each "name: value\r\n"; static; NULL: none */
     char *owned_headers; /* the same, freed by mem_free() */
     const char
-        *protocol;    /* upgrade: the one of the client's that is spoken; NULL: none. Static or from owned_headers. */
-    const void *body; /* stays until the process ends, unless owned */
+        *protocol; /* upgrade: the one of the client's that is spoken; NULL: none. Static or from owned_headers. */
+    size_t message_bytes_max; /* upgrade: of one message from this client; 0: as configured */
+    const void *body;         /* stays until the process ends, unless owned */
     size_t bytes;
     void *owned; /* freed by mem_free() when it is sent */
 } net_reply;
