@@ -10,6 +10,7 @@
 #define PROTOCOLS_BYTES    512
 #define CLOSE_NO_SUCH      4000 /* as OpenAI closes sessions that cannot be */
 #define CLOSE_TRY_LATER    1013
+#define IDLE_S             900 /* between two turns of somebody who holds a key down to talk */
 #define CLIENT_EVENT_BYTES 128 /* of an event_id that is said back */
 
 /* ---- saying ----------------------------------------------------------------------------------------------------- */
@@ -186,6 +187,7 @@ static void on_update(wire *w, openai_live *l, const json_t *event, const char *
     }
     l->session = was;
     openai_say_error(w, l, &why, id);
+    if (why.status == 503) wire_close(w, CLOSE_TRY_LATER, "no room for this stream now"); /* the old one is given up */
 }
 
 static void on_session_update(wire *w, openai_live *l, const json_t *event, const char *id) {
@@ -313,6 +315,7 @@ static void event(wire *w, void *state, int channel, const steno_event *e) {
 }
 
 static const dialect realtime = {.name = "openai",
+                                 .idle_s = IDLE_S,
                                  .state_bytes = sizeof(openai_live),
                                  .begin = begin,
                                  .opened = opened,

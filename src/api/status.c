@@ -152,9 +152,9 @@ void status_answer(call *c) {
     service *v = c->service;
     json_t *engines = json_array();
     for (const engine_slot *slot = v->slots; slot; slot = slot->next) json_array_append_new(engines, engine_json(slot));
-    json_t *queue = v->jobs ? jobs_status(v->jobs) : json_null();
+    json_t *queue = v->jobs ? jobs_status(v->jobs) : NULL; /* no member */
     reply_json(c->reply, 200,
-               json_pack("{s:s, s:f, s:b, s:I, s:o, s:o, s:o, s:o, s:o}", "version", STENO_VERSION, "uptime_s",
+               json_pack("{s:s, s:f, s:b, s:I, s:o, s:o, s:o, s:o*, s:o}", "version", STENO_VERSION, "uptime_s",
                          (double)(net_now_ms() - v->started_ms) / 1000, "draining", v->draining, "reloads",
                          (json_int_t)v->reloads, "sessions", sessions_json(v), "refused", refused_json(v), "network",
                          network_json(v), "jobs", queue, "engines", engines));

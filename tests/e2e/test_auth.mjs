@@ -112,6 +112,7 @@ test('auth: a stream with a key wherever it may stand; the log has none of it', 
     assert.ok(!JSON.stringify(refusal.body).includes(wrong.slice(15)));
     assert.equal((await server.get(`/v1/status?access_token=${key}`)).status, 200);
     assert.equal((await server.get(`/v1/nothing?access_token=${key}`)).status, 404);
+    for (const path of ['status', 'stream']) await server.said(new RegExp(`/v1/${path} .*${idOf(key)}`)); // its id is
     kept(server, key, wrong);
   });
 });
