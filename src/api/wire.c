@@ -42,6 +42,13 @@ static wire *make_wire(service *v, const dialect *d, const char *id) {
     return w;
 }
 
+static void log_end(const wire *w) {
+    log_event(LOG_LEVEL_INFO, "stream ended", LOG_STR("request", w->id),
+              LOG_STR("key", w->pass ? auth_owner(w->pass) : ""), LOG_STR("dialect", w->kind->name),
+              LOG_INT("code", w->closing ? w->close_code : 0),
+              LOG_STR("reason", w->close_reason ? w->close_reason : "the client left"));
+}
+
 static void free_wire(wire *w) {
     if (w->kind->end) w->kind->end(w, w->state);
     wire_give_up_voices(w);
@@ -66,6 +73,7 @@ static void closed(void *user, int code) {
     service *v = w->service;
     (void)code;
     w->conn = NULL;
+    log_end(w);
     free_wire(w);
     service_check_drained(v);
 }
