@@ -27,7 +27,7 @@ typedef struct finishing {
     char *made; /* owned: the document that is kept */
     size_t made_bytes;
     int64_t now_ms;
-    bool took;
+    bool keep_audio, took;
     job_totals totals;
 } finishing;
 
@@ -98,7 +98,7 @@ static steno_err run_finish(work *item, db *d) {
                      .wall_s = j->wall_s,
                      .document = f->made,
                      .document_bytes = f->made_bytes,
-                     .keep_audio = f->owner->config.keep_audio,
+                     .keep_audio = f->keep_audio,
                      .notice = wanted ? &notice : NULL};
     steno_err e = job_store_finish(d, j->id, &o, f->now_ms, &f->took);
     mem_free(notice.body);
@@ -163,6 +163,7 @@ static void put(finishing *f, worker *to) {
     bool store = to == j->store;
     f->head = (work){.run = store ? run_finish : run_write, .done = store ? finished : written};
     f->now_ms = jobs_wall_ms(j);
+    f->keep_audio = j->config.keep_audio;
     if (!to || !worker_put(to, &f->head)) keep_unwritten(f, "the store has too much to do");
 }
 

@@ -107,9 +107,10 @@ static void reap_engines(service *v) {
 }
 
 steno_err service_replace(service *v, const service_config *config, steno_model *model, steno_engine *engine) {
-    ERR_TRY(add_engine(v, model, engine));
     ERR_TRY(auth_configure(v->auth, &config->auth));
-    service_config same = v->config; /* sockets and the store stay as they are */
+    if (v->jobs) ERR_TRY(jobs_configure(v->jobs, &config->jobs));
+    ERR_TRY(add_engine(v, model, engine)); /* last: what fails has taken nothing over */
+    service_config same = v->config;       /* sockets and the store stay as they are */
     v->config = *config;
     v->config.net = same.net;
     v->reloads++;

@@ -194,6 +194,7 @@ test('jobs: a webhook is signed as Standard Webhooks are', async () => {
       assert.match(made.webhook.secret, /^whsec_/);
       await receiver.came(1);
       const own = await jobs.post({ webhook: receiver.url, webhook_secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' }, wav(file));
+      assert.equal(own.webhook.secret, undefined);
       await receiver.came(2);
       for (const [i, job, secret] of [[0, made, made.webhook.secret], [1, own, 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw']]) {
         const { method, headers, body } = receiver.seen[i];
