@@ -638,3 +638,26 @@ test('deepgram: a server that keeps nothing calls nobody back', async () => {
     else process.env.XDG_DATA_HOME = had;
   }
 });
+
+test('deepgram: clients that vanish leave nothing behind', () =>
+  withServer(FAST, async (server) => {
+    const audio = readFileSync(recording('0870'));
+    const leave = [];
+    for (let i = 0; i < 8; i++) {
+      const live = plain(server, i % 2 ? { ...LINEAR, channels: 2, multichannel: true, interim_results: true } : {});
+      leave.push(live.opened.then(() => {
+        live.send(i % 2 ? audio.subarray(44, 64044) : audio.subarray(0, 64000));
+        if (i % 4 > 1) live.control({ type: i % 2 ? 'Finalize' : 'CloseStream' });
+        live.ws.terminate();
+      }));
+      // One hangs up within its body, one while it is being heard.
+      const abort = new AbortController();
+      const body = new ReadableStream({ start(c) { c.enqueue(audio.subarray(0, 30000)); if (i % 2) c.enqueue(audio.subarray(30000)), c.close(); } });
+      const asked = server.get('/v1/listen', { method: 'POST', body, duplex: 'half', signal: abort.signal }).then(() => {}, () => {});
+      leave.push(server.status().then(() => abort.abort()), asked);
+    }
+    await within(Promise.all(leave), 'the last client');
+    await server.until((s) => s.engines.every((e) => e.streams === 0), 'no streams');
+    const r = await post(server, {}, audio);
+    assert.equal(r.status, 200);
+  }));
