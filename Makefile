@@ -20,7 +20,8 @@ build = cmake --build $(1) $(2) -j $(JOBS) -- --quiet >$(1)/build.log 2>&1; stat
 
 .DEFAULT_GOAL := build
 .PHONY: help build models golden run transcribe test unit asan tsan fuzz lint format layers bench bench-live bench-live-quality bench-peers bench-peers-live bench-times \
-        bench-calibration install clean setup-build setup-run setup-test setup-dev
+        bench-calibration install deb test-deb clean setup-build setup-run setup-test setup-dev \
+        setup-deb
 
 help:
 	@echo 'make build        the program: $(STENO)'
@@ -36,11 +37,12 @@ help:
 	@echo 'make bench-peers-live    how many people at once, beside vosk and sherpa-onnx'
 	@echo 'make bench-times bench-calibration    how good word times and confidence are'
 	@echo 'make install      PREFIX=$(PREFIX), DESTDIR=$(DESTDIR)'
+	@echo 'make deb          Debian packages of program and weights: $(BUILD)/deb;  make test-deb: installed in a clean root'
 	@echo 'make clean        remove what was built'
 
 # ---- set-up ---------------------------------------------------------------------------------------------------------
 
-setup-build setup-run setup-test setup-dev: setup-%:
+setup-build setup-run setup-test setup-dev setup-deb: setup-%:
 	@tools/setup.sh $*
 
 # ---- the program and its weights ------------------------------------------------------------------------------------
@@ -83,6 +85,16 @@ install: models
 	install -d $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 
+# ---- packages -------------------------------------------------------------------------------------------------------
+
+deb: models setup-deb
+	@deploy/make-deb.sh $(BUILD) $(MODELS) $(BUILD)/deb
+
+# In a Debian made for it by debootstrap: needs root, and two minutes. What needs neither is part of `make test`.
+test-deb: deb setup-test
+	@deploy/test-deb.sh $(BUILD)/deb new
+	@deploy/test-docker.sh $(STENO)
+
 # ---- tests ----------------------------------------------------------------------------------------------------------
 
 golden: models
@@ -101,7 +113,7 @@ tests/e2e/node_modules/.package-lock.json: tests/e2e/package-lock.json tests/e2e
 	@cd tests/e2e && $(NPM_CI)
 	@touch $@
 
-test: setup-build setup-run setup-test models golden
+test: setup-build setup-run setup-test setup-deb models golden
 	@$(MAKE) --no-print-directory -s tests/e2e/node_modules/.package-lock.json
 	@$(call build,$(BUILD))
 	@tools/run-tests.sh $(BUILD) all

@@ -149,6 +149,7 @@ typedef struct steno_engine_config {
     int audio_pool_s; /* seconds of audio held in all streams and waiting segments; 0 (default): what max_streams may
                          hold at most. With less, steno_stream_open() refuses streams it could not always feed. */
     int kv_pool_mb;   /* KV pages a shard; default 0: as max_batch and max_live want */
+    int nice;         /* compute threads give way to others of the process by so much (0 to 19, see nice(2)); default 0 */
 } steno_engine_config;
 
 /* Fills in the defaults. */

@@ -1,7 +1,9 @@
-# embed.cmake: makes ${CMAKE_BINARY_DIR}/web_assets.c, which holds every file of web/ (src/api/assets.h).
+# embed.cmake: makes ${CMAKE_BINARY_DIR}/web_assets.c, which holds every file of web/, and docs/*.yaml (src/api/assets.h).
 # The assembler reads the files, so that it costs no time; the object is made again when one of them changes.
 file(GLOB WEB_FILES RELATIVE ${CMAKE_SOURCE_DIR}/web CONFIGURE_DEPENDS
      web/*.html web/*.js web/*.css web/*.svg web/*.png web/*.ico web/*.json web/*.woff2 web/*.wasm web/*.txt)
+list(TRANSFORM WEB_FILES PREPEND web/)
+list(APPEND WEB_FILES docs/asyncapi.yaml docs/openapi.yaml)
 set(source "#include \"api/assets.h\"\n")
 set(table "")
 set(paths "")
@@ -9,11 +11,12 @@ set(i 0)
 foreach(file IN LISTS WEB_FILES)
   string(APPEND source
     "__asm__(\".section .rodata\\n.global asset_${i}\\n.hidden asset_${i}\\nasset_${i}:\\n\"\n"
-    "        \".incbin \\\"${CMAKE_SOURCE_DIR}/web/${file}\\\"\\n\"\n"
+    "        \".incbin \\\"${CMAKE_SOURCE_DIR}/${file}\\\"\\n\"\n"
     "        \".global asset_${i}_end\\n.hidden asset_${i}_end\\nasset_${i}_end:\\n.byte 0\\n.previous\\n\");\n"
     "extern const unsigned char asset_${i}[], asset_${i}_end[];\n")
-  string(APPEND table "    {\"/${file}\", asset_${i}, asset_${i}_end},\n")
-  list(APPEND paths ${CMAKE_SOURCE_DIR}/web/${file})
+  get_filename_component(name ${file} NAME)
+  string(APPEND table "    {\"/${name}\", asset_${i}, asset_${i}_end},\n")
+  list(APPEND paths ${CMAKE_SOURCE_DIR}/${file})
   math(EXPR i "${i} + 1")
 endforeach()
 file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/web_assets.c

@@ -37,6 +37,17 @@ fi
 
 if [ "$what" = all ]; then
     if tools/layers.sh; then add "1 passed, 0 failed"; else add "0 passed, 1 failed"; fi
+    # What the scripts of deploy/ say in their last line counts.
+    for script in "make-deb.sh $build $STENO_MODELS $build/deb" "test-deb.sh $build/deb" "test-unit.sh $build/steno" "test-docker.sh $build/steno"; do
+        # shellcheck disable=SC2086 # words
+        deploy/$script 2>&1 | tee "$build/deploy.log"
+        last=$(tail -n 1 "$build/deploy.log")
+        case $last in
+        *passed,*failed*) add "$last" ;;
+        *.deb) ;;
+        *) add "0 passed, 1 failed" ;;
+        esac
+    done
     log=$build/e2e.log
     STENO=$build/steno node tests/e2e/run.mjs 2>&1 | tee "$log"
     last=$(tail -n 1 "$log")

@@ -3,9 +3,10 @@
 //   const client = new StenoClient('ws://127.0.0.1:8080/v1/stream', { encoding: 'pcm_s16le', sample_rate: 16000 });
 //   client.addEventListener('partial', (e) => show(e.detail.text));   // every event type of the protocol
 //   client.addEventListener('final', (e) => keep(e.detail.text));
-//   client.addEventListener('state', (e) => console.log(e.detail));   // { state, cause?, message? }
+//   client.addEventListener('state', (e) => console.log(e.detail));   // { state, cause?, message?, retryAfterS? }
 //   client.start();
 //   client.send(samples);  // Int16Array; at any time, also while the connection is away
+//   new StenoClient(url, params, { key });  // a server with API keys: see keyProtocols()
 //   client.close();        // flush: what is left, then 'closed', then state 'ended' with cause 'done'
 //
 // `stats` events acknowledge audio, so stats_ms must not be 0.
@@ -30,6 +31,9 @@ export const CAUSES = {
   unreachable: 'the server cannot be reached',
   full: 'the server takes no new streams now',
   refused: 'the server refused the request; `message` says why',
+  key: 'the server asks for an API key, or does not take this one',
+  limited: 'not now; `message` says why, and `retryAfterS`, if there, when again',
+  policy: 'the server ended the session; `message` says why',
   failed: 'recognition failed',
   draining: 'the server is going down',
   idle: 'the server heard nothing for too long',
@@ -41,9 +45,14 @@ export const CAUSES = {
 
 const CAUSE_OF_CODE = { 1001: 'draining', 1003: 'protocol', 1007: 'protocol', 1008: 'idle', 1009: 'protocol', 1011: 'failed', 1012: 'taken', 1013: 'full' };
 
+// How an API key travels: a browser sets no headers on a WebSocket, and an address ends up in logs, so it goes as the
+// second of two sub-protocols, of which the server answers the first.
+export const keyProtocols = (key) => (key ? ['bearer', key] : []);
+
 export class StenoClient extends EventTarget {
   #url;
   #params;
+  #key;
   #rate;
   #socket = null;
   #state = 'new';
@@ -64,8 +73,9 @@ export class StenoClient extends EventTarget {
   #closedSeen = false;
   #lastError = '';
 
-  constructor(url, params = {}) {
+  constructor(url, params = {}, { key = '' } = {}) {
     super();
+    this.#key = key;
     this.#url = String(url);
     this.#params = { encoding: 'pcm_s16le', sample_rate: 16000, ...params };
     this.#rate = this.#params.sample_rate;
@@ -146,7 +156,12 @@ export class StenoClient extends EventTarget {
 
   #connect() {
     if (this.#socket || this.#state === 'ended') return;
-    const socket = new WebSocket(this.#address());
+    let socket;
+    try {
+      socket = new WebSocket(this.#address(), keyProtocols(this.#key));
+    } catch {
+      return this.#end('key', 'a key has letters, digits and a few signs only'); // others cannot travel as a sub-protocol
+    }
     socket.binaryType = 'arraybuffer';
     this.#socket = socket;
     this.#openedAt = performance.now();
@@ -181,7 +196,7 @@ export class StenoClient extends EventTarget {
     }
     if (event.type === 'stats' && event.finalized) this.#wanted.finalize = false;
     if (event.type === 'stats' && event.configured) this.#wanted.configure = null;
-    if (event.type === 'error') this.#lastError = event.message ?? event.code ?? '';
+    if (event.type === 'error' && event.fatal) this.#lastError = event.message ?? event.code ?? '';
     if (event.type === 'closed') this.#closedSeen = true;
     this.#dispatch(event.type, event);
   }
@@ -217,19 +232,23 @@ export class StenoClient extends EventTarget {
 
   async #broken(code, reason) {
     this.#socket = null;
-    if (this.#closedSeen) return this.#end(CAUSE_OF_CODE[code] ?? 'done');
     const resuming = this.#state === 'resuming';
+    const told = code === 1008 && this.#lastError; // not idle, then: a key that was taken back, say
+    const cause = told ? 'policy' : CAUSE_OF_CODE[code];
+    if (this.#closedSeen && !cause) return this.#end('done');
     // 1013 in a session: its events were not read fast enough, and it waits to be resumed.
-    if (CAUSE_OF_CODE[code] && !(this.#session && code === 1013)) return this.#end(CAUSE_OF_CODE[code], this.#lastError || reason);
+    if (cause && (this.#closedSeen || !this.#session || code !== 1013)) return this.#end(cause, this.#lastError || reason);
     if (!this.#session) {
       const why = await this.#explain();
-      return this.#end(why.cause, why.message);
+      return this.#end(why.cause, why.message, why.retryAfterS);
     }
     if (!resuming) {
       this.#giveUpAt = performance.now() + this.#resumeWindowMs;
       this.#setState('resuming');
-    } else if ([404, 410].includes((await this.#explain()).status)) {
-      return this.#end('lost');
+    } else {
+      const why = await this.#explain();
+      if ([404, 410].includes(why.status)) return this.#end('lost');
+      if (why.cause === 'key') return this.#end(why.cause, why.message); // taken back while the connection was away
     }
     this.#retryLater();
   }
@@ -246,12 +265,16 @@ export class StenoClient extends EventTarget {
     const url = this.#address();
     url.protocol = url.protocol === 'wss:' ? 'https:' : 'http:';
     try {
-      const answer = await fetch(url, { cache: 'no-store', signal: AbortSignal.timeout(EXPLAIN_LIMIT_MS) });
+      const headers = this.#key ? { Authorization: `Bearer ${this.#key}` } : {};
+      const answer = await fetch(url, { headers, cache: 'no-store', signal: AbortSignal.timeout(EXPLAIN_LIMIT_MS) });
       const { status } = answer;
       const body = await answer.json().catch(() => null);
       const message = body?.error?.message ?? body?.message ?? (typeof body?.error === 'string' ? body.error : '');
-      if (status === 503) return { status, cause: 'full', message: answer.headers.get('Retry-After') ?? '' };
+      const retryAfterS = Number(answer.headers.get('Retry-After')) || 0;
+      if (status === 503) return { status, cause: 'full', message, retryAfterS };
       if (status >= 500) return { status, cause: 'unreachable', message };
+      if (status === 401) return { status, cause: 'key', message };
+      if (status === 429) return { status, cause: 'limited', message, retryAfterS };
       // 426: by now it would open the stream; when it did not, it was full.
       return { status, cause: status === 426 ? 'full' : 'refused', message: status === 426 ? '' : message };
     } catch {
@@ -279,7 +302,7 @@ export class StenoClient extends EventTarget {
 
   // ---- telling --------------------------------------------------------------------------------------------------
 
-  #end(cause, message = '') {
+  #end(cause, message = '', retryAfterS = 0) {
     if (this.#state === 'ended') return;
     clearInterval(this.#watchTimer);
     clearTimeout(this.#retryTimer);
@@ -287,7 +310,7 @@ export class StenoClient extends EventTarget {
     this.#socket = null;
     this.#kept = [];
     socket?.close(1000); // for good: the server need not wait for us
-    this.#setState('ended', { cause, message });
+    this.#setState('ended', { cause, message, ...(retryAfterS ? { retryAfterS } : {}) });
   }
 
   #setState(state, more = {}) {

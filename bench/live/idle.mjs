@@ -37,7 +37,7 @@ const memory = ({ child }) => {
 
 // Resolves when `ready` has come.
 const connect = ({ host, port }) => new Promise((resolve, reject) => {
-  const socket = net.connect({ host, port }, () => socket.write('GET /v1/stream?stats_ms=0 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n'
+  const socket = net.connect({ host, port }, () => socket.write('GET /v1/stream?stats_ms=0 HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n'
     + 'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'));
   let got = '';
   socket.on('error', reject);

@@ -26,7 +26,8 @@ const char *asset_type(const char *path) {
                  {".json", "application/json"},
                  {".woff2", "font/woff2"},
                  {".wasm", "application/wasm"},
-                 {".txt", "text/plain; charset=utf-8"}};
+                 {".txt", "text/plain; charset=utf-8"},
+                 {".yaml", "application/yaml"}};
     const char *dot = strrchr(path, '.');
     for (size_t i = 0; dot && i < sizeof types / sizeof types[0]; i++) {
         if (strcmp(dot, types[i].ending) == 0) return types[i].type;

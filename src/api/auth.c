@@ -225,12 +225,7 @@ static bool check_page(asking *q) {
 /* Whether any key could let this page in: what a preflight, and the answer to a wrong key, go by. */
 static bool page_may_read(const auth *a, const net_request *r, const char *page) {
     if (!page[0]) return false;
-    if (known_page(a, r, page)) return true;
-    for (size_t i = 0; a->table && i < a->table->n; i++) {
-        const keys_record *k = &a->table->records[i];
-        if (k->origins[0] && !k->revoked_s && auth_origin_listed(page, k->origins)) return true;
-    }
-    return false;
+    return known_page(a, r, page) || (a->table && keys_know_origin(a->table, page));
 }
 
 /* ---- limits ----------------------------------------------------------------------------------------------------- */
@@ -306,6 +301,14 @@ bool auth_admit(auth *a, const net_request *r, auth_use use, auth_pass **pass, a
     a->refused[why->why]++;
     finish_refusal(&q);
     return false;
+}
+
+auth_pass *auth_pass_for(auth *a, const char *owner) {
+    auth_pass *p = mem_alloc(1, sizeof *p);
+    if (!p) return NULL;
+    *p = (auth_pass){.owner = a, .key = auth_find_key(a, owner), .use = AUTH_RECORDING};
+    if (p->key) p->key->passes++;
+    return p;
 }
 
 void auth_charge(auth_pass *p, double audio_s) {

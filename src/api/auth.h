@@ -89,6 +89,10 @@ void auth_charge(auth_pass *p, double audio_s);
  * before each recording. `why` may be NULL. */
 bool auth_may_go_on(const auth_pass *p, auth_refusal *why);
 void auth_leave(auth_pass *p); /* NULL is allowed */
+/* For work that goes on without its request, as a job does: whose minutes it uses. No limit of requests or streams is asked;
+ * what was accepted is heard, though the key was revoked meanwhile. `owner`: auth_owner() of who asked; of one that there is
+ * no more, or "": an anonymous pass. NULL: no memory. */
+auth_pass *auth_pass_for(auth *a, const char *owner);
 
 /* The key's id: who owns what this request makes; "" without a key. For logs, too: an id is no secret. */
 const char *auth_owner(const auth_pass *p);

@@ -27,7 +27,7 @@ typedef struct listening {
     service *service;
     net_exchange *exchange; /* NULL: it is over */
     auth_pass *pass;
-    char id[CALL_ID_BYTES], model[32];
+    char id[LOG_ID_BYTES], model[32];
     deepgram_query query;
     deepgram_about about;
     upload_config spool;
@@ -299,7 +299,7 @@ static bool is_type(const char *content_type, const char *type) {
 /* {"url": …}: nothing is fetched from addresses that strangers name. */
 typedef struct address {
     net_exchange *exchange;
-    char id[CALL_ID_BYTES];
+    char id[LOG_ID_BYTES];
     char text[DEEPGRAM_URL_BODY_BYTES];
     size_t n;
     bool too_long;

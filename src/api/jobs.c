@@ -172,14 +172,19 @@ static void on_sweep(void *ctx) {
 
 /* ---- life ---------------------------------------------------------------------------------------------------------- */
 
+static steno_err read_webhooks(const jobs_config *c, webhooks_config *out) {
+    *out =
+        (webhooks_config){.send = {.timeout_ms = c->webhook_timeout_s * 1000,
+                                   .ca_file = c->webhook_ca_file && c->webhook_ca_file[0] ? c->webhook_ca_file : NULL,
+                                   .wall_ms = c->wall_ms},
+                          .retry_ms = c->webhook_retry_ms,
+                          .attempts_max = c->webhook_attempts};
+    return webhook_networks_parse(&out->send.networks, c->webhook_networks ? c->webhook_networks : "");
+}
+
 static steno_err open_webhooks(jobs *j) {
-    const jobs_config *c = &j->config;
-    webhooks_config w = {.send = {.timeout_ms = c->webhook_timeout_s * 1000,
-                                  .ca_file = c->webhook_ca_file && c->webhook_ca_file[0] ? c->webhook_ca_file : NULL,
-                                  .wall_ms = c->wall_ms},
-                         .retry_ms = c->webhook_retry_ms,
-                         .attempts_max = c->webhook_attempts};
-    ERR_TRY(webhook_networks_parse(&w.send.networks, c->webhook_networks ? c->webhook_networks : ""));
+    webhooks_config w;
+    ERR_TRY(read_webhooks(&j->config, &w));
     return webhooks_open(&w, j->service->net, j->store, &j->webhooks);
 }
 
@@ -218,6 +223,18 @@ steno_err jobs_open(const jobs_config *config, service *v, const char *dir, work
         return err_fail(e, "%s", why);
     }
     *out = j;
+    return STENO_OK;
+}
+
+steno_err jobs_configure(jobs *j, const jobs_config *config) {
+    jobs_config c = *config;
+    webhooks_config w;
+    c.wall_ms = j->config.wall_ms;
+    c.at_once = j->config.at_once;
+    ERR_TRY(read_webhooks(&c, &w));
+    webhooks_configure(j->webhooks, &w);
+    c.webhook_networks = c.webhook_ca_file = NULL;
+    j->config = c;
     return STENO_OK;
 }
 

@@ -40,6 +40,8 @@ typedef struct jobs_config {
 
 /* Takes up what an earlier server left: on this thread, before the network runs. `store` has the database of `dir`. */
 STENO_CHECK steno_err jobs_open(const jobs_config *config, service *v, const char *dir, worker *store, jobs **out);
+/* After SIGHUP: everything but `at_once`, the clock and the certificates. On failure the old one stays. */
+STENO_CHECK steno_err jobs_configure(jobs *j, const jobs_config *config);
 /* In this order at the end: jobs_stop() while network, engine and store are there, worker_close(), jobs_close(). */
 void jobs_stop(jobs *j);
 void jobs_close(jobs *j);

@@ -42,8 +42,7 @@ void jobs_refuse_error(net_reply *reply, steno_err e, const char *why) {
 }
 
 const char *jobs_owner(const call *c) {
-    (void)c; /* until keys exist: everything is nobody's */
-    return "";
+    return c->pass ? auth_owner(c->pass) : AUTH_NONE_ID;
 }
 
 bool jobs_ready(call *c, jobs **out) {
@@ -81,8 +80,11 @@ asking *asking_make(call *c, jobs *j, size_t bytes, int n_jobs) {
     return a;
 }
 
+/* The pass goes with the exchange: what is still under way needs none, and may outlive who gave it. */
 void asking_gone(asking *a) {
     a->exchange = NULL;
+    auth_leave(a->pass);
+    a->pass = NULL;
     if (!a->working) free_asking(a);
 }
 
@@ -99,7 +101,7 @@ void asking_done(work *w) {
         jobs_refuse_error(&reply, w->error, w->why);
     else
         a->answer(a, &reply);
-    reply_header(&reply, "x-request-id", a->request);
+    reply_call_headers(&reply, a->request, a->pass);
     net_answer(x, &reply); /* gone() may come from in here */
 }
 

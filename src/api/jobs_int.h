@@ -16,6 +16,7 @@ typedef struct running {
     struct running *next;
     jobs *owner;
     job job;
+    auth_pass *pass;      /* whose minutes are used; NULL: it has been heard */
     recording *recording; /* NULL: over, or not begun */
     document document;
     result_head about;
@@ -114,7 +115,7 @@ typedef struct asking {
     net_exchange *exchange; /* NULL: the client left */
     auth_pass *pass;
     bool working; /* the item is under way */
-    char request[CALL_ID_BYTES];
+    char request[LOG_ID_BYTES];
     char who[DELIVERY_OWNER_BYTES];
     job *jobs; /* [n_jobs] owned */
     int n_jobs, n;

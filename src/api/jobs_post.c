@@ -26,6 +26,7 @@ typedef struct handing_in {
     asking head;
     upload *upload;
     bool form;         /* multipart: answered with a list */
+    bool made_secret;  /* the client has none of its own: it is told */
     int64_t reserved;  /* bytes of the spool */
     bool transferring; /* counted among the transfers */
     char directory[DB_PATH_BYTES_MAX], language[16];
@@ -121,11 +122,12 @@ static steno_err run_add(work *item, db *d) {
 
 /* ---- answers ------------------------------------------------------------------------------------------------------ */
 
-/* The secret is said here and nowhere else. */
-static json_t *accepted_json(const job *j) {
+/* A secret that was made is said here, to whoever asks again with the same key too, and nowhere else. */
+static json_t *accepted_json(const handing_in *h, const job *j) {
     json_t *o = jobs_json(j, NULL, NULL);
     json_t *hook = json_object_get(o, "webhook");
-    if (hook) json_object_set_new(hook, "secret", events_string(j->webhook_secret, strlen(j->webhook_secret)));
+    if (hook && h->made_secret)
+        json_object_set_new(hook, "secret", events_string(j->webhook_secret, strlen(j->webhook_secret)));
     return o;
 }
 
@@ -139,10 +141,10 @@ static void answer_post(asking *a, net_reply *reply) {
     json_t *body = NULL;
     if (h->form) {
         json_t *all = json_array();
-        for (int i = 0; i < a->n; i++) json_array_append_new(all, accepted_json(&a->jobs[i]));
+        for (int i = 0; i < a->n; i++) json_array_append_new(all, accepted_json(h, &a->jobs[i]));
         body = json_pack("{s:o}", "jobs", all);
     } else {
-        body = accepted_json(a->jobs);
+        body = accepted_json(h, a->jobs);
     }
     reply_json(reply, 202, body);
     snprintf(where, sizeof where, "/v1/jobs/%s", a->jobs[0].id);
@@ -178,7 +180,7 @@ static void refuse_now(handing_in *h, int status, const char *code, const char *
     net_reply reply = {0};
     h->head.owner->refused++;
     jobs_refuse(&reply, status, code, text);
-    reply_header(&reply, "x-request-id", h->head.request);
+    reply_call_headers(&reply, h->head.request, h->head.pass);
     net_answer(h->head.exchange, &reply);
 }
 
@@ -251,7 +253,8 @@ static void on_whole(void *user, upload *u) {
     if (!check_whole(h)) return;
     job *pattern = a->jobs;
     steno_err e = STENO_OK;
-    if (pattern->webhook_url[0] && !pattern->webhook_secret[0]) e = webhook_secret_make(pattern->webhook_secret);
+    h->made_secret = pattern->webhook_url[0] && !pattern->webhook_secret[0];
+    if (h->made_secret) e = webhook_secret_make(pattern->webhook_secret);
     if (e == STENO_OK) e = make_jobs(h);
     for (int i = 0; i < a->n && e == STENO_OK; i++) h->fds[h->n_fds++] = upload_release_fd(u, i);
     h->now_ms = jobs_wall_ms(a->owner);

@@ -4,6 +4,7 @@
  * message in one transaction. What the store cannot take is put there again until it can: a result is not thrown away
  * because a disk is full.
  */
+#include "api/auth.h"
 #include "api/jobs_int.h"
 #include "api/service_int.h"
 #include "base/log.h"
@@ -26,7 +27,7 @@ typedef struct finishing {
     char *made; /* owned: the document that is kept */
     size_t made_bytes;
     int64_t now_ms;
-    bool took;
+    bool keep_audio, took;
     job_totals totals;
 } finishing;
 
@@ -45,6 +46,7 @@ static void forget(running *r) {
     while (*at != r) at = &(*at)->next;
     *at = r->next;
     j->n_running--;
+    auth_leave(r->pass);
     document_free(&r->document);
     mem_free(r);
 }
@@ -96,7 +98,7 @@ static steno_err run_finish(work *item, db *d) {
                      .wall_s = j->wall_s,
                      .document = f->made,
                      .document_bytes = f->made_bytes,
-                     .keep_audio = f->owner->config.keep_audio,
+                     .keep_audio = f->keep_audio,
                      .notice = wanted ? &notice : NULL};
     steno_err e = job_store_finish(d, j->id, &o, f->now_ms, &f->took);
     mem_free(notice.body);
@@ -161,6 +163,7 @@ static void put(finishing *f, worker *to) {
     bool store = to == j->store;
     f->head = (work){.run = store ? run_finish : run_write, .done = store ? finished : written};
     f->now_ms = jobs_wall_ms(j);
+    f->keep_audio = j->config.keep_audio;
     if (!to || !worker_put(to, &f->head)) keep_unwritten(f, "the store has too much to do");
 }
 
@@ -195,6 +198,8 @@ static void on_done(void *user, const recording_result *result) {
     jobs *j = r->owner;
     finishing *f = mem_alloc(1, sizeof *f);
     r->recording = NULL;
+    auth_leave(r->pass); /* now: an outcome may be written after keys have closed */
+    r->pass = NULL;
     if (!f) {
         log_line(LOG_LEVEL_ERROR, "job %s: no memory for its outcome: it is heard again", r->job.id);
         give_back(j, r->job.id);
@@ -221,16 +226,18 @@ static steno_err begin(jobs *j, const job *of) {
     char path[DB_PATH_BYTES_MAX];
     running *r = mem_alloc(1, sizeof *r);
     if (!r) return err_fail(STENO_E_NOMEM, "no memory for a job");
-    *r = (running){.next = j->running, .owner = j, .job = *of};
+    *r = (running){.next = j->running, .owner = j, .job = *of, .pass = auth_pass_for(j->service->auth, of->owner)};
     snprintf(r->about.model, sizeof r->about.model, "%s", steno_model_name(slot->model));
     snprintf(r->about.language, sizeof r->about.language, "%s", steno_model_language(slot->model));
     spool_path(j->dir, of->id, path);
     recording_options o = {.path = path,
                            .name = r->job.file_name[0] ? r->job.file_name : r->job.id,
                            .channels = of->split ? MEDIA_SPLIT : MEDIA_MIX,
-                           .rank = RECORDING_JOB};
+                           .rank = RECORDING_JOB,
+                           .pass = r->pass};
     steno_err e = recording_open(j->service, &o, &hearing, r, &r->recording);
     if (e != STENO_OK) {
+        auth_leave(r->pass);
         mem_free(r);
         return e;
     }

@@ -36,7 +36,9 @@ static bool refuse_engine(const visitor *w, steno_err e) {
 
 static bool admit_resumed(const visitor *w, const stream_params *p) {
     session *s = live_session_find(w->owner, p->resume);
-    if (!s) return refuse(w, REFUSED_UNKNOWN_SESSION, 404, "unknown_session", "resume: no such session, or too late");
+    bool foreign = s && s->pass && w->call->pass && strcmp(auth_owner(s->pass), auth_owner(w->call->pass)) != 0;
+    if (!s || foreign)
+        return refuse(w, REFUSED_UNKNOWN_SESSION, 404, "unknown_session", "resume: no such session, or too late");
     steno_err e = outbox_check_resume(&s->out, p->last_seq);
     if (e == STENO_E_INVALID) return refuse(w, REFUSED_PARAMETERS, 400, "bad_parameter", steno_error_detail());
     if (e != STENO_OK) return refuse(w, REFUSED_EVENTS_GONE, 410, "events_gone", steno_error_detail());
@@ -75,11 +77,6 @@ static void on_opened(void *user, net_conn *conn) {
         }
         s->resumed = true;
         link->owner->resumed++;
-    }
-    if (link->pass) {
-        auth_leave(s->pass); /* of the one who resumes is the session now */
-        s->pass = link->pass;
-        link->pass = NULL;
     }
     live_session_attach(s, link);
 }
@@ -124,7 +121,11 @@ const net_conn_handler *live_upgrade(call *c, void **user) {
         mem_free(w.link);
         return NULL;
     }
-    w.link->pass = c->pass;
+    if (w.link->session) { /* a new one: it holds the key's stream, however often its connection breaks */
+        w.link->session->pass = w.link->session->voice.pass = c->pass;
+    } else {
+        w.link->pass = c->pass;
+    }
     c->pass = NULL;
     *user = w.link;
     return &link_calls;

@@ -183,8 +183,18 @@ static void sweep_lost(session *s, int64_t now_ms) {
     voice_work(&s->voice, now_ms);
 }
 
+/* A key that was revoked, or whose minutes are used up, ends what it began; what was said is still recognised. */
+static void check_key(session *s, int64_t now_ms) {
+    auth_refusal why;
+    if (!s->pass || s->voice.over || s->voice.finishing || s->voice.finish_due || auth_may_go_on(s->pass, &why)) return;
+    live_session_put(s, OUTBOX_KEEP, 0, events_error(why.code, why.message, true));
+    live_session_finish(s, "error", 1008, why.code);
+    voice_work(&s->voice, now_ms);
+}
+
 void live_session_sweep(session *s, int64_t now_ms) {
     voice_sweep(&s->voice, now_ms);
+    check_key(s, now_ms);
     if (s->link)
         sweep_connected(s, now_ms);
     else

@@ -218,6 +218,7 @@ static void deal_out(recording *r, const float *frames, size_t got) {
     r->have = got;
     r->frames += (int64_t)got;
     r->result.audio_s = (double)r->frames / STENO_SAMPLE_RATE_HZ;
+    if (r->options.pass) auth_charge(r->options.pass, (double)(got * n) / STENO_SAMPLE_RATE_HZ);
 }
 
 static void tell_progress(recording *r) {
@@ -286,12 +287,13 @@ static outcome read_chunk(recording *r) {
     return GO_ON;
 }
 
-/* Live streams first: a job is not fed while they come late, or while the engine turns new ones away. */
+/* Live streams first: a job is not fed while they come late, or while the engine turns new ones away; and while there are
+ * any, only when nothing waits: then what they say next finds at most a segment of each job before it. */
 static bool must_yield(const recording *r) {
     steno_engine_stats s;
     if (r->options.rank != RECORDING_JOB) return false;
     steno_engine_get_stats(r->service->slots->engine, &s);
-    return s.overloaded || s.stretch > 1.0;
+    return s.overloaded || s.stretch > 1.0 || (s.live > 0 && s.waiting + s.active > 0);
 }
 
 static outcome pump(recording *r) {
@@ -414,6 +416,7 @@ steno_err recording_open(service *v, const recording_options *o, const recording
 
 void recording_cancel(recording *r) {
     r->handler = NULL;
+    r->options.pass = NULL;
     net_timer_set(r->timer, 0);
 }
 
@@ -436,7 +439,13 @@ void recordings_forget_engine(service *v, const engine_slot *slot) {
 
 void recordings_close(service *v) {
     while (v->recordings) {
-        v->recordings->handler = NULL;
-        free_recording(v->recordings);
+        recording *r = v->recordings;
+        const recording_handler *h = r->handler;
+        void *user = r->user;
+        fail(r, STENO_E_CANCELLED, "the server is going away");
+        recording_result result = r->result;
+        r->handler = NULL;
+        free_recording(r);
+        if (h) h->done(user, &result);
     }
 }

@@ -9,6 +9,7 @@
 #ifndef STENO_API_RECORDING_H
 #define STENO_API_RECORDING_H
 
+#include "api/auth.h"
 #include "audio/media.h"
 
 typedef struct service service;
@@ -25,7 +26,8 @@ typedef struct recording_options {
     media_channels channels; /* MEDIA_SPLIT: one stream a channel */
     recording_rank rank;
     steno_vad_options vad;
-    bool vad_given; /* else the defaults */
+    bool vad_given;  /* else the defaults */
+    auth_pass *pass; /* whose minutes it uses, until done() or cancel; NULL: nobody's */
 } recording_options;
 
 typedef struct recording_result {

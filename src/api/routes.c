@@ -1,11 +1,13 @@
 /* routes.c: see routes.h. */
 #include "api/routes.h"
 
-#include "api/auth.h"
 #include "api/deepgram.h"
 #include "api/events.h"
+#include "api/funasr.h"
 #include "api/jobs.h"
+#include "api/openai.h"
 #include "api/service_int.h"
+#include "api/vosk.h"
 #include "api/wire.h"
 #include "base/mem.h"
 
@@ -13,28 +15,40 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
+#include <strings.h>
 
 /* ---- the tables ------------------------------------------------------------------------------------------------- */
 
 static const route routes[] = {
-    {"GET", "/healthz", true, status_answer_health, native_refuse},
-    {"GET", "/readyz", true, status_answer_ready, native_refuse},
-    {"GET", "/v1/status", false, status_answer, native_refuse},
-    {"GET", "/v1/stream", false, live_answer, native_refuse},
-    {"POST", "/v1/listen", false, deepgram_answer, deepgram_refuse},
-    {"POST", "/v1/jobs", false, jobs_answer_post, native_refuse},
-    {"GET", "/v1/jobs", false, jobs_answer_list, native_refuse},
-    {"GET", "/v1/jobs/*", false, jobs_answer_get, native_refuse},
-    {"DELETE", "/v1/jobs/*", false, jobs_answer_delete, native_refuse},
-    {"GET", "/v1/jobs/*/result", false, jobs_answer_result, native_refuse},
+    {"GET", "/healthz", ROUTE_OPEN, status_answer_health, native_refuse},
+    {"GET", "/readyz", ROUTE_OPEN, status_answer_ready, native_refuse},
+    {"GET", "/v1/status", ROUTE_REQUEST, status_answer, native_refuse},
+    {"GET", "/v1/stream", ROUTE_ASK_STREAM, live_answer, native_refuse},
+    {"POST", "/v1/jobs", ROUTE_RECORDING, jobs_answer_post, native_refuse},
+    {"GET", "/v1/jobs", ROUTE_REQUEST, jobs_answer_list, native_refuse},
+    {"GET", "/v1/jobs/*", ROUTE_REQUEST, jobs_answer_get, native_refuse},
+    {"DELETE", "/v1/jobs/*", ROUTE_REQUEST, jobs_answer_delete, native_refuse},
+    {"GET", "/v1/jobs/*/result", ROUTE_REQUEST, jobs_answer_result, native_refuse},
+    {"POST", "/v1/audio/transcriptions", ROUTE_RECORDING, openai_answer_transcription, openai_refuse},
+    {"POST", "/v1/audio/translations", ROUTE_REQUEST, openai_answer_unsupported, openai_refuse},
+    {"POST", "/v1/audio/speech", ROUTE_REQUEST, openai_answer_unsupported, openai_refuse},
+    {"POST", "/v1/realtime/client_secrets", ROUTE_REQUEST, openai_answer_unsupported, openai_refuse},
+    {"POST", "/v1/realtime/sessions", ROUTE_REQUEST, openai_answer_unsupported, openai_refuse},
+    {"POST", "/v1/realtime/transcription_sessions", ROUTE_REQUEST, openai_answer_unsupported, openai_refuse},
+    {"GET", "/v1/models", ROUTE_REQUEST, openai_answer_models, openai_refuse},
+    {"GET", "/v1/models/*", ROUTE_REQUEST, openai_answer_model, openai_refuse},
+    {"POST", "/v1/listen", ROUTE_RECORDING, deepgram_answer, deepgram_refuse},
     {0},
 };
 
 static const upgrade_route upgrades[] = {
     {"/v1/stream", live_upgrade, native_refuse},
+    {"/v1/realtime", openai_upgrade, openai_refuse},
     {"/v1/listen", deepgram_upgrade, deepgram_refuse},
     {"/v2/listen", deepgram_upgrade_v2, deepgram_refuse},
+    {"/", vosk_upgrade, native_refuse},
+    {"/vosk", vosk_upgrade, native_refuse},
+    {"/funasr", funasr_upgrade, native_refuse},
     {0},
 };
 
@@ -69,6 +83,11 @@ void reply_header(net_reply *reply, const char *name, const char *value) {
     memcpy(all + n, "\r\n", 3);
     mem_free(reply->owned_headers);
     reply->owned_headers = all;
+}
+
+void reply_call_headers(net_reply *reply, const char *id, const auth_pass *pass) {
+    reply_header(reply, "x-request-id", id);
+    if (pass) auth_put_headers(reply, auth_headers(pass));
 }
 
 void native_refuse(net_reply *reply, const call *c, const call_refusal *why) {
@@ -129,33 +148,91 @@ bool call_segment(const call *c, int k, char *out, size_t bytes) {
     return false;
 }
 
-static bool sane_id(const char *id) {
-    size_t n = strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
-    return n > 0 && n < CALL_ID_BYTES && id[n] == 0;
+/* ---- who asks --------------------------------------------------------------------------------------------------- */
+
+static auth_use use_of(route_use u) {
+    switch (u) {
+    case ROUTE_RECORDING:
+        return AUTH_RECORDING;
+    case ROUTE_ASK_STREAM:
+        return AUTH_ASK_STREAM;
+    default:
+        return AUTH_REQUEST;
+    }
 }
 
-/* A random UUID (version 4), which some clients parse. */
-static void make_id(char out[CALL_ID_BYTES]) {
-    unsigned char b[16] = {0};
-    if (getrandom(b, sizeof b, GRND_NONBLOCK) < 0) memset(b, 0, sizeof b); /* an id only, never a secret */
-    b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
-    b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-    snprintf(out, CALL_ID_BYTES, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-             b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+/* Whoever resumes a stream has it already: it is not counted again, nor refused for being one too many. */
+static bool resumes(const call *c) {
+    const char *token = call_arg(c, "resume");
+    return token && token[0] && strcmp(c->request->path, "/v1/stream") == 0;
 }
 
-static call begin(void *ctx, net_exchange *x, const net_request *r, net_reply *reply) {
-    call c = {.service = ctx, .exchange = x, .request = r, .reply = reply};
-    if (sane_id(r->request_id))
-        snprintf(c.id, sizeof c.id, "%s", r->request_id);
-    else
-        make_id(c.id);
+/* False: refused, in the words of whose path it is. */
+static bool admit(call *c, const net_request *with_key, auth_use use, call_refuse *refuse) {
+    auth_refusal why;
+    if (auth_admit(c->service->auth, with_key, use, &c->pass, &why)) return true;
+    refuse(c->reply, c, &(call_refusal){why.status, why.code, why.message, why.retry_after_s});
+    auth_put_headers(c->reply, why.headers);
+    return false;
+}
+
+/* What the log is to say when the answer is over. */
+typedef struct note {
+    char id[LOG_ID_BYTES], key[KEYS_ID_CHARS + 1], method[8], peer[64], path[NET_PATH_BYTES_MAX];
+    int64_t begun_ms;
+    bool quiet;
+} note;
+
+static note note_of(const call *c, bool quiet) {
+    note n = {.begun_ms = net_now_ms(), .quiet = quiet};
+    snprintf(n.id, sizeof n.id, "%s", c->id);
+    snprintf(n.method, sizeof n.method, "%s", c->request->method);
+    snprintf(n.peer, sizeof n.peer, "%s", c->request->peer);
+    snprintf(n.path, sizeof n.path, "%s", c->request->path);
+    return n;
+}
+
+static void log_answer(const note *n, const net_answered *a) {
+    log_access_line(&(log_access){.id = n->id,
+                                  .peer = n->peer,
+                                  .method = n->method,
+                                  .path = n->path,
+                                  .key = n->key[0] ? n->key : NULL,
+                                  .status = a->status,
+                                  .ms = net_now_ms() - n->begun_ms,
+                                  .received_bytes = a->received_bytes,
+                                  .sent_bytes = a->sent_bytes,
+                                  .quiet = n->quiet});
+}
+
+void routes_answered(void *ctx, void *user, const net_answered *a) {
+    note *n = user;
+    (void)ctx;
+    log_answer(n, a);
+    mem_free(n);
+}
+
+/* Before the pass is taken over by whoever answers later. */
+static void note_key(note *n, const call *c) {
+    if (n && c->pass) snprintf(n->key, sizeof n->key, "%s", auth_owner(c->pass));
+}
+
+/* Without memory an answer goes unlogged: NULL. */
+static note *take_note(net_exchange *x, const call *c, bool quiet) {
+    note *n = mem_alloc(1, sizeof *n);
+    if (!n) return NULL;
+    *n = note_of(c, quiet);
+    net_note(x, n);
+    return n;
+}
+
+/* `hidden` is a copy of the request without its key: what anybody further on sees. */
+static call begin(void *ctx, net_exchange *x, const net_request *r, net_request *hidden, net_reply *reply) {
+    call c = {.service = ctx, .exchange = x, .request = hidden, .reply = reply};
+    *hidden = *r;
+    auth_hide_key(hidden);
+    log_request_id(r->request_id, c.id);
     return c;
-}
-
-/* Who was not taken over by an answer that comes later has left. */
-static void finish(call *c) {
-    auth_leave(c->pass);
 }
 
 static bool same_method(const char *asked, const char *method) {
@@ -187,31 +264,60 @@ static void answer_page(call *c) {
         native_refuse(c->reply, c, &(call_refusal){.status = 405, .code = "method", .message = "only GET and HEAD"});
 }
 
-void routes_request(void *ctx, net_exchange *x, const net_request *r, net_reply *reply) {
-    call c = begin(ctx, x, r, reply);
-    const route *to = find_route(r);
+/* Nothing is unpacked here: a small body that becomes a large one is nobody's friend. */
+static bool is_packed(call *c, const route *to) {
+    char packed[32];
+    if (!net_header(c->request, "content-encoding", packed, sizeof packed) || strcasecmp(packed, "identity") == 0)
+        return false;
+    to->refuse(c->reply, c,
+               &(call_refusal){.status = 415,
+                               .code = "content_encoding",
+                               .message = "Content-Encoding: bodies are taken as they are, not compressed"});
+    return true;
+}
+
+static void answer(call *c, const net_request *with_key, const route *to, note *n) {
     if (!to)
-        answer_page(&c);
-    else if (!same_method(r->method, to->method))
-        refuse_method(&c, to);
-    else
-        to->answer(&c);
-    if (reply->status) reply_header(reply, "x-request-id", c.id); /* else the exchange was taken: its answer says it */
-    finish(&c);
+        answer_page(c);
+    else if (strcmp(c->request->method, "OPTIONS") == 0)
+        auth_preflight(c->service->auth, with_key, c->reply);
+    else if (!same_method(c->request->method, to->method))
+        refuse_method(c, to);
+    else if (is_packed(c, to))
+        return;
+    else if (to->use == ROUTE_OPEN || admit(c, with_key, resumes(c) ? AUTH_REQUEST : use_of(to->use), to->refuse)) {
+        note_key(n, c);
+        to->answer(c);
+    }
+}
+
+void routes_request(void *ctx, net_exchange *x, const net_request *r, net_reply *reply) {
+    net_request hidden;
+    call c = begin(ctx, x, r, &hidden, reply);
+    const route *to = find_route(r);
+    answer(&c, r, to, take_note(x, &c, !to || to->use == ROUTE_OPEN));
+    if (reply->status) reply_call_headers(reply, c.id, c.pass); /* else the exchange was taken: its answer says it */
+    auth_leave(c.pass);
 }
 
 const net_conn_handler *routes_upgrade(void *ctx, const net_request *r, net_reply *reply, void **user) {
-    call c = begin(ctx, NULL, r, reply);
+    net_request hidden;
+    call c = begin(ctx, NULL, r, &hidden, reply);
     const net_conn_handler *handler = NULL;
     const upgrade_route *to = upgrades;
+    note n = note_of(&c, false);
     while (to->path && !matches(r->path, to->path)) to++;
-    if (to->path)
-        handler = to->upgrade(&c, user);
-    else
+    if (!to->path)
         native_refuse(
             reply, &c,
             &(call_refusal){.status = 404, .code = "not_found", .message = "no WebSocket here: see /v1/stream"});
-    reply_header(reply, "x-request-id", c.id);
-    finish(&c);
+    else if (admit(&c, r, resumes(&c) ? AUTH_REQUEST : AUTH_LIVE_STREAM, to->refuse)) {
+        note_key(&n, &c);
+        handler = to->upgrade(&c, user);
+    }
+    if (handler && !reply->protocol) reply->protocol = auth_protocol(r);
+    reply_call_headers(reply, c.id, c.pass);
+    log_answer(&n, &(net_answered){.status = handler ? 101 : reply->status, .sent_bytes = handler ? 0 : reply->bytes});
+    auth_leave(c.pass);
     return handler;
 }

@@ -6,14 +6,12 @@
 #ifndef STENO_API_ROUTES_H
 #define STENO_API_ROUTES_H
 
-#include "net/net.h"
+#include "api/auth.h"
+#include "base/log.h"
 
 #include <jansson.h>
 
-#define CALL_ID_BYTES 40 /* of a request id, with its end */
-
 typedef struct service service;
-typedef struct auth_pass auth_pass;
 
 typedef struct call {
     service *service;
@@ -22,7 +20,7 @@ typedef struct call {
     net_reply *reply;
     auth_pass *pass; /* who asks, NULL: nobody has to say. Whoever goes on after the call has returned takes it over by
                         setting this to NULL, and leaves it by auth_leave() at the end. */
-    char id[CALL_ID_BYTES]; /* X-Request-Id: the client's if it is sane, else made here */
+    char id[LOG_ID_BYTES]; /* X-Request-Id: the client's if it is sane, else made here */
 } call;
 
 /* Why somebody gets no answer: each dialect has its own shape for it. */
@@ -34,10 +32,17 @@ typedef struct call_refusal {
 } call_refusal;
 typedef void call_refuse(net_reply *reply, const call *c, const call_refusal *why);
 
+typedef enum route_use {
+    ROUTE_OPEN,      /* no key is asked for */
+    ROUTE_REQUEST,   /* a key, but no audio */
+    ROUTE_RECORDING, /* a recording to be recognised */
+    ROUTE_ASK_STREAM /* whether there would be a live stream */
+} route_use;
+
 typedef struct route {
     const char *method; /* "GET" stands for HEAD too */
     const char *path;   /* a segment "*" is any one segment */
-    bool open;          /* no key is asked for */
+    route_use use;
     void (*answer)(call *c);
     call_refuse *refuse;
 } route;
@@ -50,6 +55,8 @@ typedef struct upgrade_route {
 } upgrade_route;
 
 /* net.h's request() and upgrade(); the context is the service. */
+/* and answered(): the line of the log */
+void routes_answered(void *ctx, void *note, const net_answered *a);
 void routes_request(void *ctx, net_exchange *x, const net_request *r, net_reply *reply);
 const net_conn_handler *routes_upgrade(void *ctx, const net_request *r, net_reply *reply, void **user);
 
@@ -62,6 +69,9 @@ bool call_segment(const call *c, int k, char *out, size_t bytes);
 
 /* Compact JSON that is not to be cached. Steals the object; without memory the reply is a 500. */
 void reply_json(net_reply *reply, int status, json_t *object);
+/* What every answer has: X-Request-Id, and what the key's limits and the page's origin ask for. routes.c does it for what
+ * is answered at once; whoever took the exchange does it before net_answer() or net_stream_begin(). */
+void reply_call_headers(net_reply *reply, const char *id, const auth_pass *pass);
 /* Adds a header line; the value's control characters come out as blanks. */
 void reply_header(net_reply *reply, const char *name, const char *value);
 /* The shape of the native protocol: {"code": …, "message": …}. */

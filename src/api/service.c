@@ -107,10 +107,12 @@ static void reap_engines(service *v) {
 }
 
 steno_err service_replace(service *v, const service_config *config, steno_model *model, steno_engine *engine) {
-    ERR_TRY(add_engine(v, model, engine));
-    net_config same = v->config.net; /* sockets stay as they are */
+    ERR_TRY(auth_configure(v->auth, &config->auth));
+    if (v->jobs) ERR_TRY(jobs_configure(v->jobs, &config->jobs));
+    ERR_TRY(add_engine(v, model, engine)); /* last: what fails has taken nothing over */
+    service_config same = v->config;       /* sockets and the store stay as they are */
     v->config = *config;
-    v->config.net = same;
+    v->config.net = same.net;
     v->reloads++;
     return STENO_OK;
 }
@@ -162,6 +164,7 @@ static void sweep(void *ctx) {
         wire_sweep(w, now_ms);
     }
     wire_free_dead(v);
+    auth_tick(v->auth);
     reap_engines(v);
     sweep_drain(v, now_ms);
     net_timer_set(v->sweep, SWEEP_MS);
@@ -174,6 +177,9 @@ static void on_store(void *ctx) {
 }
 
 static steno_err open_store(service *v) {
+    keys_table *keys = v->config.keys;
+    v->config.keys = NULL;
+    ERR_TRY(auth_open(&v->config.auth, v->store, keys, NULL, &v->auth));
     if (!v->store) return STENO_OK;
     v->store_watch = net_watch_open(v->net, worker_fd(v->store), on_store, v);
     if (!v->store_watch) return err_fail(STENO_E_NOMEM, "no memory for the store");
@@ -184,7 +190,7 @@ static steno_err open_store(service *v) {
 }
 
 static steno_err start(service *v, steno_model *model, steno_engine *engine) {
-    net_handler handler = {.ctx = v, .request = routes_request, .upgrade = routes_upgrade};
+    net_handler handler = {.ctx = v, .request = routes_request, .upgrade = routes_upgrade, .answered = routes_answered};
     ERR_TRY(net_open(&v->config.net, &handler, &v->net));
     v->scratch = mem_alloc(RECORDING_SCRATCH_FLOATS, sizeof *v->scratch);
     if (!v->scratch) return err_fail(STENO_E_NOMEM, "no memory for recordings");
@@ -200,6 +206,7 @@ steno_err service_open(const service_config *config, steno_model *model, steno_e
     service *v = mem_alloc(1, sizeof *v);
     *out = NULL;
     if (!v) {
+        keys_table_free(config->keys);
         worker_close(config->store);
         return err_fail(STENO_E_NOMEM, "no memory for the service");
     }
@@ -241,12 +248,13 @@ void service_close(service *v) {
     recordings_close(v);
     net_timer_close(v->sweep);
     net_timer_close(v->retry);
-    v->draining = false;    /* nothing is left to stop */
-    net_close(v->net);      /* detaches every session */
-    worker_close(v->store); /* what was put is written, though nobody waits for it any more */
-    jobs_close(v->jobs);
+    v->draining = false; /* nothing is left to stop */
+    net_close(v->net);   /* detaches every session */
     while (v->first) live_session_free(v->first);
     wire_free_dead(v);
+    auth_close(v->auth);
+    worker_close(v->store); /* what was put is written, though nobody waits for it any more */
+    jobs_close(v->jobs);
     mem_free(v->scratch);
     mem_free(v);
 }

@@ -8,6 +8,7 @@
 #ifndef STENO_API_SERVICE_H
 #define STENO_API_SERVICE_H
 
+#include "api/auth.h"
 #include "audio/media.h"
 #include "api/jobs.h"
 #include "net/net.h"
@@ -28,7 +29,9 @@ typedef struct service_config {
     int decoders;         /* recordings of requests that are fed at once */
     int recordings_max;   /* recordings that run or wait; more are refused */
     worker *store;        /* keys and jobs; NULL: neither. Taken over by service_open(), also on failure */
+    keys_table *keys;     /* what keys_load() said; taken over as the store is */
     const char *data_dir; /* of the store */
+    auth_config auth;
     jobs_config jobs;
 } service_config;
 

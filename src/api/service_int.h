@@ -75,6 +75,7 @@ struct wire_voice;
 struct service {
     service_config config;
     net *net;
+    auth *auth;
     engine_slot *slots; /* the first serves new streams */
     session *first;
     struct wire *wires;

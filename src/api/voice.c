@@ -122,7 +122,9 @@ steno_err voice_take(voice *w, const unsigned char *bytes, size_t n) {
     if (!w->stream) ERR_TRY(open_stream(w));
     ERR_TRY(pcm_push(&w->audio, bytes, n, samples, &got, &frames));
     w->frames += frames;
-    pace_take(&w->pace, (double)frames * 1000 / w->audio.format.rate_hz, net_now_ms());
+    double taken_s = (double)frames / w->audio.format.rate_hz;
+    pace_take(&w->pace, taken_s * 1000, net_now_ms());
+    if (w->pass) auth_charge(w->pass, taken_s);
     return got ? push(w, samples, got) : STENO_OK;
 }
 

@@ -10,6 +10,7 @@
 #ifndef STENO_API_VOICE_H
 #define STENO_API_VOICE_H
 
+#include "api/auth.h"
 #include "api/pace.h"
 #include "audio/pcm.h"
 
@@ -47,6 +48,7 @@ struct voice {
     int64_t promised_ms; /* … since then */
     const voice_handler *handler;
     void *user;
+    auth_pass *pass;                 /* whose minutes it uses; the owner's. NULL: nobody's */
     steno_live_options live, wanted; /* wanted: of a configure that is due */
     pcm audio;
     pace pace;

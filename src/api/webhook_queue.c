@@ -247,6 +247,13 @@ steno_err webhooks_open(const webhooks_config *config, net *n, worker *store, we
     return STENO_OK;
 }
 
+void webhooks_configure(webhooks *w, const webhooks_config *config) {
+    w->config.retry_ms = config->retry_ms;
+    w->config.attempts_max = config->attempts_max;
+    sender_configure(w->sender, &config->send);
+    webhooks_kick(w);
+}
+
 void webhooks_stop(webhooks *w) {
     if (!w || w->stopped) return;
     w->stopped = true;

@@ -27,6 +27,8 @@ typedef struct webhooks_config {
 } webhooks_config;
 
 STENO_CHECK steno_err webhooks_open(const webhooks_config *config, net *n, worker *store, webhooks **out);
+/* From the next message on; certificates and clock stay. */
+void webhooks_configure(webhooks *w, const webhooks_config *config);
 /* Before the worker is closed: nothing more is put into it … */
 void webhooks_stop(webhooks *w);
 /* … and after it was. NULL is allowed. */

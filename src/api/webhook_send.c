@@ -32,7 +32,7 @@ typedef struct slot {
 } slot;
 
 struct sender {
-    send_config config;
+    send_config config, wanted; /* config: the thread's; wanted: under the lock */
     char ca_file[DB_PATH_BYTES_MAX];
     CURLM *multi;
     pthread_t thread;
@@ -177,6 +177,8 @@ static bool take_new(sender *s) {
     bool put[SEND_AT_ONCE] = {false};
     pthread_mutex_lock(&s->lock);
     bool closing = s->closing;
+    s->config.networks = s->wanted.networks;
+    s->config.timeout_ms = s->wanted.timeout_ms;
     for (int i = 0; i < SEND_AT_ONCE; i++) {
         put[i] = s->slots[i].state == SLOT_PUT;
         if (put[i]) s->slots[i].state = SLOT_SENDING;
@@ -277,7 +279,7 @@ steno_err sender_open(const send_config *config, sender **out) {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return err_fail(STENO_E_INTERNAL, "libcurl does not start");
     sender *s = mem_alloc(1, sizeof *s);
     if (!s) return err_fail(STENO_E_NOMEM, "no memory for webhooks");
-    s->config = *config;
+    s->config = s->wanted = *config;
     s->fd = -1;
     if (config->ca_file) snprintf(s->ca_file, sizeof s->ca_file, "%s", config->ca_file);
     for (int i = 0; i < SEND_AT_ONCE; i++) s->slots[i].owner = s;
@@ -289,6 +291,13 @@ steno_err sender_open(const send_config *config, sender **out) {
     }
     *out = s;
     return STENO_OK;
+}
+
+void sender_configure(sender *s, const send_config *config) {
+    pthread_mutex_lock(&s->lock);
+    s->wanted.networks = config->networks;
+    s->wanted.timeout_ms = config->timeout_ms;
+    pthread_mutex_unlock(&s->lock);
 }
 
 void sender_close(sender *s) {

@@ -36,6 +36,8 @@ typedef struct send_answer {
 typedef struct sender sender;
 
 STENO_CHECK steno_err sender_open(const send_config *config, sender **out);
+/* Networks and time-out, from the next message on. */
+void sender_configure(sender *s, const send_config *config);
 /* What is under way is broken off. NULL is allowed. */
 void sender_close(sender *s);
 

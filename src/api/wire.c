@@ -173,6 +173,7 @@ const net_conn_handler *wire_upgrade(call *c, const dialect *d, void **user) {
     }
     w->pass = c->pass;
     c->pass = NULL;
+    for (int i = 0; i < w->n_voices; i++) w->voices[i]->voice.pass = w->pass;
     w->service->opened++;
     *user = w;
     return &calls;
@@ -193,9 +194,19 @@ const net_conn_handler *wire_accept(service *v, const dialect *d, const char *pe
 
 /* ---- once a second ---------------------------------------------------------------------------------------------- */
 
+/* Whoever holds a key down to talk says nothing for minutes; its peer is pinged meanwhile. */
+static int64_t idle_ms(const wire *w) {
+    int idle_s = w->service->config.idle_timeout_s;
+    return (int64_t)(w->kind->idle_s > idle_s ? w->kind->idle_s : idle_s) * 1000;
+}
+
 void wire_sweep(wire *w, int64_t now_ms) {
     wire_sweep_voices(w, now_ms);
     if (!w->conn || w->closing) return;
+    if (w->pass && !auth_may_go_on(w->pass, NULL)) {
+        wire_close(w, 1008, "the key is no longer allowed to");
+        return;
+    }
     if (w->paused) w->heard_ms = now_ms; /* it is we who do not listen */
     if (w->kind->tick) w->kind->tick(w, w->state, now_ms);
     if (w->closing) return;
@@ -203,7 +214,7 @@ void wire_sweep(wire *w, int64_t now_ms) {
         wire_close(w, 1001, "the server is going away");
     else if (wire_done(w) && w->n_voices)
         return; /* the dialect closes when it has said all */
-    else if (now_ms - w->heard_ms >= (int64_t)w->service->config.idle_timeout_s * 1000) {
+    else if (now_ms - w->heard_ms >= idle_ms(w)) {
         w->service->idle_closed++;
         wire_close(w, 1008, "nothing received for too long");
     }

@@ -30,7 +30,7 @@ struct wire {
     int close_code;
     const char *close_reason;
     int64_t heard_ms, drain_until_ms; /* drain_until_ms 0: it is not asked to go */
-    char id[CALL_ID_BYTES];
+    char id[LOG_ID_BYTES];
     char model[32], language[16]; /* copies: engines are replaced */
     _Alignas(max_align_t) char state[];
 };

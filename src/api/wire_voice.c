@@ -73,6 +73,7 @@ static const voice_handler calls = {.event = on_event, .reading = on_reading, .c
 static void give_up(wire_voice *s) {
     bury(s);
     s->voice.paced = false;
+    s->voice.pass = NULL; /* it may leave before the voice is over */
     voice_finish(&s->voice);
     if (s->voice.stream) voice_work(&s->voice, net_now_ms());
 }
@@ -100,6 +101,7 @@ steno_err wire_open(wire *w, int n, const pcm_format *audio, const steno_live_op
         *s = (wire_voice){.wire = w, .channel = i};
         voice_init(&s->voice, v, audio, options, w->kind->ahead_ms, &calls, s);
         s->voice.paced = true;
+        s->voice.pass = w->pass;
         w->voices[w->n_voices++] = s;
     }
     return STENO_OK;

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "cmd/bench_server.h"
+#include "cmd/cmd_options.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -113,40 +114,40 @@ static void help(void) {
 
 /* ---- options ---------------------------------------------------------------------------------------------------- */
 
-static const struct option longs[] = {{"streams", required_argument, NULL, OPT_STREAMS},
-                                      {"corpus", required_argument, NULL, OPT_CORPUS},
-                                      {"url", required_argument, NULL, OPT_URL},
-                                      {"pid", required_argument, NULL, OPT_PID},
-                                      {"duration", required_argument, NULL, OPT_DURATION},
-                                      {"ramp", required_argument, NULL, OPT_RAMP},
-                                      {"warm-up", required_argument, NULL, OPT_WARM_UP},
-                                      {"find-capacity", no_argument, NULL, OPT_FIND},
-                                      {"most", required_argument, NULL, OPT_MOST},
-                                      {"gap-ms", required_argument, NULL, OPT_GAP},
-                                      {"talk-share", required_argument, NULL, OPT_TALK_SHARE},
-                                      {"trim", required_argument, NULL, OPT_TRIM},
-                                      {"packet-ms", required_argument, NULL, OPT_PACKET},
-                                      {"seed", required_argument, NULL, OPT_SEED},
-                                      {"endpoint-ms", required_argument, NULL, OPT_ENDPOINT_MS},
-                                      {"unfinished-ms", required_argument, NULL, OPT_UNFINISHED_MS},
-                                      {"max-utterance-s", required_argument, NULL, OPT_MAX_UTTERANCE_S},
-                                      {"partial-ms", required_argument, NULL, OPT_PARTIAL_MS},
-                                      {"final-ms", required_argument, NULL, OPT_FINAL},
-                                      {"first-ms", required_argument, NULL, OPT_FIRST},
-                                      {"interval-ms", required_argument, NULL, OPT_INTERVAL},
-                                      {"interval-share", required_argument, NULL, OPT_INTERVAL_SHARE},
-                                      {"stretch", required_argument, NULL, OPT_STRETCH},
-                                      {"growth-ms", required_argument, NULL, OPT_GROWTH},
-                                      {"straggler", no_argument, NULL, OPT_STRAGGLER},
-                                      {"recordings", required_argument, NULL, OPT_RECORDINGS},
-                                      {"json", no_argument, NULL, OPT_JSON},
-                                      {"help", no_argument, NULL, 'h'},
-                                      {"model", required_argument, NULL, SESSION_MODEL},
-                                      {"precision", required_argument, NULL, SESSION_PRECISION},
-                                      {"models-dir", required_argument, NULL, SESSION_MODELS_DIR},
-                                      {"threads", required_argument, NULL, SESSION_THREADS},
-                                      {"max-batch", required_argument, NULL, SESSION_MAX_BATCH},
-                                      {0}};
+const struct option bench_live_options[] = {{"streams", required_argument, NULL, OPT_STREAMS},
+                                            {"corpus", required_argument, NULL, OPT_CORPUS},
+                                            {"url", required_argument, NULL, OPT_URL},
+                                            {"pid", required_argument, NULL, OPT_PID},
+                                            {"duration", required_argument, NULL, OPT_DURATION},
+                                            {"ramp", required_argument, NULL, OPT_RAMP},
+                                            {"warm-up", required_argument, NULL, OPT_WARM_UP},
+                                            {"find-capacity", no_argument, NULL, OPT_FIND},
+                                            {"most", required_argument, NULL, OPT_MOST},
+                                            {"gap-ms", required_argument, NULL, OPT_GAP},
+                                            {"talk-share", required_argument, NULL, OPT_TALK_SHARE},
+                                            {"trim", required_argument, NULL, OPT_TRIM},
+                                            {"packet-ms", required_argument, NULL, OPT_PACKET},
+                                            {"seed", required_argument, NULL, OPT_SEED},
+                                            {"endpoint-ms", required_argument, NULL, OPT_ENDPOINT_MS},
+                                            {"unfinished-ms", required_argument, NULL, OPT_UNFINISHED_MS},
+                                            {"max-utterance-s", required_argument, NULL, OPT_MAX_UTTERANCE_S},
+                                            {"partial-ms", required_argument, NULL, OPT_PARTIAL_MS},
+                                            {"final-ms", required_argument, NULL, OPT_FINAL},
+                                            {"first-ms", required_argument, NULL, OPT_FIRST},
+                                            {"interval-ms", required_argument, NULL, OPT_INTERVAL},
+                                            {"interval-share", required_argument, NULL, OPT_INTERVAL_SHARE},
+                                            {"stretch", required_argument, NULL, OPT_STRETCH},
+                                            {"growth-ms", required_argument, NULL, OPT_GROWTH},
+                                            {"straggler", no_argument, NULL, OPT_STRAGGLER},
+                                            {"recordings", required_argument, NULL, OPT_RECORDINGS},
+                                            {"json", no_argument, NULL, OPT_JSON},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"model", required_argument, NULL, SESSION_MODEL},
+                                            {"precision", required_argument, NULL, SESSION_PRECISION},
+                                            {"models-dir", required_argument, NULL, SESSION_MODELS_DIR},
+                                            {"threads", required_argument, NULL, SESSION_THREADS},
+                                            {"max-batch", required_argument, NULL, SESSION_MAX_BATCH},
+                                            {0}};
 
 /* Options that are a number in a range. */
 typedef struct number {
@@ -249,13 +250,13 @@ static int settle(bench *b) {
 /* Returns -1 to go on, or the exit status. */
 static int read_options(bench *b, int argc, char **argv) {
     int code, index = 0;
-    while ((code = getopt_long(argc, argv, "+:h", longs, &index)) != -1) {
+    while ((code = getopt_long(argc, argv, "+:h", bench_live_options, &index)) != -1) {
         if (code == 'h') {
             help();
             return 0;
         }
         if (code == '?' || code == ':') return cli_wrong_option("bench", code, argv);
-        if (take_option(b, code, longs[index].name, optarg) != 0) return 2;
+        if (take_option(b, code, bench_live_options[index].name, optarg) != 0) return 2;
     }
     if (optind < argc && strcmp(argv[optind - 1], "--") != 0)
         return cli_usage("bench", "'%s': recordings are named by --corpus", argv[optind]);

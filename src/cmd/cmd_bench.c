@@ -10,6 +10,7 @@
 #include "cmd/cmd.h"
 #include "output/format.h"
 #include "cmd/session.h"
+#include "cmd/cmd_options.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -113,20 +114,21 @@ static int read_option(bench *b, int code, const char *value, const char **list)
     }
 }
 
+const struct option cmd_bench_options[] = {SESSION_LONG_OPTIONS,
+                                           {"list", required_argument, NULL, OPT_LIST},
+                                           {"null", no_argument, NULL, '0'},
+                                           {"repeat", required_argument, NULL, OPT_REPEAT},
+                                           {"alone", no_argument, NULL, OPT_ALONE},
+                                           {"texts", required_argument, NULL, OPT_TEXTS},
+                                           {"json", no_argument, NULL, OPT_JSON},
+                                           {"help", no_argument, NULL, 'h'},
+                                           {0}};
+
 /* Returns -1 to go on, or the exit status. */
 static int read_options(bench *b, int argc, char **argv) {
-    static const struct option longs[] = {SESSION_LONG_OPTIONS,
-                                          {"list", required_argument, NULL, OPT_LIST},
-                                          {"null", no_argument, NULL, '0'},
-                                          {"repeat", required_argument, NULL, OPT_REPEAT},
-                                          {"alone", no_argument, NULL, OPT_ALONE},
-                                          {"texts", required_argument, NULL, OPT_TEXTS},
-                                          {"json", no_argument, NULL, OPT_JSON},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
     const char *list = NULL;
     int code;
-    while ((code = getopt_long(argc, argv, ":0h", longs, NULL)) != -1) {
+    while ((code = getopt_long(argc, argv, ":0h", cmd_bench_options, NULL)) != -1) {
         if (code == 'h') {
             help();
             return 0;

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "cmd/cli.h"
 #include "cmd/cmd.h"
+#include "cmd/cmd_options.h"
 #include "cmd/config.h"
 #include "cmd/config_options.h"
 #include "store/keys.h"
@@ -142,22 +143,23 @@ static int take_option(key_options *o, int code, char *value) {
     }
 }
 
+const struct option cmd_key_options[] = {{"help", no_argument, NULL, 'h'},
+                                         {"config", required_argument, NULL, 'c'},
+                                         {"data-dir", required_argument, NULL, 'd'},
+                                         {"json", no_argument, NULL, 'j'},
+                                         {"name", required_argument, NULL, 'n'},
+                                         {"streams", required_argument, NULL, 's'},
+                                         {"requests-per-minute", required_argument, NULL, 'r'},
+                                         {"audio-minutes-per-day", required_argument, NULL, 'a'},
+                                         {"origin", required_argument, NULL, 'o'},
+                                         {"expires", required_argument, NULL, 'e'},
+                                         {NULL, 0, NULL, 0}};
+
 static int read_options(key_options *o, int argc, char **argv) {
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'},
-                                            {"config", required_argument, NULL, 'c'},
-                                            {"data-dir", required_argument, NULL, 'd'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"name", required_argument, NULL, 'n'},
-                                            {"streams", required_argument, NULL, 's'},
-                                            {"requests-per-minute", required_argument, NULL, 'r'},
-                                            {"audio-minutes-per-day", required_argument, NULL, 'a'},
-                                            {"origin", required_argument, NULL, 'o'},
-                                            {"expires", required_argument, NULL, 'e'},
-                                            {NULL, 0, NULL, 0}};
     *o = (key_options){.config = getenv("STENO_CONFIG"), .name = ""};
     if (o->config && !o->config[0]) o->config = NULL;
     optind = 0; /* the tests call this more than once */
-    for (int code; (code = getopt_long(argc, argv, ":h", options, NULL)) != -1;) {
+    for (int code; (code = getopt_long(argc, argv, ":h", cmd_key_options, NULL)) != -1;) {
         if (code == 'h') {
             help();
             return 0;

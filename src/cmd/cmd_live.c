@@ -8,6 +8,7 @@
 #include "cmd/cmd.h"
 #include "cmd/live_int.h"
 #include "cmd/stoppable.h"
+#include "cmd/cmd_options.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -58,7 +59,8 @@ static void help(void) {
            "      --max-utterance-s S  longer ones are cut at their best pause (default 15)\n"
            "      --partial-ms N     time between partials (default 500)\n"
            "\nRecognition:\n"
-           "      --url URL          let a server do it: ws://host:port/v1/stream (default: in this program)\n"
+           "      --url URL          let a server do it: ws://host:port/v1/stream (default: in this program);\n"
+           "                         its API key, if it wants one, is read from STENO_KEY\n"
            "      --model NAME       tiny (default) or base\n"
            "      --precision KIND   int8 (default) or fp32\n"
            "      --models-dir DIR   where the converted models are (default: as 'steno transcribe' finds them)\n"
@@ -131,9 +133,7 @@ static int settle(live *l, const choice *c, int n_paths) {
     return -1;
 }
 
-/* Returns -1 to go on, or the exit status. */
-static int read_options(live *l, int argc, char **argv) {
-    static const struct option longs[] = {{"format", required_argument, NULL, 'f'},
+const struct option cmd_live_options[] = {{"format", required_argument, NULL, 'f'},
                                           {"url", required_argument, NULL, OPT_URL},
                                           {"endpoint-ms", required_argument, NULL, OPT_ENDPOINT_MS},
                                           {"unfinished-ms", required_argument, NULL, OPT_UNFINISHED_MS},
@@ -150,9 +150,12 @@ static int read_options(live *l, int argc, char **argv) {
                                           {"models-dir", required_argument, NULL, SESSION_MODELS_DIR},
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
+
+/* Returns -1 to go on, or the exit status. */
+static int read_options(live *l, int argc, char **argv) {
     choice c = {0};
     int code;
-    while ((code = getopt_long(argc, argv, ":f:h", longs, NULL)) != -1) {
+    while ((code = getopt_long(argc, argv, ":f:h", cmd_live_options, NULL)) != -1) {
         if (code == 'h') {
             help();
             return 0;

@@ -6,6 +6,7 @@
 #include "cmd/cmd.h"
 #include "nn/manifest.h"
 #include "nn/weights.h"
+#include "cmd/cmd_options.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -209,16 +210,17 @@ static int run(const char *action, const model_options *o, char **rest, int n) {
     return cli_usage("model", "unknown action '%s'", action);
 }
 
+const struct option cmd_model_options[] = {{"help", no_argument, NULL, 'h'},
+                                           {"models-dir", required_argument, NULL, 'd'},
+                                           {"from", required_argument, NULL, 'f'},
+                                           {"to", required_argument, NULL, 't'},
+                                           {NULL, 0, NULL, 0}};
+
 int cmd_model(int argc, char **argv) {
-    static const struct option long_options[] = {{"help", no_argument, NULL, 'h'},
-                                                 {"models-dir", required_argument, NULL, 'd'},
-                                                 {"from", required_argument, NULL, 'f'},
-                                                 {"to", required_argument, NULL, 't'},
-                                                 {NULL, 0, NULL, 0}};
     model_options o = {0};
     int c;
     optind = 0; /* the tests call this more than once */
-    while ((c = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "h", cmd_model_options, NULL)) != -1) {
         switch (c) {
         case 'h':
             help();

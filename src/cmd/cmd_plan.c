@@ -5,6 +5,7 @@
 #include "cmd/cli.h"
 #include "cmd/cmd.h"
 #include "steno.h"
+#include "cmd/cmd_options.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -297,10 +298,18 @@ static int take_option(plan_values *v, int code) {
     return 2;
 }
 
-int cmd_plan(int argc, char **argv) {
-    struct option options[KEY_COUNT + 3] = {{"json", no_argument, NULL, OPT_JSON}, {"help", no_argument, NULL, 'h'}};
+void cmd_plan_options(struct option out[CMD_PLAN_OPTIONS_MAX]) {
+    _Static_assert(KEY_COUNT + 3 <= CMD_PLAN_OPTIONS_MAX, "room for every key");
+    out[0] = (struct option){"json", no_argument, NULL, OPT_JSON};
+    out[1] = (struct option){"help", no_argument, NULL, 'h'};
     for (int key = 0; key < KEY_COUNT; key++)
-        options[key + 2] = (struct option){key_names[key], required_argument, NULL, OPT_FIRST_KEY + key};
+        out[key + 2] = (struct option){key_names[key], required_argument, NULL, OPT_FIRST_KEY + key};
+    out[KEY_COUNT + 2] = (struct option){0};
+}
+
+int cmd_plan(int argc, char **argv) {
+    struct option options[CMD_PLAN_OPTIONS_MAX];
+    cmd_plan_options(options);
     plan_values v = {0};
     optind = 0; /* a fresh scan, also when called again */
     for (int code; (code = getopt_long(argc, argv, "h", options, NULL)) != -1;) {

@@ -8,6 +8,7 @@
 #include "output/format.h"
 #include "cmd/score_corpus.h"
 #include "cmd/score_wer.h"
+#include "cmd/cmd_options.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -283,16 +284,16 @@ static int score_wer(score_job *job) {
 
 enum option_code { OPT_IDS = 256, OPT_WHOLE, OPT_NORMALISE, OPT_UNIT, OPT_CER, OPT_PER_LINE, OPT_JSON };
 
-static const struct option options[] = {{"ids", no_argument, NULL, OPT_IDS},
-                                        {"whole", no_argument, NULL, OPT_WHOLE},
-                                        {"normalise", required_argument, NULL, OPT_NORMALISE},
-                                        {"normalize", required_argument, NULL, OPT_NORMALISE},
-                                        {"unit", required_argument, NULL, OPT_UNIT},
-                                        {"cer", no_argument, NULL, OPT_CER},
-                                        {"per-line", no_argument, NULL, OPT_PER_LINE},
-                                        {"json", no_argument, NULL, OPT_JSON},
-                                        {"help", no_argument, NULL, 'h'},
-                                        {NULL, 0, NULL, 0}};
+const struct option cmd_score_options[] = {{"ids", no_argument, NULL, OPT_IDS},
+                                           {"whole", no_argument, NULL, OPT_WHOLE},
+                                           {"normalise", required_argument, NULL, OPT_NORMALISE},
+                                           {"normalize", required_argument, NULL, OPT_NORMALISE},
+                                           {"unit", required_argument, NULL, OPT_UNIT},
+                                           {"cer", no_argument, NULL, OPT_CER},
+                                           {"per-line", no_argument, NULL, OPT_PER_LINE},
+                                           {"json", no_argument, NULL, OPT_JSON},
+                                           {"help", no_argument, NULL, 'h'},
+                                           {NULL, 0, NULL, 0}};
 
 static bool parse_normaliser(const char *text, score_normaliser *out) {
     *out = strcmp(text, "none") == 0 ? SCORE_NONE : SCORE_BASIC;
@@ -341,7 +342,7 @@ static int take_option(score_job *job, int code) {
 int cmd_score(int argc, char **argv) {
     score_job job = {.pairing = SCORE_BY_LINE};
     optind = 0; /* a fresh scan, also when called again */
-    for (int code; (code = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+    for (int code; (code = getopt_long(argc, argv, "h", cmd_score_options, NULL)) != -1;) {
         int status = take_option(&job, code);
         if (status >= 0) return status;
     }

@@ -3,13 +3,17 @@
  * Owner: the main thread, which is the network thread; SIGHUP starts a thread that opens the new model meanwhile and
  * hands it over through a descriptor. See docs/man/steno-serve.1.
  */
+#include "api/auth.h"
 #include "api/service.h"
+#include "api/wyoming.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cmd/cli.h"
 #include "cmd/cmd.h"
 #include "cmd/config.h"
 #include "cmd/config_options.h"
+#include "cmd/notify.h"
+#include "cmd/serve_parts.h"
 #include "cmd/stoppable.h"
 
 #include <errno.h>
@@ -21,11 +25,10 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
-#define SPARE_DESCRIPTORS  128 /* for models, engines, logs … beside connections */
-#define RECORDING_CHANNELS 8
-#define RECORDINGS_MAX     64 /* of requests and jobs, running or waiting */
+#define SPARE_DESCRIPTORS 128 /* for models, engines, logs … beside connections */
 
 /* What the reloading thread makes. Its own until it writes to the descriptor, the main thread's after that. */
 typedef struct reload {
@@ -43,9 +46,11 @@ typedef struct serve {
     int signal_fd, reload_fd;
     bool stopping, reloading, again; /* again: another SIGHUP came while one was worked on */
     int stopped_by;                  /* the second signal */
+    net_timer *watchdog;             /* NULL: systemd wants no signs of life */
+    int watchdog_ms;
     pthread_t reloader;
     reload reload;
-    media_host *media;
+    serve_parts parts;
 } serve;
 
 /* ---- options ---------------------------------------------------------------------------------------------------- */
@@ -70,66 +75,6 @@ static log_level level_of(const config *c) {
     return LOG_LEVEL_INFO;
 }
 
-/* ---- engines ---------------------------------------------------------------------------------------------------- */
-
-static steno_err open_engine(const config *c, steno_model **model, steno_engine **engine) {
-    steno_model_options m = {
-        .name = c->model, .precision = c->precision, .dir = c->models_dir[0] ? c->models_dir : NULL};
-    steno_engine_config e;
-    steno_engine_config_init(&e);
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    e.shards = c->threads ? c->threads : cores < 1 ? 1 : (int)cores;
-    e.max_batch = c->max_batch;
-    e.max_streams = c->max_streams + (c->decoders + c->at_once) * RECORDING_CHANNELS;
-    e.max_live = c->max_streams;
-    e.max_wait_ms = c->max_wait_ms;
-    e.audio_pool_s = c->audio_pool_s;
-    e.kv_pool_mb = c->kv_pool_mb;
-    *engine = NULL;
-    ERR_TRY(steno_model_open(&m, model));
-    steno_err rc = steno_engine_open(*model, &e, engine);
-    if (rc != STENO_OK) {
-        steno_model_close(*model);
-        *model = NULL;
-    }
-    return rc;
-}
-
-static service_config service_config_of(const config *c) {
-    media_limits limits;
-    media_limits_init(&limits);
-    limits.max_channels = RECORDING_CHANNELS;
-    limits.max_audio_s = c->max_audio_h * 3600.0;
-    return (service_config){.media_limits = limits,
-                            .decoders = c->decoders,
-                            .recordings_max = RECORDINGS_MAX,
-                            .net = {.bind = c->bind,
-                                    .port = c->port,
-                                    .max_connections = c->max_connections,
-                                    .ping_s = c->ping_s,
-                                    .body_bytes_max = (uint64_t)c->body_max_mb << 20,
-                                    .body_idle_s = c->body_idle_s,
-                                    .tls_certificate = c->tls_certificate[0] ? c->tls_certificate : NULL,
-                                    .tls_key = c->tls_key[0] ? c->tls_key : NULL},
-                            .idle_timeout_s = c->idle_timeout_s,
-                            .resume_window_s = c->resume_window_s,
-                            .drain_s = c->drain_s,
-                            .max_ahead_ms = c->max_ahead_ms,
-                            .jobs = {.optional = !c->data_dir[0],
-                                     .keep_audio = c->keep_audio,
-                                     .at_once = c->at_once,
-                                     .retention_h = c->retention_h,
-                                     .max_queued = c->max_queued,
-                                     .spool_max_mb = c->spool_max_mb,
-                                     .body_bytes_max = (uint64_t)c->body_max_mb << 20,
-                                     .webhook_timeout_s = c->webhook_timeout_s,
-                                     .webhook_attempts = c->webhook_attempts,
-                                     .webhook_retry_ms = c->webhook_retry_ms,
-                                     .webhook_networks = c->webhook_networks,
-                                     .webhook_ca_file = c->webhook_ca_file},
-                            .live = c->live};
-}
-
 /* ---- SIGHUP ----------------------------------------------------------------------------------------------------- */
 
 static void log_complaint(void *ctx, bool warning, const char *text) {
@@ -143,20 +88,27 @@ static void *reload_main(void *arg) {
     uint64_t one = 1;
     config_report report = {.say = log_complaint};
     r->error = config_load(&s->given, &r->config, NULL, &report);
-    if (r->error == STENO_OK) r->error = open_engine(&r->config, &r->model, &r->engine);
+    if (r->error == STENO_OK) r->error = serve_open_engine(&r->config, &r->model, &r->engine);
     if (r->error != STENO_OK) snprintf(r->why, sizeof r->why, "%s", steno_error_detail());
     if (write(s->reload_fd, &one, sizeof one) < 0) abort(); /* an event counter at zero takes one */
     return NULL;
 }
 
 static void start_reload(serve *s) {
+    char lines[80];
+    struct timespec now;
     if (s->reloading) {
         s->again = true;
         return;
     }
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    snprintf(lines, sizeof lines, "RELOADING=1\nMONOTONIC_USEC=%lld\n", now.tv_sec * 1000000LL + now.tv_nsec / 1000);
+    notify_systemd(lines);
     s->reload = (reload){0};
     s->reloading = pthread_create(&s->reloader, NULL, reload_main, s) == 0;
-    if (!s->reloading) log_line(LOG_LEVEL_ERROR, "SIGHUP: no thread to open the model with");
+    if (s->reloading) return;
+    log_line(LOG_LEVEL_ERROR, "SIGHUP: no thread to open the model with");
+    notify_systemd("READY=1\n");
 }
 
 /* They stay as they are in `now` too, so that the next SIGHUP says so again. */
@@ -169,16 +121,28 @@ static void keep_fixed_keys(const config *old, config *now) {
     }
 }
 
+/* A renewed certificate, for connections from now on. Whether there is TLS at all waits for a restart. */
+static steno_err reload_tls(serve *s, const net_config *now) {
+    bool was = s->config.tls_certificate[0] != 0, is = now->tls_certificate != NULL;
+    if (was != is) log_line(LOG_LEVEL_WARN, "SIGHUP: TLS stays %s until a restart", was ? "on" : "off");
+    return was && is ? net_reload_tls(service_net(s->service), now->tls_certificate, now->tls_key) : STENO_OK;
+}
+
+/* Whatever fails, the service goes on as it was. */
+static void apply_reload(serve *s, reload *r) {
+    keep_fixed_keys(&s->config, &r->config);
+    service_config c = serve_service_config(&r->config, &s->parts);
+    r->error = reload_tls(s, &c.net);
+    if (r->error == STENO_OK) r->error = service_replace(s->service, &c, r->model, r->engine);
+    if (r->error == STENO_OK) return;
+    snprintf(r->why, sizeof r->why, "%s", steno_error_detail());
+    steno_engine_close(r->engine);
+    steno_model_close(r->model);
+}
+
 static void use_reload(serve *s) {
     reload *r = &s->reload;
-    if (r->error == STENO_OK) keep_fixed_keys(&s->config, &r->config);
-    service_config c = service_config_of(&r->config);
-    c.media = s->media;
-    if (r->error == STENO_OK && (r->error = service_replace(s->service, &c, r->model, r->engine)) != STENO_OK) {
-        snprintf(r->why, sizeof r->why, "%s", steno_error_detail());
-        steno_engine_close(r->engine);
-        steno_model_close(r->model);
-    }
+    if (r->error == STENO_OK) apply_reload(s, r);
     if (r->error != STENO_OK) {
         log_line(LOG_LEVEL_ERROR, "SIGHUP: the old configuration stays: %s", r->why);
         return;
@@ -196,6 +160,7 @@ static void reload_ready(void *ctx) {
     pthread_join(s->reloader, NULL);
     s->reloading = false;
     use_reload(s);
+    notify_systemd("READY=1\n");
     if (s->again) {
         s->again = false;
         start_reload(s);
@@ -212,6 +177,7 @@ static void signal_ready(void *ctx) {
             start_reload(s);
         } else if (!s->stopping) {
             s->stopping = true;
+            notify_systemd("STOPPING=1\nSTATUS=draining\n");
             service_drain(s->service);
         } else {
             s->stopped_by = (int)info.ssi_signo;
@@ -228,10 +194,32 @@ static steno_err watch_signals(serve *s) {
     return err_fail(STENO_E_IO, "no descriptor for signals: %s", strerror(errno));
 }
 
+/* ---- systemd ---------------------------------------------------------------------------------------------------- */
+
+/* The network thread says that it lives: nothing blocks on it, so a silence means that it hangs. */
+static void sign_of_life(void *ctx) {
+    serve *s = ctx;
+    notify_systemd("WATCHDOG=1\n");
+    net_timer_set(s->watchdog, s->watchdog_ms);
+}
+
+static steno_err tell_ready(serve *s) {
+    char lines[256];
+    s->watchdog_ms = notify_watchdog_ms();
+    if (s->watchdog_ms > 0) {
+        s->watchdog = net_timer_open(service_net(s->service), sign_of_life, s);
+        if (!s->watchdog) return err_fail(STENO_E_NOMEM, "no memory for systemd's watchdog");
+        sign_of_life(s);
+    }
+    snprintf(lines, sizeof lines, "READY=1\nSTATUS=listening on %s\n", net_address(service_net(s->service)));
+    notify_systemd(lines);
+    return STENO_OK;
+}
+
 /* ---- the run ---------------------------------------------------------------------------------------------------- */
 
 /* As many descriptors as the connections need, or as many connections as there are descriptors for. */
-static void fit_descriptors(config *c) {
+static void fit_descriptors(net_config *c) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
     rlim_t want = (rlim_t)c->max_connections + SPARE_DESCRIPTORS;
@@ -264,48 +252,31 @@ static void announce(const serve *s, const steno_engine *engine) {
              stats.shards, s->config.max_streams);
     log_line(LOG_LEVEL_INFO, "reserved: %d pages of key/value memory, %.0f s of audio, %d segments; %.0f MB resident",
              stats.kv_pages, stats.audio_frames * 0.032, stats.segments, resident_mb());
-    log_line(LOG_LEVEL_INFO, "listening on http://%s/", net_address(service_net(s->service)));
+    log_line(LOG_LEVEL_INFO, "listening on %s://%s/", s->config.tls_certificate[0] ? "https" : "http",
+             net_address(service_net(s->service)));
 }
 
-static bool has_database(const char *dir) {
-    char path[CONFIG_TEXT_BYTES + 16];
-    snprintf(path, sizeof path, "%s/" DB_FILE, dir);
-    return access(path, F_OK) == 0;
-}
-
-/* Keys and jobs. Where nobody named a place and none can be made there are none, and the log says so; a place that is there
- * but cannot be used is a failure: keys would be unknown. */
-static steno_err open_store(const config *c, char dir[CONFIG_TEXT_BYTES], worker **out) {
-    db *database;
-    bool named = c->data_dir[0] != 0;
-    dir[0] = 0;
-    *out = NULL;
-    steno_err e = config_data_dir(c, dir);
-    if (e == STENO_OK && !named) e = db_make_parents(dir);
-    if (e == STENO_OK) e = db_open(dir, &database);
-    if (e != STENO_OK && (named || has_database(dir))) return e;
-    if (e != STENO_OK) {
-        log_line(LOG_LEVEL_WARN, "no jobs and no keys: %s", steno_error_detail());
-        return STENO_OK;
-    }
-    ERR_TRY(worker_open(database, out));
-    log_line(LOG_LEVEL_INFO, "keys and jobs are in %s", dir);
+static steno_err listen_wyoming(const serve *s) {
+    char address[80];
+    if (s->config.wyoming_port < 0) return STENO_OK;
+    ERR_TRY(wyoming_listen(s->service, s->config.wyoming_bind, s->config.wyoming_port, address));
+    log_line(LOG_LEVEL_INFO, "listening for Home Assistant (Wyoming) on tcp://%s", address);
+    if (!auth_bind(s->config.wyoming_bind, 1, true).loopback)
+        log_line(LOG_LEVEL_WARN, "wyoming_bind: whoever reaches %s may use it, the protocol has no keys", address);
     return STENO_OK;
 }
 
 static steno_err start(serve *s) {
-    char dir[CONFIG_TEXT_BYTES];
     steno_model *model;
     steno_engine *engine;
     ERR_TRY(watch_signals(s));
-    ERR_TRY(media_host_start(NULL, &s->media)); /* while there is one thread */
-    fit_descriptors(&s->config);
-    ERR_TRY(open_engine(&s->config, &model, &engine));
-    service_config c = service_config_of(&s->config);
-    c.media = s->media;
-    c.data_dir = dir;
-    steno_err e = open_store(&s->config, dir, &c.store);
-    if (e == STENO_OK) e = service_open(&c, model, engine, &s->service);
+    ERR_TRY(media_host_start(NULL, &s->parts.media)); /* while there is one thread */
+    ERR_TRY(serve_open_store(&s->config, &s->parts));
+    service_config c = serve_service_config(&s->config, &s->parts);
+    fit_descriptors(&c.net);
+    ERR_TRY(serve_open_engine(&s->config, &model, &engine));
+    serve_give_store(&s->parts); /* the service's from now on */
+    steno_err e = service_open(&c, model, engine, &s->service);
     if (e != STENO_OK) {
         char why[ERR_DETAIL_BYTES];
         snprintf(why, sizeof why, "%s", steno_error_detail());
@@ -316,8 +287,9 @@ static steno_err start(serve *s) {
     net *n = service_net(s->service);
     if (!net_watch_open(n, s->signal_fd, signal_ready, s) || !net_watch_open(n, s->reload_fd, reload_ready, s))
         return err_fail(STENO_E_NOMEM, "signals cannot be watched");
+    ERR_TRY(listen_wyoming(s));
     announce(s, engine);
-    return STENO_OK;
+    return tell_ready(s);
 }
 
 /* A model that is being opened for nobody. */
@@ -346,8 +318,9 @@ int cmd_serve(int argc, char **argv) {
         status = 1;
     }
     abandon_reload(&s);
+    if (s.watchdog) net_timer_close(s.watchdog);
     service_close(s.service);
-    if (s.media) media_host_stop(s.media);
+    serve_close_parts(&s.parts);
     if (s.signal_fd >= 0) close(s.signal_fd);
     if (s.reload_fd >= 0) close(s.reload_fd);
     return status;

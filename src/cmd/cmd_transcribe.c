@@ -11,6 +11,7 @@
 #include "cmd/progress.h"
 #include "cmd/session.h"
 #include "cmd/stoppable.h"
+#include "cmd/cmd_options.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -106,20 +107,21 @@ static int too_many_inputs(const transcribe *t) {
     return 0;
 }
 
+const struct option cmd_transcribe_options[] = {SESSION_LONG_OPTIONS,
+                                                {"format", required_argument, NULL, 'f'},
+                                                {"output-dir", required_argument, NULL, 'o'},
+                                                {"files-from", required_argument, NULL, OPT_FILES_FROM},
+                                                {"null", no_argument, NULL, '0'},
+                                                {"no-words", no_argument, NULL, OPT_NO_WORDS},
+                                                {"quiet", no_argument, NULL, 'q'},
+                                                {"help", no_argument, NULL, 'h'},
+                                                {0}};
+
 /* Reads the command line. Returns -1 to go on, or the exit status. */
 static int read_options(transcribe *t, int argc, char **argv) {
-    static const struct option longs[] = {SESSION_LONG_OPTIONS,
-                                          {"format", required_argument, NULL, 'f'},
-                                          {"output-dir", required_argument, NULL, 'o'},
-                                          {"files-from", required_argument, NULL, OPT_FILES_FROM},
-                                          {"null", no_argument, NULL, '0'},
-                                          {"no-words", no_argument, NULL, OPT_NO_WORDS},
-                                          {"quiet", no_argument, NULL, 'q'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
     const char *list = NULL;
     int code;
-    while ((code = getopt_long(argc, argv, ":f:o:q0h", longs, NULL)) != -1) {
+    while ((code = getopt_long(argc, argv, ":f:o:q0h", cmd_transcribe_options, NULL)) != -1) {
         if (code == 'h') {
             help();
             return 0;

@@ -30,6 +30,7 @@ static const struct command {
     {"plan", cmd_plan, "capacity arithmetic: real-time factors and key/value memory"},
     {"model", cmd_model, "list, inspect, verify and convert models"},
     {"score", cmd_score, "word and character error rates of a transcript"},
+    {"completion", cmd_completion, "what makes bash, zsh or fish complete all this"},
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
 

@@ -89,6 +89,7 @@ static steno_err check_config(steno_engine_config *c) {
     if (c->audio_pool_s < 40 || c->audio_pool_s > 1 << 17)
         return err_fail(STENO_E_INVALID, "audio_pool_s %d: want 40 to %d", c->audio_pool_s, 1 << 17);
     if (c->kv_pool_mb == 0) c->kv_pool_mb = KV_BATCH_MB + (c->max_live + c->shards - 1) / c->shards * KV_LIVE_KB / 1024;
+    if (c->nice < 0 || c->nice > 19) return err_fail(STENO_E_INVALID, "nice %d: want 0 to 19", c->nice);
     if (c->kv_pool_mb < 8 || c->kv_pool_mb > 1 << 16)
         return err_fail(STENO_E_INVALID, "kv_pool_mb %d: want 8 to %d", c->kv_pool_mb, 1 << 16);
     return STENO_OK;
@@ -266,7 +267,7 @@ static steno_err find_slot(const steno_engine *e, int claim, bool live, int prom
     *out = claim > e->frames.count - e->claimed - promised * claim ? -1 : free_slot(e);
     if (live && e->live_count + promised >= e->config.max_live)
         return err_fail(STENO_E_LIMIT, "all %d live streams are in use", e->config.max_live);
-    return *out < 0 ? refuse(e, claim) : STENO_OK;
+    return *out < 0 ? refuse(e, claim + promised * claim) : STENO_OK;
 }
 
 /* A free slot, and `claim` frames of the pool promised to it: every open stream can fill its window whatever the others

@@ -5,7 +5,9 @@
 
 #include <assert.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 double thread_cpu_s(void) {
     struct timespec t;
@@ -169,6 +171,8 @@ int shard_tick(shard *s, int wait_ms) {
 static void *run(void *arg) {
     shard *s = arg;
     int wait_ms = -1;
+    /* Of the calling thread alone, on Linux. Where it is not allowed, nothing is lost but promptness. */
+    if (s->engine->config.nice) (void)setpriority(PRIO_PROCESS, (id_t)gettid(), s->engine->config.nice);
     while (!s->stopping) wait_ms = shard_tick(s, wait_ms);
     listen_release_all(s);
     return NULL;

@@ -57,8 +57,9 @@ typedef struct net_reply {
     const char *headers; /* more of them, each "name: value\r\n"; static; NULL: none */
     char *owned_headers; /* the same, freed by mem_free() */
     const char
-        *protocol;    /* upgrade: the one of the client's that is spoken; NULL: none. Static or from owned_headers. */
-    const void *body; /* stays until the process ends, unless owned */
+        *protocol; /* upgrade: the one of the client's that is spoken; NULL: none. Static or from owned_headers. */
+    size_t message_bytes_max; /* upgrade: of one message from this client; 0: as configured */
+    const void *body;         /* stays until the process ends, unless owned */
     size_t bytes;
     void *owned; /* freed by mem_free() when it is sent */
 } net_reply;
@@ -90,6 +91,13 @@ typedef struct net_exchange_handler {
     void (*gone)(void *user, bool complete);
 } net_exchange_handler;
 
+/* How a request ended. */
+typedef struct net_answered {
+    int status;                          /* 0: the client left before it was answered */
+    bool complete;                       /* the answer went out whole */
+    uint64_t received_bytes, sent_bytes; /* of the bodies */
+} net_answered;
+
 typedef struct net_handler {
     void *ctx;
     /* A request: fills the reply (all zero before), or takes the exchange by net_take() and leaves the reply alone. */
@@ -97,6 +105,8 @@ typedef struct net_handler {
     /* A WebSocket is asked for: who looks after it (*user, the return), or NULL and a reply that refuses. With a handler
      * the reply's headers and protocol go into the 101. */
     const net_conn_handler *(*upgrade)(void *ctx, const net_request *request, net_reply *reply, void **user);
+    /* An exchange with a note (net_note()) is over. NULL: nobody wants to know. */
+    void (*answered)(void *ctx, void *note, const net_answered *a);
 } net_handler;
 
 typedef struct net_config {
@@ -153,6 +163,8 @@ STENO_CHECK steno_err net_listen_raw(net *n, const net_raw_config *config, char 
 
 /* Only inside request(): the body goes to the handler, the answer is given later. `body_bytes_max` 0: as configured. */
 void net_take(net_exchange *x, const net_exchange_handler *handler, void *user, uint64_t body_bytes_max);
+/* Only inside request(): what answered() gets. */
+void net_note(net_exchange *x, void *note);
 /* No more body() until it is asked for again. */
 void net_body_pause(net_exchange *x, bool paused);
 /* The whole answer; gone() follows. Before the body is whole, too: then the connection is closed behind it. */

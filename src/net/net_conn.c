@@ -13,6 +13,7 @@
 
 #define READS_A_TURN    16 /* pieces of one connection, before others get their turn */
 #define OUT_BYTES_LEAST 1024
+#define TLS_HANDSHAKE   0x16 /* what the first byte of TLS says */
 
 /* ---- what the loop is told to look for ---------------------------------------------------------------------------- */
 
@@ -294,7 +295,7 @@ static void agree_on_keys(net_conn *c) {
             net_finish(c);
             return;
         }
-        if (got != 1 || !net_tls_begin(c)) {
+        if (got != 1 || first != TLS_HANDSHAKE || !net_tls_begin(c)) {
             net_conn_die(c);
             return;
         }

@@ -202,15 +202,30 @@ static bool lists(const net_head *h, const char *name, const char *token) {
     return false;
 }
 
+/* Appends what one line offers, as "a, b". False: too long. */
+static bool add_protocols(net_head *h, size_t *used, const char *at) {
+    while (*(at += strspn(at, " \t,"))) {
+        size_t length = strcspn(at, ","), n = length;
+        while (n > 0 && (at[n - 1] == ' ' || at[n - 1] == '\t')) n--;
+        if (*used + n + 2 > NET_PROTOCOLS_BYTES_MAX) return false;
+        if (*used > 0) {
+            memcpy(h->protocols + *used, ", ", 2);
+            *used += 2;
+        }
+        memcpy(h->protocols + *used, at, n);
+        *used += n;
+        h->protocols[*used] = 0;
+        at += length;
+    }
+    return true;
+}
+
 static bool join_protocols(net_head *h) {
     size_t used = 0;
     for (int i = 0; i < h->n_fields; i++) {
-        if (strcasecmp(h->fields[i].name, "sec-websocket-protocol") != 0) continue;
-        size_t n = strlen(h->fields[i].value);
-        if (used + n + 2 > NET_PROTOCOLS_BYTES_MAX) return fails(h, 400, "Sec-WebSocket-Protocol is too long");
-        if (used > 0) used += (size_t)(stpcpy(h->protocols + used, ", ") - (h->protocols + used));
-        memcpy(h->protocols + used, h->fields[i].value, n + 1);
-        used += n;
+        if (strcasecmp(h->fields[i].name, "sec-websocket-protocol") == 0 &&
+            !add_protocols(h, &used, h->fields[i].value))
+            return fails(h, 400, "Sec-WebSocket-Protocol is too long");
     }
     return true;
 }

@@ -12,7 +12,7 @@
 #define NET_FIELDS_MAX          100 /* header lines of a request; more: 431 */
 #define NET_METHOD_BYTES_MAX    16
 #define NET_PROTOCOLS_BYTES_MAX 1024 /* of all that a client offers; more: 400 */
-#define NET_BODY_BYTES_MAX      INT64_C(0x3fffffffffffffff)
+#define NET_BODY_BYTES_MAX      INT64_C(100000000000000000)
 
 typedef struct net_field {
     const char *name, *value;

@@ -49,6 +49,7 @@ static void begin_answer(net_exchange *x, const net_reply *reply) {
     x->reply = *reply;
     x->sent = 0;
     if (x->reply.status == 0) x->reply.status = 500;
+    x->status = x->reply.status;
     size_t n = net_reply_head(out, HEAD_BYTES, &x->reply, framing_of(x, &x->reply, framing), !x->keep_alive);
     mem_free(x->reply.owned_headers);
     x->reply.owned_headers = NULL;
@@ -64,6 +65,7 @@ static void begin_answer(net_exchange *x, const net_reply *reply) {
     size_t piece = x->reply.bytes < NET_SEND_PIECE ? x->reply.bytes : NET_SEND_PIECE;
     if (piece) memcpy(out + n, x->reply.body, piece);
     x->sent = piece;
+    x->body_bytes = piece;
     c->owner->counts.sent_bytes += n + piece;
     net_due(c, net_now_ms() + NET_STUCK_S * 1000);
     net_put(c, out, n + piece);
@@ -84,10 +86,16 @@ static void complete(net_conn *c) {
     if (c->in_at < c->in_n) net_turn(c);
 }
 
+static void tell_answered(const net *n, const net_exchange *x, bool whole) {
+    net_answered a = {.status = x->status, .complete = whole, .received_bytes = x->got, .sent_bytes = x->body_bytes};
+    if (x->note && n->handler.answered) n->handler.answered(n->handler.ctx, x->note, &a);
+}
+
 void net_exchange_end(net_conn *c, bool complete_) {
     net_exchange *x = c->exchange;
     c->exchange = NULL;
     drop_reply(&x->reply);
+    tell_answered(c->owner, x, complete_);
     if (x->handler && x->handler->gone) x->handler->gone(x->user, complete_);
     mem_free(x);
 }
@@ -113,6 +121,7 @@ void net_http_pump(net_conn *c) {
         if (piece > NET_SEND_PIECE) piece = NET_SEND_PIECE;
         net_put(c, (const char *)x->reply.body + x->sent, piece);
         x->sent += piece;
+        x->body_bytes += piece;
         c->owner->counts.sent_bytes += piece;
         net_due(c, net_now_ms() + NET_STUCK_S * 1000);
     }
@@ -126,6 +135,7 @@ static void refuse(net_conn *c, int status, const char *code, const char *why) {
     snprintf(framing, sizeof framing, "content-length: %d\r\n", n);
     net_reply r = {.status = status, .type = "application/json"};
     if (status == 426) r.headers = "sec-websocket-version: 13\r\n";
+    if (c->exchange && !c->exchange->answered) c->exchange->status = status;
     size_t bytes = net_reply_head(head, sizeof head, &r, framing, true);
     if (c->exchange) net_exchange_end(c, false);
     if (c->state == CONN_DEAD) return;
@@ -146,6 +156,10 @@ void net_take(net_exchange *x, const net_exchange_handler *handler, void *user, 
 static void await_body(net_conn *c) {
     c->window_bytes = c->exchange->got;
     net_due(c, net_now_ms() + (int64_t)c->owner->config.body_idle_s * 1000);
+}
+
+void net_note(net_exchange *x, void *note) {
+    x->note = note;
 }
 
 void net_body_pause(net_exchange *x, bool paused) {
@@ -183,6 +197,7 @@ bool net_stream_send(net_exchange *x, const void *bytes, size_t n) {
     size_t at = x->http10 ? 0 : (size_t)sprintf((char *)out, "%zx\r\n", n);
     memcpy(out + at, bytes, n);
     at += n;
+    x->body_bytes += n;
     if (!x->http10) {
         memcpy(out + at, "\r\n", 2);
         at += 2;

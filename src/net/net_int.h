@@ -70,10 +70,14 @@ struct net_exchange {
     size_t sent;     /* of the reply's body */
     bool http10, keep_alive, head_only, expects_continue;
     bool paused, answered, streaming, ended, want, cut;
+    void *note;
+    int status;          /* of the answer */
+    uint64_t body_bytes; /* of the answer, that went out */
 };
 
 typedef struct net_ws {
     net_frame frame;
+    size_t message_bytes_max;
     bool ping_out;  /* not yet answered */
     bool close_out; /* we said goodbye */
     bool close_in;  /* the peer did */

@@ -14,10 +14,11 @@
 #define JOB_ID_PREFIX         "job_"
 #define JOB_METADATA_BYTES    4097
 #define JOB_IDEMPOTENCY_BYTES 129
-#define JOB_ATTEMPTS_MAX      5 /* starts after which a job that was never over has failed: it may be what ends the server */
-#define JOB_PARTS_MAX         100 /* files of one request */
-#define JOB_LIST_MAX          100
-#define JOB_RESULT_MAX        ((size_t)256 << 20)
+#define JOB_ATTEMPTS_MAX                                                                                               \
+    10                     /* starts after which a job that was never over has failed: it may be what ends the server */
+#define JOB_PARTS_MAX  100 /* files of one request */
+#define JOB_LIST_MAX   100
+#define JOB_RESULT_MAX ((size_t)256 << 20)
 
 typedef enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_DONE, JOB_FAILED, JOB_CANCELLED, JOB_STATES } job_state;
 const char *job_state_name(job_state s);

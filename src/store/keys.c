@@ -190,10 +190,49 @@ static steno_err load_days(db *d, int64_t today, keys_table *t) {
     }
 }
 
+/* ---- origins ---------------------------------------------------------------------------------------------------- */
+
+static int by_text(const void *a, const void *b) {
+    const keys_origin *x = a, *y = b;
+    int order = memcmp(x->text, y->text, x->n < y->n ? x->n : y->n);
+    return order ? order : (x->n > y->n) - (x->n < y->n);
+}
+
+/* Into `out`, unless it is NULL; returns how many there are. */
+static size_t split_origins(const keys_record *r, keys_origin *out) {
+    size_t count = 0;
+    if (r->revoked_s) return 0;
+    for (const char *at = r->origins; *at;) {
+        size_t n = strcspn(at, " ");
+        if (n > 0 && out) out[count] = (keys_origin){at, n};
+        count += n > 0;
+        at += n + (at[n] == ' ');
+    }
+    return count;
+}
+
+/* So that a page nobody knows costs the network thread next to nothing. */
+static steno_err index_origins(keys_table *t) {
+    for (size_t i = 0; i < t->n; i++) t->n_origins += split_origins(&t->records[i], NULL);
+    t->origins = mem_alloc(t->n_origins + 1, sizeof *t->origins);
+    if (!t->origins) return err_fail(STENO_E_NOMEM, "no memory for keys' origins");
+    for (size_t i = 0, at = 0; i < t->n; i++) at += split_origins(&t->records[i], t->origins + at);
+    qsort(t->origins, t->n_origins, sizeof *t->origins, by_text);
+    t->any_origin = keys_know_origin(t, "*");
+    return STENO_OK;
+}
+
+bool keys_know_origin(const keys_table *t, const char *origin) {
+    const keys_origin wanted = {origin, strlen(origin)};
+    if (t->any_origin) return true;
+    return t->n_origins && bsearch(&wanted, t->origins, t->n_origins, sizeof *t->origins, by_text);
+}
+
 /* Read within one transaction, so that number and rows belong together. */
 static steno_err load(db *d, int64_t today, keys_table *t) {
     ERR_TRY(keys_change(d, &t->change));
     ERR_TRY(load_records(d, t));
+    ERR_TRY(index_origins(t));
     return load_days(d, today, t);
 }
 
@@ -216,6 +255,7 @@ void keys_table_free(keys_table *t) {
     for (size_t i = 0; i < t->n; i++) mem_free(t->records[i].origins);
     mem_free(t->records);
     mem_free(t->days);
+    mem_free(t->origins);
     mem_free(t);
 }
 

@@ -62,12 +62,20 @@ typedef struct keys_day {
     int64_t day, audio_ms, requests, used_s;
 } keys_day;
 
+typedef struct keys_origin {
+    const char *text; /* in a record */
+    size_t n;
+} keys_origin;
+
 /* All keys as they were at one moment. */
 typedef struct keys_table {
     int64_t change; /* keys_change() then */
     size_t n, n_days;
     keys_record *records; /* by id */
     keys_day *days;       /* by id and day: KEYS_DAYS of each at most */
+    keys_origin *origins; /* [n_origins], sorted: of all keys that were not revoked */
+    size_t n_origins;
+    bool any_origin; /* one of them is "*" */
 } keys_table;
 
 /* STENO_E_LIMIT: KEYS_MAX. STENO_E_INVALID: that id is there already. */
@@ -80,6 +88,8 @@ STENO_CHECK steno_err keys_load(db *d, int64_t today, keys_table **out);
 void keys_table_free(keys_table *t); /* NULL is allowed */
 /* NULL: not there. */
 const keys_record *keys_find(const keys_table *t, const char *id);
+/* Whether any key that was not revoked is for pages of this origin. */
+bool keys_know_origin(const keys_table *t, const char *origin);
 /* Adds to what is there, all or nothing. */
 STENO_CHECK steno_err keys_add_use(db *d, const keys_day *days, size_t n);
 /* All of a key's use in one: audio_ms is of `today` alone, requests of all days, used_s the last time. */

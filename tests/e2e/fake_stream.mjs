@@ -7,7 +7,8 @@ import { extname } from 'node:path';
 
 const WEB = new URL('../../web/', import.meta.url);
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
-const POLICY = "default-src 'self'; connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+// As in src/api/status.c: a test compares the two.
+export const POLICY = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; media-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 // What is said, one array an utterance: the growing and changing texts of its partials; the last is the final.
 export const SCRIPT = [
@@ -85,14 +86,15 @@ class Session {
 }
 
 // Options, changeable while it runs: refuse (HTTP status of upgrades), shy (a plain request is not told it), closeWith (a close code instead of an answer),
-// drops, overloadAt, failAt: seconds of audio at which the connection breaks (a list), it is overloaded, it fails; drainAt: it goes down.
+// drops, overloadAt, failAt: seconds of audio at which the connection breaks (a list), it is overloaded, it fails; drainAt: it goes down; revokeAt: the key is taken back.
 // dropCode: a drop is a close with this code. deafDrops: nothing after `ready` gets through on a connection that will break, as when a reset overtakes it.
-// forget: a session that broke is not known any more. `said`: every event, for checking against the schema.
+// key: an API key that every request must show. forget: a session that broke is not known any more. `said`: every event, for checking against the schema.
 export class FakeStream {
   options = {};
   sessions = [];
   controls = [];
   said = [];
+  urls = []; // of every request
   connections = 0;
   forgets = false; // a resumed session has no audio any more: what must not be
 
@@ -114,18 +116,21 @@ export class FakeStream {
     return new Promise((resolve) => this.http.close(resolve));
   }
 
-  refusal(url) {
+  refusal(url, { authorization = '', 'sec-websocket-protocol': protocols = '' }) {
     if (this.options.refuse) return this.options.refuse;
+    const { key } = this.options;
+    if (key && authorization !== `Bearer ${key}` && protocols.replaceAll(' ', '') !== `bearer,${key}`) return 401;
     const token = url.searchParams.get('resume');
     return token && !this.sessions.some((s) => s.token === token) ? 404 : 0;
   }
 
   serve(request, response) {
+    this.urls.push(request.url);
     const url = new URL(request.url, 'http://x');
     if (url.pathname === '/v1/stream') {
-      const status = (!this.options.shy && this.refusal(url)) || 426;
-      response.writeHead(status, { 'Content-Type': 'application/json', ...(status === 503 ? { 'Retry-After': '5' } : {}) });
-      return response.end(JSON.stringify({ code: 'x', message: status === 400 ? 'sample_rate: 1 is below 8000' : 'no' }));
+      const status = (!this.options.shy && this.refusal(url, request.headers)) || 426;
+      response.writeHead(status, { 'Content-Type': 'application/json', ...([429, 503].includes(status) ? { 'Retry-After': '5' } : {}) });
+      return response.end(JSON.stringify({ code: 'x', message: status === 429 ? 'this key has its 2 live streams open already' : status === 400 ? 'sample_rate: 1 is below 8000' : 'no' }));
     }
     const name = url.pathname === '/' ? 'index.html' : url.pathname.slice(1);
     try {
@@ -138,8 +143,9 @@ export class FakeStream {
   }
 
   upgrade(request, socket, head) {
+    this.urls.push(request.url);
     const url = new URL(request.url, 'http://x');
-    const refused = this.refusal(url);
+    const refused = this.refusal(url, request.headers);
     if (refused) return socket.end(`HTTP/1.1 ${refused} No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
     this.sockets.handleUpgrade(request, socket, head, (ws) => this.open(ws, url.searchParams));
   }
@@ -183,6 +189,12 @@ export class FakeStream {
       session.finish('close');
       session.say({ type: 'closed', reason: 'draining', ...session.counts(), words: 0 });
       ws.close(1001);
+    }
+    if (this.options.revokeAt && heard >= this.options.revokeAt) {
+      session.say({ type: 'error', code: 'revoked_key', message: 'this key was revoked', fatal: true });
+      session.finish('close');
+      session.say({ type: 'closed', reason: 'error', ...session.counts(), words: 0 });
+      ws.close(1008);
     }
     if (failAt && heard >= failAt) {
       session.say({ type: 'error', code: 'internal', message: 'the recogniser gave up', fatal: true });

@@ -7,6 +7,7 @@ import { basename, join } from 'node:path';
 export const STENO = process.env.STENO ?? 'build/steno';
 export const LIBRIVOX = '/usr/share/pocketsphinx/test/data/librivox/sense_and_sensibility_01_austen_64kb-';
 export const work = mkdtempSync(join(tmpdir(), 'steno-e2e-'));
+process.env.XDG_DATA_HOME = join(work, 'data-home'); // not the jobs and keys of whoever runs the tests
 process.on('exit', () => rmSync(work, { recursive: true, force: true }));
 
 // ---- tests ------------------------------------------------------------------------------------------------------

@@ -16,10 +16,10 @@ export const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 // `steno serve` with these options. `log` grows; `said(pattern)` waits for a line of it.
 export class Server {
-  constructor(args = []) {
+  constructor(args = [], steno = STENO) {
     this.log = '';
     this.waiting = [];
-    this.child = spawn(STENO, ['serve', '--port', '0', ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.child = spawn(steno, ['serve', '--port', '0', ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
     this.child.stderr.on('data', (bytes) => {
       this.log += bytes;
       this.waiting = this.waiting.filter(({ pattern, resolve }) => {
@@ -81,17 +81,17 @@ export async function withServer(args, body) {
 
 // One connection. `events` holds all that came.
 export class Client {
-  constructor(server, query = {}) {
+  constructor(server, query = {}, { protocols = [], headers = {} } = {}) {
     this.events = [];
     this.waiting = [];
-    this.ws = new WebSocket(`ws://${server.address}/v1/stream?${new URLSearchParams(query)}`, { perMessageDeflate: false });
+    this.ws = new WebSocket(`ws://${server.address}/v1/stream?${new URLSearchParams(query)}`, protocols, { perMessageDeflate: false, headers });
     this.refused = new Promise((resolve) => this.ws.on('unexpected-response', (request, response) => {
       let body = '';
       response.on('data', (bytes) => (body += bytes));
       response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, body: JSON.parse(body) }));
     }));
     this.ws.on('error', (error) => (this.error = error));
-    this.closed = new Promise((resolve) => this.ws.on('close', (code, reason) => resolve({ code, reason: String(reason) })));
+    this.closed = new Promise((resolve) => this.ws.on('close', (code, reason) => resolve(this.ending = { code, reason: String(reason) })));
     this.ws.on('message', (text) => {
       this.events.push(JSON.parse(text));
       this.look();
@@ -104,7 +104,7 @@ export class Client {
     this.waiting = this.waiting.filter((w) => {
       const event = this.events.slice(w.from).find(w.wanted);
       if (event) w.resolve(event);
-      else if (this.ws.readyState === WebSocket.CLOSED) w.reject(new Error(`closed before ${w.what}`));
+      else if (this.ws.readyState === WebSocket.CLOSED) w.reject(new Error(`closed (${this.ending?.code} ${this.ending?.reason}) before ${w.what}`));
       return !event && this.ws.readyState !== WebSocket.CLOSED;
     });
   }

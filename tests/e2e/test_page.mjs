@@ -1,89 +1,24 @@
-// test_page.mjs: the live page in a real browser, against fake_stream.mjs. Skipped without Chromium (CHROMIUM, or /usr/bin/chromium)
-// or the packages of tests/e2e/package.json. PAGE_SHOTS=FOLDER leaves pictures to look at.
+// test_page.mjs: the page in a real browser, against fake_stream.mjs. Skipped without Chromium (CHROMIUM, or /usr/bin/chromium)
+// or the packages of tests/e2e/package.json. test_page_real.mjs is the same against steno serve.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { concatenate, recording, samples, skip, test, write, writeWav } from './harness.mjs';
+import { existsSync, readFileSync } from 'node:fs';
+import { concatenate, recording, test, write, writeWav } from './harness.mjs';
+import { CHROMIUM, checkMarks, downloads, faintTexts, finals, microphone, packages, shot, speech, state, telling, watchMarks, watchStates, watchTexts, withBrowser } from './browser.mjs';
 import { FakeStream } from './fake_stream.mjs';
 import { validateControl, validateEvent } from './protocol_schema.mjs';
 
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const SHOTS = process.env.PAGE_SHOTS;
-const LIMIT_MS = 60000; // a hang is a failure
-// A browser that looks nothing up outside this machine.
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
-  '--disable-dev-shm-usage', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'];
-
-async function packages() {
-  if (!existsSync(CHROMIUM)) skip(`${CHROMIUM} is not there: install the package chromium, or set CHROMIUM`);
-  try {
-    return { chromium: (await import('playwright-core')).chromium, WebSocketServer: (await import('ws')).WebSocketServer };
-  } catch {
-    return skip('playwright-core and ws are not installed: npm ci --ignore-scripts in tests/e2e');
-  }
-}
-
-// A failure inside tells the whole of `what` too.
-function telling(what, body) {
-  try {
-    return body();
-  } catch (error) {
-    error.stack += `\nwhat there was: ${JSON.stringify(what)}`;
-    throw error;
-  }
-}
-
-// Opens the page, runs `body(page, fake)`, and fails on anything the browser complained of.
-async function withPage({ flags = [], context = {}, mic = true, options = {}, complaints = [] }, body) {
-  const { chromium, WebSocketServer } = await packages();
+// Opens the page of a fake server and runs `body(page, fake)`; everything the fake said must be as the protocol has it.
+async function withPage({ options = {}, ...how }, body) {
+  const { WebSocketServer } = await packages();
   const fake = await new FakeStream(WebSocketServer).listen();
   fake.options = options;
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...flags] });
   try {
-    const ctx = await browser.newContext({ permissions: mic ? ['microphone', 'clipboard-read', 'clipboard-write'] : [], ...context });
-    const page = await ctx.newPage();
-    page.setDefaultTimeout(LIMIT_MS);
-    const wrong = [];
-    page.on('pageerror', (error) => wrong.push(String(error)));
-    page.on('console', (message) => message.type() === 'error' && wrong.push(message.text()));
-    page.on('request', (request) => /^(http:\/\/127\.0\.0\.1|blob:)/.test(request.url()) || wrong.push(`asks for ${request.url()}`));
-    await page.goto(fake.address);
-    await body(page, fake);
-    assert.deepEqual(wrong.filter((text) => !complaints.some((c) => c.test(text))), []);
+    await withBrowser({ address: fake.address, ...how }, (page) => body(page, fake));
     for (const event of fake.said) validateEvent(event);
   } finally {
-    await browser.close();
     await fake.close();
   }
 }
-
-async function shot(page, name) {
-  if (!SHOTS) return;
-  mkdirSync(SHOTS, { recursive: true });
-  await page.screenshot({ path: join(SHOTS, `${name}.png`), fullPage: true });
-}
-
-const microphone = (file) => ['--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', `--use-file-for-fake-audio-capture=${file}`];
-const speech = () => samples(recording('0870'));
-const state = (page, name) => page.waitForSelector(`#connection[data-state="${name}"]`);
-const finals = (page) => page.locator('li.final').allInnerTexts().then((all) => all.map((t) => t.replace(/\s+/g, ' ')));
-
-// Every text a partial or final had on the page, as it changed.
-const watchTexts = (page) => page.evaluate(() => {
-  window.seen = [];
-  new MutationObserver(() => {
-    const last = document.querySelector('#sessions li:last-child');
-    const spans = [...(last?.querySelectorAll('span') ?? [])].map((s) => s.textContent);
-    const now = last && `${last.className}: ${spans.join('|')}`;
-    if (now && now !== window.seen.at(-1)) window.seen.push(now);
-  }).observe(document.querySelector('#sessions'), { subtree: true, childList: true, characterData: true, attributes: true });
-});
-
-const watchStates = (page) => page.evaluate(() => {
-  const connection = document.querySelector('#connection');
-  window.states = [];
-  new MutationObserver(() => window.states.push(connection.dataset.state)).observe(connection, { attributes: true });
-});
 
 test('page: a microphone is heard; partials are rewritten in place and finals stay', async () => {
   const wav = existsSync(CHROMIUM) ? writeWav('mic.wav', speech()) : '';
@@ -206,19 +141,24 @@ test('page: as fast as the server takes it, with copy, download, clear', async (
     assert.equal(await page.textContent('#first-text'), '–', 'no latencies when time does not pace');
     const said = fake.sessions[0].events.filter((e) => e.type === 'final' && e.text);
     const text = `${said.map((e) => e.text).join('\n')}\n`;
-    await page.click('#copy');
-    await page.waitForFunction(() => document.querySelector('#copy').textContent === 'Copied');
+    await page.evaluate(() => {
+      const button = document.querySelector('.copy');
+      window.copied = new Promise((resolve) => new MutationObserver(() => button.textContent === 'Copied' && resolve()).observe(button, { childList: true }));
+    });
+    await page.click('.copy');
+    await page.evaluate(() => window.copied);
     assert.equal(await page.evaluate(() => navigator.clipboard.readText()), text);
-    const saved = async (button) => {
-      const [download] = await Promise.all([page.waitForEvent('download'), page.click(button)]);
-      return readFileSync(await download.path(), 'utf8');
-    };
-    assert.equal(await saved('#save-txt'), text);
-    const { sessions } = JSON.parse(await saved('#save-json'));
-    assert.equal(sessions.length, 1);
-    assert.equal(sessions[0].source, 'fast.wav');
-    assert.equal(sessions[0].model, 'tiny');
-    assert.deepEqual(sessions[0].segments.map((s) => [s.text, s.start, s.words.length]), said.map((e) => [e.text, e.start, e.words.length]));
+    const files = await downloads(page);
+    assert.deepEqual(Object.values(files).map((f) => f.name), ['fast.txt', 'fast.srt', 'fast.vtt', 'fast.json']);
+    assert.equal(files.txt.text, text);
+    const clock = (s, decimal) => `00:00:${s.toFixed(3).padStart(6, '0').replace('.', decimal)}`;
+    const from = (decimal) => `${clock(said[0].words[0].start, decimal)} --> ${clock(said[0].words.at(-1).end, decimal)}\nSo what do you 👋 think?\n\n`;
+    assert.ok(files.srt.text.startsWith(`1\n${from(',')}2\n`), files.srt.text);
+    assert.ok(files.vtt.text.startsWith(`WEBVTT\n\n${from('.')}`), files.vtt.text);
+    assert.ok(files.vtt.text.includes('&lt;b&gt;fox&lt;/b&gt;'), 'markup is text in WebVTT too');
+    const { segments, ...head } = JSON.parse(files.json.text);
+    assert.deepEqual(head, { file: 'fast.wav', model: 'tiny', language: 'en', duration: Math.round(pcm.length / 16) / 1000 });
+    assert.deepEqual(segments.map((s) => [s.text, s.start, s.words.length]), said.map((e) => [e.text, Number(e.start.toFixed(3)), e.words.length]));
     assert.equal(await page.locator('#sessions b').count(), 0, 'text is text, not markup');
     await page.click('#clear');
     assert.equal(await page.locator('#sessions li').count(), 0);
@@ -244,13 +184,18 @@ test('page: what goes wrong is said in plain words', async () => {
     await trouble('[Mm]icrophone');
     await page.setInputFiles('#file', write('notes.wav', 'these are no sounds'));
     await trouble('notes\\.wav is not a recording this browser can read');
-    for (const [options, pattern] of [[{ refuse: 503 }, 'full.*5 seconds'], [{ refuse: 400 }, 'refused.*below 8000'], [{ closeWith: 1013 }, 'probably full'],
+    for (const [options, pattern] of [[{ refuse: 503 }, 'full.*5 seconds'], [{ refuse: 400 }, 'refused.*below 8000'], [{ refuse: 429 }, 'for now: this key has its 2 live streams open already\\. Try again in 5 seconds'],
+      [{ revokeAt: 0.5 }, 'ended the stream: this key was revoked\\.'], [{ closeWith: 1013 }, 'probably full'],
       [{ failAt: 0.5 }, 'Recognition failed.*gave up'], [{ refuse: 503, shy: true }, 'probably full'], [{ drainAt: 0.5 }, 'shut down']]) {
       fake.options = options;
       await page.setInputFiles('#file', good);
       await trouble(pattern);
     }
     await shot(page, 'light-error');
+    assert.deepEqual(await faintTexts(page), []);
+    assert.deepEqual(await page.emulateMedia({ colorScheme: 'dark' }).then(() => faintTexts(page)), []);
+    await shot(page, 'dark-error');
+    await page.emulateMedia({ colorScheme: 'light' });
     await page.click('#error-close');
     assert.ok(await page.isHidden('#error'));
     assert.equal(await page.evaluate(() => document.activeElement.id), 'speak');
@@ -291,15 +236,168 @@ test('page: fits a phone and the dark, and holds still for those who ask', async
       await page.setInputFiles('#file', wav);
       await page.waitForSelector('li.final');
       await page.waitForSelector('li.partial');
-      assert.ok(await page.isVisible('#stop'));
+      assert.ok(await page.isVisible('#speak'));
       await shot(page, `${name}-running`);
       assert.ok(await fits(), `${name} scrolls sideways`);
-      await page.click('#stop');
+      assert.deepEqual(await faintTexts(page), [], `${name} while it runs`);
+      await page.click('#speak');
       await state(page, 'idle');
+      await page.evaluate(() => document.activeElement.blur());
+      await page.keyboard.press('ArrowRight');
+      assert.equal(await page.locator('.word[aria-current]').count(), 1);
+      assert.deepEqual(await faintTexts(page), [], `${name} while it plays`);
       await shot(page, name);
       assert.ok(await fits(), `${name} scrolls sideways`);
       const small = await page.evaluate(() => [...document.querySelectorAll('button')].filter((b) => b.offsetParent && (b.offsetHeight < 24 || b.offsetWidth < 24)).map((b) => b.id));
       assert.deepEqual(small, []);
     });
   }
+});
+
+const playing = (page, yes) => page.waitForSelector(yes ? '#player-play.playing' : '#player-play:not(.playing)');
+
+test('page: a file is played back with the word that is spoken marked; words and keys move in it', async () => {
+  await packages();
+  const wav = writeWav('play.wav', concatenate(Array(8).fill(recording('0870')))); // longer than the slowest machine takes to pause it
+  await withPage({}, async (page) => {
+    await page.check('#fast');
+    await page.setInputFiles('#file', wav);
+    await page.waitForSelector('#player:not([hidden])');
+    await watchMarks(page);
+    const announcements = await page.locator('#announce p').count();
+    await page.click('#player-play');
+    await playing(page, true);
+    await page.waitForFunction(() => window.heard.length >= 8);
+    await shot(page, 'light-playing');
+    await page.evaluate(() => document.activeElement.blur());
+    await checkMarks(page);
+    // A press on a word seeks; the space bar pauses; arrows go word by word.
+    await page.evaluate(() => (window.heard = []));
+    await page.locator('.word', { hasText: 'quick' }).first().click();
+    await page.waitForFunction(() => window.heard[0] === 'quick');
+    await page.keyboard.press(' ');
+    await playing(page, false);
+    await page.keyboard.press('ArrowRight');
+    const now = () => page.evaluate(() => [...document.querySelectorAll('.word')].flatMap((word, i) => (word.hasAttribute('aria-current') ? [i] : [])));
+    const [at, ...more] = await now();
+    assert.ok(at > 8 && more.length === 0, `${at} ${more}`);
+    await page.keyboard.press('ArrowLeft');
+    assert.deepEqual(await now(), [at - 1]);
+    // By keyboard: one time of the transcript is a stop of the tab key, arrows go on from it, Enter plays from there.
+    const times = page.locator('button.from');
+    assert.match(await times.nth(1).getAttribute('aria-label'), /^Play from \d+ seconds?$/);
+    assert.deepEqual(await times.evaluateAll((all) => all.map((b) => b.tabIndex)), [0, ...Array(await times.count() - 1).fill(-1)]);
+    await times.nth(0).focus();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await playing(page, true);
+    await page.keyboard.press(' '); // pauses, and does not press the time again
+    await playing(page, false);
+    assert.ok(await times.nth(1).evaluate((b) => b === document.activeElement));
+    assert.match(await page.getAttribute('#seek', 'aria-valuetext'), /^\d+ seconds? of 1 minute/);
+    assert.equal(await page.locator('#announce p').count(), announcements, 'playing back is not announced');
+    // While something runs nothing plays.
+    await page.locator('.word').first().click();
+    await playing(page, true);
+    await page.setInputFiles('#file', wav);
+    await page.waitForFunction(() => document.querySelectorAll('.session').length === 2);
+    await page.waitForSelector('#player:not([hidden])');
+    await playing(page, false);
+    // The older one still plays.
+    await page.locator('.session').first().locator('.play').click();
+    await playing(page, true);
+    assert.equal(await page.locator('.session').first().locator('.play').getAttribute('aria-label'), 'Pause play.wav');
+    await page.selectOption('#rate', '2');
+    await page.click('#clear');
+    assert.ok(await page.isHidden('#player'));
+  });
+});
+
+test('page: what the microphone heard is played back as it was sent', async () => {
+  const wav = existsSync(CHROMIUM) ? writeWav('mic3.wav', speech()) : '';
+  await withPage({ flags: microphone(wav) }, async (page, fake) => {
+    await page.click('#speak');
+    await page.waitForSelector('li.final');
+    assert.ok(await page.isHidden('#player'), 'it would hear itself');
+    await page.click('#speak');
+    await page.waitForSelector('#player:not([hidden])');
+    const kept = await page.evaluate(async () => {
+      const { Recording } = await import('/recording.js');
+      const recording = new Recording(8000);
+      const odd = Int16Array.from({ length: 12345 }, (_, i) => i);
+      for (let i = 0; i < 8; i++) recording.add(odd);
+      const bytes = await recording.blob().arrayBuffer();
+      const decoded = await new OfflineAudioContext(1, 1, 8000).decodeAudioData(bytes.slice(0));
+      const samples = new Int16Array(bytes.slice(44));
+      const long = new Recording(8000);
+      for (let s = 0; s < 3700; s++) long.add(odd.subarray(0, 8000));
+      return { length: decoded.length, same: samples.every((v, i) => v === odd[i % odd.length]), offset: long.offset, duration: long.duration, bytes: long.blob().size };
+    });
+    assert.deepEqual(kept, { length: 8 * 12345, same: true, offset: 100, duration: 3600, bytes: 44 + 3600 * 16000 });
+    const [, of] = (await page.textContent('#player-clock')).split(' / ');
+    assert.equal(of, `0:${String(Math.floor(fake.sessions[0].count / 16000)).padStart(2, '0')}`);
+    await watchMarks(page);
+    await page.click('#player-play');
+    await page.waitForFunction(() => window.heard.length > 0);
+    assert.match(await page.evaluate(() => [...document.querySelectorAll('[data-format]')].map((b) => b.dataset.format).join()), /^txt,srt,vtt,json$/);
+  });
+});
+
+test('page: a server that wants a key is given one, which stays in this tab', async () => {
+  await packages();
+  const wav = writeWav('key.wav', speech());
+  const http = [/the server responded with a status of 401/i, /WebSocket connection to .* failed/];
+  await withPage({ complaints: http, options: { key: 'steno_right' } }, async (page, fake) => {
+    await page.check('#fast');
+    await page.setInputFiles('#file', wav);
+    await page.waitForSelector('#key-form:not([hidden])');
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'key');
+    assert.ok(await page.isHidden('#error'));
+    await shot(page, 'light-key');
+    await page.emulateMedia({ colorScheme: 'dark' });
+    assert.deepEqual(await faintTexts(page), []);
+    await shot(page, 'dark-key');
+    for (const wrong of ['steno_wrong', 'not a key at all, ü']) {
+      await page.fill('#key', wrong);
+      await page.keyboard.press('Enter');
+      await page.waitForFunction(() => /does not take this key/.test(document.querySelector('#key-form:not([hidden]) #key-why')?.textContent));
+      assert.equal(await page.evaluate(() => sessionStorage.length), 0, 'a key that is not taken is not kept');
+    }
+    await page.fill('#key', ' steno_right ');
+    await page.keyboard.press('Enter'); // goes on with the file
+    await page.waitForSelector('li.final');
+    await state(page, 'idle');
+    assert.ok(await page.isHidden('#key-form'));
+    assert.ok(fake.urls.every((url) => !url.includes('right')), fake.urls.join());
+    assert.equal(await page.inputValue('#key'), '');
+    assert.deepEqual(await page.evaluate(() => [location.href.includes('right'), localStorage.length, document.cookie]), [false, 0, '']);
+    await page.reload();
+    await page.check('#fast');
+    await page.setInputFiles('#file', wav);
+    await page.waitForSelector('li.final');
+    await state(page, 'idle');
+    await page.click('#forget-key');
+    assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+    await page.setInputFiles('#file', wav);
+    await page.waitForSelector('#key-form:not([hidden])');
+  });
+});
+
+test('page: a dropped file is transcribed, two are not', async () => {
+  await packages();
+  const wav = readFileSync(writeWav('dropped.wav', speech())).toString('base64');
+  await withPage({}, async (page) => {
+    const drop = (n) => page.evaluate(([bytes, count]) => {
+      const data = new DataTransfer();
+      for (let i = 0; i < count; i++) data.items.add(new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], `dropped${i}.wav`, { type: 'audio/wav' }));
+      document.querySelector('#drop').dispatchEvent(new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer: data }));
+    }, [wav, n]);
+    await drop(2);
+    await page.waitForFunction(() => /One file at a time/.test(document.querySelector('#error:not([hidden])')?.textContent));
+    await page.check('#fast');
+    await drop(1);
+    await page.waitForSelector('li.final');
+    await state(page, 'idle');
+    assert.equal(await page.textContent('.session h3'), 'dropped0.wav');
+  });
 });

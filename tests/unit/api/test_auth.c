@@ -506,6 +506,35 @@ static void audio_minutes_a_day(void **state) {
     auth_leave(pass);
 }
 
+/* A job that is heard when its request is long over, and its key perhaps gone. */
+static void work_without_a_request(void **state) {
+    place *p = *state;
+    bool changed;
+    make_key(p, (keys_record){.audio_minutes_per_day = 1, .requests_per_minute = 1, .streams = 1});
+    open_auth(p);
+    net_request r = request(p);
+    assert_int_equal(ask(p, &r, AUTH_RECORDING), AUTH_OK);
+    auth_pass *job = auth_pass_for(p->a, p->id), *nobodys = auth_pass_for(p->a, ""),
+              *gone = auth_pass_for(p->a, "zzzzzzzz");
+    assert_string_equal(auth_owner(job), p->id);
+    assert_string_equal(auth_owner(nobodys), "");
+    assert_string_equal(auth_owner(gone), "");
+    auth_charge(job, 61);
+    auth_charge(nobodys, 61);
+    auth_charge(gone, 61);
+    assert_int_equal(keys_revoke(p->other, p->id, p->wall_s, &changed), STENO_OK);
+    settle(p);
+    auth_charge(job, 1);
+    auth_leave(job);
+    auth_leave(nobodys);
+    auth_leave(gone);
+    settle(p);
+    keys_day sum;
+    assert_int_equal(keys_sum_use(p->other, p->id, TODAY, &sum), STENO_OK);
+    assert_int_equal(sum.audio_ms, 62000);
+    assert_int_equal(sum.requests, 1);
+}
+
 static void a_restart_does_not_forget(void **state) {
     place *p = *state;
     make_key(p, (keys_record){.audio_minutes_per_day = 1});
@@ -825,6 +854,7 @@ int main(void) {
         IN_PLACE(limits_outlive_a_new_table),
         IN_PLACE(streams_at_once),
         IN_PLACE(audio_minutes_a_day),
+        IN_PLACE(work_without_a_request),
         IN_PLACE(a_restart_does_not_forget),
         IN_PLACE(a_clock_that_jumps),
         IN_PLACE(a_full_disk),

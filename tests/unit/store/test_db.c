@@ -17,28 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-typedef struct place {
-    char root[64], dir[80], file[120];
-} place;
-
-static int make_place(void **state) {
-    place *p = calloc(1, sizeof *p);
-    snprintf(p->root, sizeof p->root, "/tmp/steno-test-db-XXXXXX");
-    if (!p || !mkdtemp(p->root)) return -1;
-    snprintf(p->dir, sizeof p->dir, "%s/data", p->root);
-    snprintf(p->file, sizeof p->file, "%s/" DB_FILE, p->dir);
-    *state = p;
-    return 0;
-}
-
-static int drop_place(void **state) {
-    place *p = *state;
-    char line[120];
-    snprintf(line, sizeof line, "rm -rf %s", p->root);
-    int code = system(line);
-    free(p);
-    return code;
-}
+#include "store_place.h"
 
 static int64_t count(db *d) {
     db_stmt *s;

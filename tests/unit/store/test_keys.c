@@ -172,6 +172,38 @@ static void what_is_made_is_there(void **state) {
     keys_table_free(t);
 }
 
+static void pages_that_any_key_is_for(void **state) {
+    place *p = *state;
+    char one[] = "https://b.example https://a.example:8443", two[] = "https://c.example", every[] = "*";
+    keys_record r = record("aaaaaaaa");
+    keys_table *t;
+    bool changed;
+    r.origins = one;
+    assert_int_equal(keys_create(p->d, &r), STENO_OK);
+    memcpy(r.id, "bbbbbbbb", 9);
+    r.origins = two;
+    assert_int_equal(keys_create(p->d, &r), STENO_OK);
+    assert_int_equal(keys_load(p->d, TODAY, &t), STENO_OK);
+    assert_true(keys_know_origin(t, "https://a.example:8443"));
+    assert_true(keys_know_origin(t, "https://b.example"));
+    assert_true(keys_know_origin(t, "https://c.example"));
+    assert_false(keys_know_origin(t, "https://a.example"));
+    assert_false(keys_know_origin(t, "https://a.example:84430"));
+    assert_false(keys_know_origin(t, "*"));
+    assert_false(keys_know_origin(t, ""));
+    keys_table_free(t);
+    assert_int_equal(keys_revoke(p->d, "bbbbbbbb", NOW, &changed), STENO_OK);
+    memcpy(r.id, "cccccccc", 9);
+    r.origins = every;
+    assert_int_equal(keys_load(p->d, TODAY, &t), STENO_OK);
+    assert_false(keys_know_origin(t, "https://c.example"));
+    keys_table_free(t);
+    assert_int_equal(keys_create(p->d, &r), STENO_OK);
+    assert_int_equal(keys_load(p->d, TODAY, &t), STENO_OK);
+    assert_true(keys_know_origin(t, "https://who.example"));
+    keys_table_free(t);
+}
+
 static void an_id_is_given_once(void **state) {
     place *p = *state;
     keys_record r = record("aaaaaaaa");
@@ -289,6 +321,7 @@ int main(void) {
         cmocka_unit_test(secrets_are_random),
         cmocka_unit_test(days),
         IN_PLACE(what_is_made_is_there),
+        IN_PLACE(pages_that_any_key_is_for),
         IN_PLACE(an_id_is_given_once),
         IN_PLACE(revoking),
         IN_PLACE(another_process_sees_it),

@@ -1,0 +1,33 @@
+/* serve_parts.h: what `steno serve` opens before its service: engines, the media host, the store, as configured.
+ *
+ * Owner: the main thread; serve_open_engine() any thread. See cmd_serve.c.
+ */
+#ifndef STENO_CMD_SERVE_PARTS_H
+#define STENO_CMD_SERVE_PARTS_H
+
+#include "api/service.h"
+#include "cmd/config.h"
+
+typedef struct serve_parts {
+    media_host *media;
+    worker *store;    /* until a service has taken it over; NULL: nothing is kept */
+    keys_table *keys; /* the same */
+    int n_keys;       /* -1: no store */
+    char bind[CONFIG_TEXT_BYTES];
+    bool loopback;               /* what `bind` is */
+    char dir[CONFIG_TEXT_BYTES]; /* of the store */
+} serve_parts;
+
+STENO_CHECK steno_err serve_open_engine(const config *c, steno_model **model, steno_engine **engine);
+
+/* The database in data_dir with its thread, and where to listen, which depends on whether there are keys. Where nobody
+ * named a place and none can be made there are none, and the log says so; a place that is there but cannot be used is a
+ * failure: keys would be unknown. */
+STENO_CHECK steno_err serve_open_store(const config *c, serve_parts *parts);
+void serve_give_store(serve_parts *parts); /* a service has taken it over */
+void serve_close_parts(serve_parts *parts);
+
+/* Texts point into both arguments. */
+service_config serve_service_config(const config *c, const serve_parts *parts);
+
+#endif
