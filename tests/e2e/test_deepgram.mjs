@@ -661,3 +661,37 @@ test('deepgram: clients that vanish leave nothing behind', () =>
     const r = await post(server, {}, audio);
     assert.equal(r.status, 200);
   }));
+
+test('deepgram: keys: every client gives its own, and without one it hears why', async () => {
+  const dir = `${work}/dg-keys`;
+  const made = steno(['key', 'create', '--data-dir', dir, '--name', 'one']);
+  const key = made.out.trim().split(/\s+/).find((word) => word.length > 30);
+  assert.ok(key, made.out + made.err);
+  await withServer([...FAST, '--data-dir', dir], async (server) => {
+    const audio = readFileSync(recording('0870'));
+    for (const authorization of [`Token ${key}`, `Bearer ${key}`]) {
+      const headers = { authorization, 'content-type': 'audio/wav' };
+      assert.equal((await post(server, {}, audio, headers)).status, 200);
+      const c = plain(server, LINEAR, { headers: { authorization } });
+      await c.opened;
+      c.control({ type: 'CloseStream' });
+      await c.inbox.next('Metadata');
+    }
+    for (const name of ['token', 'bearer']) {
+      const c = plain(server, LINEAR, { protocols: [name, key] });
+      await c.opened;
+      assert.equal(c.ws.protocol, name);
+      c.control({ type: 'CloseStream' });
+      await c.inbox.next('Metadata');
+    }
+    // The SDKs have a key of nobody here.
+    for (const sdk of clients) {
+      const wrong = await sdk.file(server, audio, {}).then(() => assert.fail(), (e) => e);
+      assert.deepEqual([wrong.status, wrong.body.err_code], [401, 'INVALID_AUTH']);
+      assert.ok(wrong.body.request_id);
+    }
+    const refused = await within(plain(server, LINEAR, { headers: { authorization: `Token ${KEY}` } }).refused, 'a refusal');
+    assert.deepEqual([refused.status, refused.body.err_code, refused.headers['dg-error']], [401, 'INVALID_AUTH', refused.body.err_msg]);
+    assert.equal(refused.headers['dg-request-id'], refused.body.request_id);
+  });
+});
