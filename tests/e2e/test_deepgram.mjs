@@ -5,7 +5,7 @@ import { createReadStream, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import WebSocket from 'ws';
-import { errorRate, ffmpeg, prompts, recording, riff, samples, skip, steno, test, work, write, writeWav } from './harness.mjs';
+import { concatenate, errorRate, ffmpeg, prompts, recording, riff, samples, skip, steno, test, work, write, writeWav } from './harness.mjs';
 import { turn, withServer } from './live_client.mjs';
 
 const require = createRequire(import.meta.url);
@@ -622,6 +622,24 @@ test('deepgram: callbacks are promised at once and tried until they are taken, b
       const nowhere = await post(server, { callback: 'http://' }, audio);
       assert.equal(nowhere.status, 400);
     })));
+
+test('deepgram: who was promised a callback hears of it, though the server is stopped meanwhile', () =>
+  withReceiver(0, async (base, taken) => {
+    const conf = write('dg-stop/steno.conf', '[jobs]\nwebhook_retry_ms = 10\n');
+    const args = [...FAST, '--config', conf, '--data-dir', `${conf}.d`, '--drain-s', '1'];
+    const file = writeWav('dg-long.wav', concatenate(Array(40).fill(recording('0870'))));
+    let promised;
+    await withServer(args, async (server) => {
+      promised = await post(server, { callback: `${base}/stopped` }, readFileSync(file));
+      assert.equal(promised.status, 200);
+      server.child.kill('SIGTERM');
+      await server.end();
+    });
+    await withServer(args, async () => {
+      const told = JSON.parse((await taken('/stopped')).text);
+      assert.equal(told.request_id ?? told.metadata.request_id, promised.body.request_id);
+    });
+  }));
 
 test('deepgram: a server that keeps nothing calls nobody back', async () => {
   const had = process.env.XDG_DATA_HOME;
