@@ -2,13 +2,14 @@
 # test-unit.sh [STENO]: the systemd unit is right (systemd-analyze verify, security), and the server works with the system
 # calls and the memory that it leaves. Last line: "N passed, N failed, N skipped".
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 : "${STENO_MODELS:=$PWD/build/models}"
 export STENO_MODELS
 steno=$(realpath "${1:-build/steno}")
 unit=deploy/steno.service
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+server=''
+trap '[ -z "$server" ] || kill -9 "$server" 2>/dev/null; rm -rf "$work"' EXIT
 passed=0 failed=0
 
 # check NAME COMMAND…
@@ -53,10 +54,36 @@ allowed_calls() {
     [ "$(wc -l <"$work/calls")" -gt 150 ]
 }
 
+# until_said PATTERN: for a minute at most.
+until_said() {
+    tries=0
+    until grep -q "$1" "$work/said"; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 300 ] || { echo "never said: $1"; cat "$work/said" "$work/serve.log"; return 1; }
+        sleep 0.2
+    done
+}
+
+# What systemd hears of a start, of signs of life, of a reload and of the end.
+notifies() {
+    "$work/notified" "$work/socket" "$steno" serve --port 0 --data-dir "$work/data" >"$work/said" 2>"$work/serve.log" &
+    server=$!
+    until_said '^READY=1 STATUS=listening on 127' && until_said '^WATCHDOG=1' || return 1
+    kill -HUP "$server"
+    until_said '^RELOADING=1 MONOTONIC_USEC=[0-9]' && until_said '^READY=1 $' || return 1
+    kill "$server"
+    wait "$server" || return 1
+    server=''
+    until_said '^STOPPING=1'
+}
+
+check "cc notified.c" cc -Wall -Wextra -o "$work/notified" deploy/notified.c
+check "Type=notify, WatchdogSec, reloads" notifies
+
 if ! command -v systemd-analyze >/dev/null; then
     echo "skipped  unit: systemd-analyze is not installed"
-    echo "0 passed, 0 failed, 1 skipped"
-    exit 0
+    echo "$passed passed, $failed failed, 1 skipped"
+    exit "$failed"
 fi
 
 sed "s|/usr/bin/steno|$steno|" "$unit" >"$work/steno.service"
@@ -72,7 +99,8 @@ printf '#!/bin/sh\nexec "%s" "%s" "%s" "$@"\n' "$work/confined" "$work/calls" "$
 chmod +x "$work/steno"
 grep -vx socket "$work/calls" >"$work/fewer"
 check "that a filter is noticed" sh -c "! '$work/confined' '$work/fewer' '$steno' serve --port 0"
-for name in 'serve: a recording in odd pieces' 'SIGHUP gives new' 'openapi: real answers'; do
+for name in 'serve: a recording in odd pieces' 'SIGHUP gives new' 'openapi: real answers' \
+    'jobs: a webhook is signed' 'jobs: webhooks over TLS'; do
     check "under the filter: $name" sh -c "STENO='$work/steno' node tests/e2e/run.mjs '$name' | tee /dev/stderr | grep -q '^[1-9].* 0 failed'"
 done
 

@@ -211,7 +211,8 @@ static void recognise(listening *j) {
     recording_options o = {.path = path,
                            .name = "the audio",
                            .channels = j->query.multichannel ? MEDIA_SPLIT : MEDIA_MIX,
-                           .rank = j->query.callback[0] ? RECORDING_JOB : RECORDING_REQUEST};
+                           .rank = j->query.callback[0] ? RECORDING_JOB : RECORDING_REQUEST,
+                           .pass = j->pass};
     steno_err e = recording_open(j->service, &o, &recognised, j, &j->recording);
     if (e == STENO_OK) {
         if (j->query.callback[0]) promise(j);

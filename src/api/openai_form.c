@@ -129,7 +129,7 @@ static bool on_speakers(form *f, const char *value) {
 }
 
 static bool on_temperature(form *f, const char *value) {
-    double t;
+    double t = 0;
     if (!read_number(f, "temperature", value, 0, 1, &t)) return false;
     if (t > 0 && first_time(f, NOTE_TEMPERATURE))
         openai_note(&f->out->notes, "temperature is not used: decoding is always greedy, as with 0");
@@ -151,7 +151,7 @@ static bool on_chunking_type(form *f, const char *value) {
 }
 
 static bool on_threshold(form *f, const char *value) {
-    double x;
+    double x = 0;
     if (!read_number(f, "chunking_strategy[threshold]", value, 0, 1, &x)) return false;
     want_vad(f);
     if (x < MIN_THRESHOLD) {
@@ -164,7 +164,7 @@ static bool on_threshold(form *f, const char *value) {
 }
 
 static bool on_prefix(form *f, const char *value) {
-    double x;
+    double x = 0;
     if (!read_number(f, "chunking_strategy[prefix_padding_ms]", value, 0, MAX_PAD_MS, &x)) return false;
     want_vad(f);
     f->out->vad.pad_ms = (int)x;
@@ -173,7 +173,7 @@ static bool on_prefix(form *f, const char *value) {
 
 /* A pause this long ends a segment, be it long or short. */
 static bool on_silence(form *f, const char *value) {
-    double x;
+    double x = 0;
     if (!read_number(f, "chunking_strategy[silence_duration_ms]", value, 1, MAX_SILENCE_MS, &x)) return false;
     want_vad(f);
     f->out->vad.min_silence_ms = (int)x;

@@ -10,7 +10,9 @@
 #define PROTOCOLS_BYTES    512
 #define CLOSE_NO_SUCH      4000 /* as OpenAI closes sessions that cannot be */
 #define CLOSE_TRY_LATER    1013
-#define CLIENT_EVENT_BYTES 128 /* of an event_id that is said back */
+#define MESSAGE_BYTES_MAX  20975616 /* OpenAI's 15 MiB of audio in base64, and what stands round it */
+#define IDLE_S             900      /* between two turns of somebody who holds a key down to talk */
+#define CLIENT_EVENT_BYTES 128      /* of an event_id that is said back */
 
 /* ---- saying ----------------------------------------------------------------------------------------------------- */
 
@@ -115,6 +117,7 @@ static bool begin(wire *w, void *state, call *c) {
     openai_session_init(&l->session, &host, is_beta(c));
     make_tag(l, w);
     read_query(w, l, c);
+    c->reply->message_bytes_max = MESSAGE_BYTES_MAX;
     if (l->fatal_code || open_voice(w, l, &none)) return true;
     openai_refuse(
         c->reply, c,
@@ -186,6 +189,7 @@ static void on_update(wire *w, openai_live *l, const json_t *event, const char *
     }
     l->session = was;
     openai_say_error(w, l, &why, id);
+    if (why.status == 503) wire_close(w, CLOSE_TRY_LATER, "no room for this stream now"); /* the old one is given up */
 }
 
 static void on_session_update(wire *w, openai_live *l, const json_t *event, const char *id) {
@@ -313,6 +317,7 @@ static void event(wire *w, void *state, int channel, const steno_event *e) {
 }
 
 static const dialect realtime = {.name = "openai",
+                                 .idle_s = IDLE_S,
                                  .state_bytes = sizeof(openai_live),
                                  .begin = begin,
                                  .opened = opened,

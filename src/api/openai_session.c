@@ -92,14 +92,14 @@ static bool on_threshold(update *u, const json_t *value) {
 }
 
 static bool on_prefix(update *u, const json_t *value) {
-    double x;
+    double x = 0;
     if (!number_in(u, value, "turn_detection.prefix_padding_ms", 0, 60000, &x)) return false;
     u->s->prefix_padding_ms = (int)x;
     return true;
 }
 
 static bool on_silence(update *u, const json_t *value) {
-    double x;
+    double x = 0;
     if (!number_in(u, value, "turn_detection.silence_duration_ms", 0, 60000, &x)) return false;
     u->s->silence_duration_ms = (int)x;
     return true;

@@ -10,7 +10,7 @@
 /* ---- texts ------------------------------------------------------------------------------------------------------ */
 
 static bool append(text_buffer *t, const char *text, size_t n) {
-    if (t->n + n + 1 > t->room) {
+    if (!t->bytes || t->n + n + 1 > t->room) {
         size_t room = 2 * (t->n + n + 32);
         char *more = mem_resize(t->bytes, t->room, room);
         if (!more) return false;

@@ -346,15 +346,18 @@ static const net_exchange_handler on_exchange = {on_body, on_writable, on_gone};
 steno_err upload_take(net_exchange *x, const net_request *r, const upload_config *config, const upload_handler *handler,
                       void *user, upload **out, upload_refusal *why) {
     uint64_t most = config->bytes_max;
+    *out = NULL;
     if (most && r->content_length > 0 && (uint64_t)r->content_length > most) {
         *why = (upload_refusal){.reason = UPLOAD_TOO_LARGE, .status = 413};
         snprintf(why->message, sizeof why->message, "the body is longer than %llu bytes", (unsigned long long)most);
         return err_fail(STENO_E_LIMIT, "%s", why->message);
     }
-    ERR_TRY(upload_open(config, r->content_type, out, why));
-    (*out)->handler = handler;
-    (*out)->user = user;
+    upload *u;
+    ERR_TRY(upload_open(config, r->content_type, &u, why));
+    u->handler = handler;
+    u->user = user;
+    *out = u;
     /* What is too long is refused by upload_push(), in the owner's shape; net's own limit lies behind it. */
-    net_take(x, &on_exchange, *out, config->bytes_max ? config->bytes_max + NET_READ_BYTES : 0);
+    net_take(x, &on_exchange, u, most ? most + NET_READ_BYTES : 0);
     return STENO_OK;
 }

@@ -42,6 +42,13 @@ static wire *make_wire(service *v, const dialect *d, const char *id) {
     return w;
 }
 
+static void log_end(const wire *w) {
+    log_event(LOG_LEVEL_INFO, "stream ended", LOG_STR("request", w->id),
+              LOG_STR("key", w->pass ? auth_owner(w->pass) : ""), LOG_STR("dialect", w->kind->name),
+              LOG_INT("code", w->closing ? w->close_code : 0),
+              LOG_STR("reason", w->close_reason ? w->close_reason : "the client left"));
+}
+
 static void free_wire(wire *w) {
     if (w->kind->end) w->kind->end(w, w->state);
     wire_give_up_voices(w);
@@ -66,6 +73,7 @@ static void closed(void *user, int code) {
     service *v = w->service;
     (void)code;
     w->conn = NULL;
+    log_end(w);
     free_wire(w);
     service_check_drained(v);
 }
@@ -194,6 +202,12 @@ const net_conn_handler *wire_accept(service *v, const dialect *d, const char *pe
 
 /* ---- once a second ---------------------------------------------------------------------------------------------- */
 
+/* Whoever holds a key down to talk says nothing for minutes; its peer is pinged meanwhile. */
+static int64_t idle_ms(const wire *w) {
+    int idle_s = w->service->config.idle_timeout_s;
+    return (int64_t)(w->kind->idle_s > idle_s ? w->kind->idle_s : idle_s) * 1000;
+}
+
 void wire_sweep(wire *w, int64_t now_ms) {
     wire_sweep_voices(w, now_ms);
     if (!w->conn || w->closing) return;
@@ -208,7 +222,7 @@ void wire_sweep(wire *w, int64_t now_ms) {
         wire_close(w, 1001, "the server is going away");
     else if (wire_done(w) && w->n_voices)
         return; /* the dialect closes when it has said all */
-    else if (now_ms - w->heard_ms >= (int64_t)w->service->config.idle_timeout_s * 1000) {
+    else if (now_ms - w->heard_ms >= idle_ms(w)) {
         w->service->idle_closed++;
         wire_close(w, 1008, "nothing received for too long");
     }

@@ -23,6 +23,7 @@ typedef struct dialect {
     const char *name;   /* for logs and counters: "deepgram" */
     size_t state_bytes; /* of the dialect's own state: zeroed at the start, handed to every function */
     int ahead_ms;       /* how far audio may come ahead of time; 0: as configured */
+    int idle_s;         /* a connection nothing comes from may last so long, if that is longer than configured */
     /* An upgrade: reads the query. False: the call's reply says why not. NULL call: a raw connection. Voices may be opened
      * here, later, and again. */
     bool (*begin)(wire *w, void *state, call *c);

@@ -267,7 +267,7 @@ static steno_err find_slot(const steno_engine *e, int claim, bool live, int prom
     *out = claim > e->frames.count - e->claimed - promised * claim ? -1 : free_slot(e);
     if (live && e->live_count + promised >= e->config.max_live)
         return err_fail(STENO_E_LIMIT, "all %d live streams are in use", e->config.max_live);
-    return *out < 0 ? refuse(e, claim) : STENO_OK;
+    return *out < 0 ? refuse(e, claim + promised * claim) : STENO_OK;
 }
 
 /* A free slot, and `claim` frames of the pool promised to it: every open stream can fill its window whatever the others

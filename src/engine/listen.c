@@ -437,14 +437,14 @@ static bool far_ahead(const shard *s) {
 }
 
 /* While something live is being recognised recordings are heard on credit, as they are encoded and decoded. */
-static bool may_hear_recordings(const shard *s) {
+bool listen_may_hear_recordings(const shard *s) {
     if (s->hear_recordings.count == 0 || far_ahead(s)) return false;
     return s->urgent_s <= 0.0 || s->lane[LANE_BULK].credit_s > 0.0 || s->engine->config.no_slices;
 }
 
 bool listen_step(shard *s) {
     int sent = retry_all_stalled(s);
-    bool recordings = may_hear_recordings(s);
+    bool recordings = listen_may_hear_recordings(s);
     if (s->hear_live.count == 0 && !recordings) return sent > 0;
     listen_batch b;
     b.n = b.vad_n = b.rows = 0;

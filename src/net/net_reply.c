@@ -81,6 +81,8 @@ size_t net_reply_head(char *out, size_t bytes, const net_reply *r, const char *f
     if (r->retry_after_s) line(&w, "retry-after: %s\r\n", number);
     if (r->headers) line(&w, "%s", r->headers);
     if (r->owned_headers) line(&w, "%s", r->owned_headers);
+    snprintf(number, sizeof number, "%d", NET_KEEP_ALIVE_S); /* clients that know do not race with our closing */
+    if (!last && r->status != 101) line(&w, "keep-alive: timeout=%s\r\n", number);
     line(&w, "%s\r\n", last ? "connection: close\r\n" : "");
     return w.full ? 0 : (size_t)(w.at - out);
 }

@@ -91,7 +91,7 @@ export class Client {
       response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, body: JSON.parse(body) }));
     }));
     this.ws.on('error', (error) => (this.error = error));
-    this.closed = new Promise((resolve) => this.ws.on('close', (code, reason) => resolve({ code, reason: String(reason) })));
+    this.closed = new Promise((resolve) => this.ws.on('close', (code, reason) => resolve(this.ending = { code, reason: String(reason) })));
     this.ws.on('message', (text) => {
       this.events.push(JSON.parse(text));
       this.look();
@@ -104,7 +104,7 @@ export class Client {
     this.waiting = this.waiting.filter((w) => {
       const event = this.events.slice(w.from).find(w.wanted);
       if (event) w.resolve(event);
-      else if (this.ws.readyState === WebSocket.CLOSED) w.reject(new Error(`closed before ${w.what}`));
+      else if (this.ws.readyState === WebSocket.CLOSED) w.reject(new Error(`closed (${this.ending?.code} ${this.ending?.reason}) before ${w.what}`));
       return !event && this.ws.readyState !== WebSocket.CLOSED;
     });
   }

@@ -4,7 +4,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import OpenAI from 'openai';
 import { OpenAIRealtimeWS } from 'openai/realtime/ws';
+import { OpenAIRealtimeWebSocket } from 'openai/realtime/websocket';
 import { OpenAIRealtimeWS as BetaRealtimeWS } from 'openai/beta/realtime/ws';
+import { OpenAIRealtimeWebSocket as BetaRealtimeWebSocket } from 'openai/beta/realtime/websocket';
+import WebSocket from 'ws';
 import { Server } from './live_client.mjs';
 import { ffmpeg, skip, work } from './harness.mjs';
 
@@ -17,7 +20,7 @@ export const within = (promise, what) => {
 };
 
 // Errors are not tried again here: each is looked at.
-export const clientOf = (baseURL) => new OpenAI({ apiKey: 'sk-test', baseURL, maxRetries: 0 });
+export const clientOf = (baseURL, apiKey = 'sk-test') => new OpenAI({ apiKey, baseURL, maxRetries: 0 });
 
 let certificate = null;
 const makeCertificate = () => {
@@ -45,14 +48,29 @@ export async function withOpenAI(args, body, { tls = false } = {}) {
   }
 }
 
+// The vendor's classes for browsers, which find their WebSocket in the global scope.
+function browserClient(client, pair, { browser, ...props }, beta) {
+  const had = globalThis.WebSocket;
+  globalThis.WebSocket = class extends WebSocket {
+    constructor(url, protocols) {
+      super(url, protocols, { ca: pair.ca });
+    }
+  };
+  try {
+    return new (beta ? BetaRealtimeWebSocket : OpenAIRealtimeWebSocket)({ ...props, dangerouslyAllowBrowser: true }, client);
+  } finally {
+    globalThis.WebSocket = had;
+  }
+}
+
 // A Realtime connection whose events are kept; event() waits for one.
 export class Realtime {
   constructor(client, pair, props, beta = false) {
     this.events = [];
     this.errors = [];
     this.waiting = [];
-    const options = { ca: pair.ca };
-    this.rt = beta ? new BetaRealtimeWS({ ...props, options }, client) : new OpenAIRealtimeWS({ ...props, options }, client);
+    const Class = beta ? BetaRealtimeWS : OpenAIRealtimeWS;
+    this.rt = props.browser ? browserClient(client, pair, props, beta) : new Class({ ...props, options: { ca: pair.ca } }, client);
     this.rt.on('event', (event) => {
       this.events.push(event);
       this.look();

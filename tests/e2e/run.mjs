@@ -9,6 +9,7 @@ import './test_live.mjs';
 import './test_help.mjs';
 import './test_config.mjs';
 import './test_log.mjs';
+import './test_tls.mjs';
 import './test_completion.mjs';
 import './test_serve.mjs';
 import './test_vosk.mjs';

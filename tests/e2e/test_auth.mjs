@@ -1,11 +1,12 @@
 // test_auth.mjs: keys, their limits, and strangers' pages, on a running server; the pages in a real browser.
 import assert from 'node:assert/strict';
 import { createReadStream, existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
 import http from 'node:http';
 import { join } from 'node:path';
 import WebSocket from 'ws';
 import { Client, turn, withServer } from './live_client.mjs';
-import { recording, samples, skip, steno, test, work } from './harness.mjs';
+import { STENO, recording, samples, skip, steno, test, work } from './harness.mjs';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const bytesOf = (pcm) => Buffer.from(pcm.buffer, pcm.byteOffset, pcm.byteLength);
@@ -112,6 +113,7 @@ test('auth: a stream with a key wherever it may stand; the log has none of it', 
     assert.ok(!JSON.stringify(refusal.body).includes(wrong.slice(15)));
     assert.equal((await server.get(`/v1/status?access_token=${key}`)).status, 200);
     assert.equal((await server.get(`/v1/nothing?access_token=${key}`)).status, 404);
+    for (const path of ['status', 'stream']) await server.said(new RegExp(`/v1/${path} .*${idOf(key)}`)); // its id is
     kept(server, key, wrong);
   });
 });
@@ -405,4 +407,25 @@ test('auth: in a browser, a page with a key for its origin may, with another it 
   } finally {
     app.close();
   }
+});
+
+test('auth: steno live names the key in STENO_KEY, and says what a server without one wants', async () => {
+  const dir = folder();
+  const key = createKey(dir);
+  await withServer(['--data-dir', dir], async (server) => {
+    const live = (env) => new Promise((resolve) => {
+      const child = spawn(STENO, ['live', '--url', `ws://${server.address}/v1/stream`, '--speed', '8', recording('0870')], { env: { ...process.env, ...env } });
+      const got = { out: '', err: '' };
+      child.stdout.on('data', (text) => (got.out += text));
+      child.stderr.on('data', (text) => (got.err += text));
+      child.on('close', (status) => resolve({ status, ...got }));
+    });
+    const with_ = await live({ STENO_KEY: key });
+    assert.equal(with_.status, 0, with_.err);
+    assert.match(with_.out, /Dashwood/);
+    const without = await live({ STENO_KEY: '' });
+    assert.equal(without.status, 1);
+    assert.match(without.err, /wants a key.*STENO_KEY/);
+    assert.ok(!without.err.includes(key));
+  });
 });

@@ -1,15 +1,22 @@
 // test_openai.mjs: OpenAI's HTTP API as its own client speaks it: every parameter and every refusal of docs/dialects/openai.md.
 import assert from 'node:assert/strict';
-import { createReadStream, openAsBlob, readFileSync } from 'node:fs';
+import { createReadStream, openAsBlob, readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import OpenAI, { toFile } from 'openai';
 import { clientOf, withOpenAI, within } from './openai_client.mjs';
-import { concatenate, errorRate, ffmpeg, prompts, recording, skip, test, work, write, writeWav } from './harness.mjs';
+import { concatenate, errorRate, ffmpeg, prompts, skip, steno, test, work, write, writeWav } from './harness.mjs';
 
 const prompt = (id) => prompts().find((p) => p.id === id) ?? skip(`there is no prompt ${id}`);
 const one = () => prompt('agent-alreadyon'); // "That agent is already logged on.  Please enter your agent number …"
 const longFile = (() => {
   let file = null;
   return () => (file ??= writeWav('openai-long.wav', concatenate([one().file, prompt('conf-onlyone').file, one().file], 24000), { rate: 8000 }));
+})();
+
+// Long enough that nobody recognises it while a test looks away.
+const minutes = (() => {
+  let file = null;
+  return () => (file ??= writeWav('openai-minutes.wav', concatenate(Array.from({ length: 60 }, () => one().file), 24000), { rate: 8000 }));
 })();
 
 const ask = (client, params, file = one().file) =>
@@ -112,15 +119,13 @@ test('openai: stream=true sends words while the recording is being recognised', 
 });
 
 test('openai: the first words of a stream come before the last are recognised', async () => {
-  const parts = Array.from({ length: 60 }, () => one().file);
-  const file = writeWav('openai-minutes.wav', concatenate(parts, 24000), { rate: 8000 });
   await withOpenAI([], async (client, server) => {
-    const stream = await ask(client, { stream: true }, file);
+    const stream = await ask(client, { stream: true }, minutes());
     for await (const event of stream) {
       assert.equal(event.type, 'transcript.text.delta');
       break; // and the client leaves: its recording goes with it
     }
-    await server.until((status) => status.recordings === undefined || status.recordings === 0 || status.recordings.running === 0, 'no recording');
+    await server.until((status) => status.engines[0].streams === 0, 'no recording');
     right((await ask(client, {})).text);
   });
 });
@@ -286,10 +291,78 @@ test('openai: a body that is too long is refused, with and without its length', 
   });
 });
 
+test('openai: keys, and what they allow', async () => {
+  const dir = join(work, 'openai-keys');
+  const made = steno(['key', 'create', '--name', 'e2e', '--requests-per-minute', '3', '--json', '--data-dir', dir]);
+  assert.equal(made.status, 0, made.err);
+  const { key } = JSON.parse(made.out);
+  await withOpenAI(['--data-dir', dir], async (nobody) => {
+    const wrong = await refusal(nobody.models.list());
+    assert.ok(wrong instanceof OpenAI.AuthenticationError);
+    assert.deepEqual([wrong.code, wrong.type], ['invalid_api_key', 'invalid_request_error']);
+    const stream = await refusal(ask(nobody, { stream: true }));
+    assert.equal(stream.status, 401);
+    const client = clientOf(nobody.baseURL, key);
+    right((await ask(client, {})).text);
+    await client.models.list();
+    await client.models.list();
+    const often = await refusal(client.models.list());
+    assert.ok(often instanceof OpenAI.RateLimitError);
+    assert.deepEqual([often.code, often.type], ['rate_limit_exceeded', 'requests']);
+    assert.ok(Number(often.headers.get('retry-after')) > 0);
+  });
+});
+
+test('openai: minutes of a key are those of its recordings', async () => {
+  const dir = join(work, 'openai-minutes');
+  const made = steno(['key', 'create', '--audio-minutes-per-day', '1', '--json', '--data-dir', dir]);
+  const { key } = JSON.parse(made.out);
+  const file = writeWav('openai-minute.wav', new Int16Array(16000 * 61));
+  await withOpenAI(['--data-dir', dir], async (nobody) => {
+    const client = clientOf(nobody.baseURL, key);
+    await client.audio.transcriptions.create({ file: createReadStream(file), model: 'whisper-1' }).catch((e) => e); // it may be the one that is stopped
+    const over = await refusal(ask(client, {}));
+    assert.deepEqual([over.status, over.code], [429, 'rate_limit_exceeded']);
+  });
+});
+
 test('openai: many at once', async () => {
   await withOpenAI([], async (client) => {
     const texts = await within(Promise.all(Array.from({ length: 12 }, () => ask(client, {}))), 'twelve requests');
     for (const t of texts) right(t.text);
+  });
+});
+
+// A request whose client is gone holds nothing: no stream, no file, no connection.
+test('openai: clients that hang up leave nothing behind', async () => {
+  const wav = readFileSync(longFile());
+  await withOpenAI([], async (client, server) => {
+    right((await ask(client, {})).text);
+    const files = () => readdirSync(`/proc/${server.child.pid}/fd`).map((fd) => {
+      try {
+        return readlinkSync(`/proc/${server.child.pid}/fd/${fd}`);
+      } catch {
+        return ''; // closed meanwhile
+      }
+    });
+    const spools = () => files().filter((name) => /deleted/.test(name) && /\/(var\/)?tmp\//.test(name));
+    const left = async (body) => {
+      const leave = new AbortController();
+      const request = client.audio.transcriptions.create({ file: body(leave), model: 'whisper-1' }, { signal: leave.signal });
+      await assert.rejects(request, OpenAI.APIUserAbortError);
+    };
+    async function* half(leave) {
+      yield wav.subarray(0, wav.length / 2);
+      await server.until(() => spools().length > 0, 'a spool file');
+      leave.abort();
+      yield wav.subarray(wav.length / 2);
+    }
+    await left((leave) => Object.assign(half(leave), { name: 'x.wav' }));
+    await left((leave) => { // all of it has come, and is being recognised
+      server.until((status) => status.engines[0].streams > 0, 'a stream').then(() => leave.abort());
+      return createReadStream(minutes());
+    });
+    await server.until((status) => status.engines[0].streams === 0 && spools().length === 0, 'nothing left');
   });
 });
 

@@ -1,8 +1,9 @@
 // test_openai_realtime.mjs: Realtime transcription sessions as OpenAI's own client speaks them, of today and of the beta.
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import WebSocket from 'ws';
 import { raw, Realtime, session, withOpenAI, within } from './openai_client.mjs';
-import { concatenate, errorRate, prompts, skip, test, writeWav } from './harness.mjs';
+import { concatenate, errorRate, prompts, skip, steno, test, work, writeWav } from './harness.mjs';
 
 const FAST = ['--max-ahead-ms', '60000'];
 const TLS = { tls: true };
@@ -233,7 +234,8 @@ test('openai realtime: one event with all the audio in it', async () => {
   await withOpenAI(FAST, async (client, server, pair) => {
     await session(client, pair, INTENT, async (s) => {
       const bytes = raw(two());
-      s.append(bytes, 600000);
+      const silence = Buffer.alloc(2 * 1048576); // before it: more than other streams may send at once
+      s.append(Buffer.concat([silence, bytes]), Infinity);
       await s.event(COMPLETED, 2);
       right(s.of('.completed')[1].transcript, second().text);
     });
@@ -356,6 +358,78 @@ test('openai realtime: as browsers open it', async () => {
       ws.close();
     }
   });
+});
+
+test('openai realtime: the classes for browsers', async () => {
+  await withOpenAI(FAST, async (client, server, pair) => {
+    await session(client, pair, { ...INTENT, browser: true }, async (s) => {
+      assert.equal((await s.event('session.created')).session.type, 'transcription');
+      s.append(raw(one()));
+      right((await s.event(COMPLETED)).transcript);
+      assert.deepEqual(s.errors, []);
+    });
+    await session(client, pair, { model: 'gpt-4o-transcribe', browser: true }, async (s) => {
+      assert.equal((await s.event('session.created')).session.input_audio_format, 'pcm16');
+      s.append(raw(one()));
+      right((await s.event(COMPLETED)).transcript);
+      assert.equal(s.of('conversation.item.created').length, 1);
+    }, true);
+  }, TLS);
+});
+
+test('openai realtime: keys, as headers and as browsers send them', async () => {
+  const dir = join(work, 'openai-realtime-keys');
+  const { key } = JSON.parse(steno(['key', 'create', '--json', '--data-dir', dir]).out);
+  const { key: page } = JSON.parse(steno(['key', 'create', '--origin', 'https://example.org', '--json', '--data-dir', dir]).out);
+  await withOpenAI(['--data-dir', dir], async (client, server) => {
+    const open = (protocols, options) => within(new Promise((resolve, reject) => {
+      const ws = new WebSocket(`ws://${server.address}/v1/realtime?intent=transcription`, protocols, options);
+      ws.on('error', () => {});
+      ws.on('unexpected-response', async (request, response) => {
+        let body = '';
+        for await (const bytes of response) body += bytes;
+        resolve({ status: response.statusCode, error: JSON.parse(body).error });
+      });
+      ws.on('message', (message) => {
+        resolve(JSON.parse(message));
+        ws.terminate();
+      });
+      ws.on('close', reject);
+    }), 'an answer');
+    const none = await open([]);
+    assert.deepEqual([none.status, none.error.code, none.error.type], [401, 'invalid_api_key', 'invalid_request_error']);
+    assert.equal((await open([], { headers: { authorization: `Bearer ${key}` } })).type, 'session.created');
+    assert.equal((await open(['realtime', `openai-insecure-api-key.${page}`], { origin: 'https://example.org' })).type, 'session.created');
+    assert.equal((await open(['realtime', `openai-insecure-api-key.${page}`], { origin: 'https://example.com' })).status, 403);
+  });
+});
+
+// The native stream beside it shows that the configured time has passed.
+test('openai realtime: a session may be silent for longer than other streams', async () => {
+  await withOpenAI([...FAST, '--idle-timeout-s', '1'], async (client, server, pair) => {
+    await session(client, pair, INTENT, async (s) => {
+      await s.event('session.created');
+      const other = new WebSocket(`wss://${server.address}/v1/stream`, { ca: pair.ca });
+      const [code] = await within(new Promise((resolve) => other.on('close', (...a) => resolve(a))), 'the end of the other');
+      assert.equal(code, 1008);
+      s.append(raw(one()));
+      right((await s.event(COMPLETED)).transcript);
+    });
+  }, TLS);
+});
+
+test('openai realtime: a server that goes away says what it understood', async () => {
+  await withOpenAI(FAST, async (client, server, pair) => {
+    await session(client, pair, INTENT, async (s) => {
+      s.send(manual());
+      s.append(raw(one()));
+      await s.event(DELTA);
+      server.child.kill('SIGTERM');
+      right((await s.event(COMPLETED)).transcript);
+      checkEvents(s.events);
+      assert.equal((await within(s.closed, 'close')).code, 1001);
+    });
+  }, TLS);
 });
 
 test('openai realtime: a full server refuses in the shape of the API', async () => {

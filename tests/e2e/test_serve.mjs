@@ -181,7 +181,7 @@ function raw(server, bytes) {
   });
 }
 
-const handshake = 'GET /v1/stream HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n'
+const handshake = 'GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n'
   + 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
 
 test('serve: malformed frames end their own connection only', async () => {
@@ -409,7 +409,7 @@ test('serve: more connections than there may be are turned away', async () => {
       const socket = net.connect({ host, port: Number(port) }, () => resolve(socket));
       socket.on('error', () => {});
     })));
-    const answer = await raw(server, Buffer.from('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'));
+    const answer = await raw(server, Buffer.from('GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'));
     assert.match(answer.toString(), /^HTTP\/1.1 503 [^]*retry-after/);
     JSON.parse(answer.toString().split('\r\n\r\n')[1]);
     idle.forEach((socket) => socket.destroy());

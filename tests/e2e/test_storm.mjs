@@ -70,7 +70,7 @@ async function vanish(server, bytes, resumes, count) {
 
 // ---- clients that sleep -------------------------------------------------------------------------------------------
 
-const handshake = Buffer.from('GET /v1/stream HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'
+const handshake = Buffer.from('GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'
   + 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n');
 
 function connect(server, bytes) {
@@ -207,7 +207,7 @@ test('storm: SIGTERM in the middle of it ends the server as ever', async () => {
       const count = { until: Date.now() + 60000, connections: 0 };
       const some = Array.from({ length: 40 }, (_, i) => vanish(server, bytes, i % 2 === 1, count));
       // Connections that want nothing, have asked for half of something, or do not take what they asked for.
-      const idle = ['', 'GET /v1/sta', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(200)].map((text) => connect(server, Buffer.from(text)).pause());
+      const idle = ['', 'GET /v1/sta', 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'.repeat(200)].map((text) => connect(server, Buffer.from(text)).pause());
       await server.until((s) => s.sessions.opened >= 40, 'a crowd');
       server.child.kill('SIGTERM');
       const end = await server.end();

@@ -430,6 +430,14 @@ static void another_format(void **state) {
     expect("updated\nerror [invalid_value]\n");
 }
 
+static void no_room_for_another_format(void **state) {
+    (void)state;
+    open_error = STENO_E_LIMIT;
+    client("{\"type\":\"session.update\",\"session\":{\"input_audio_format\":\"g711_ulaw\"}}");
+    expect("error [overloaded]\n");
+    assert_int_equal(closed_code, 1013);
+}
+
 static void settings_become_options(void **state) {
     (void)state;
     client(
@@ -487,6 +495,7 @@ int main(void) {
         TEST(the_server_ends),
         TEST(no_room_for_audio),
         TEST(another_format),
+        TEST(no_room_for_another_format),
         TEST(settings_become_options),
         TEST(extremes),
         TEST(many_turns),
