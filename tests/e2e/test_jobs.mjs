@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { Jobs, form, place, query, shortPrompts, wav, withJobs, withReceiver } from './jobs_client.mjs';
 import { Server } from './live_client.mjs';
-import { concatenate, recording, samples, skip, steno, test, transcribe, work, writeWav } from './harness.mjs';
+import { concatenate, recording, samples, skip, steno, test, transcribe, work, write, writeWav } from './harness.mjs';
 
 const spool = (dir) => readdirSync(join(dir, 'spool'));
 
@@ -305,6 +305,25 @@ test('jobs: webhooks over TLS, to servers that can prove who they are', async ()
       assert.equal(receiver.seen.length, 1);
     });
   }, { key: readFileSync(key), cert: readFileSync(cert) });
+});
+
+test('jobs: SIGHUP changes limits and where webhooks may go', async () => {
+  const file = write('jobs.ini', '[jobs]\nspool_max_mb = 1\nwebhook_networks = 10.0.0.0/8\nwebhook_attempts = 1\n');
+  await withJobs(['--config', file], async (jobs) => {
+    await withReceiver(undefined, async (receiver) => {
+      const big = { ...wav(shortPrompts(1)[0].file), body: Buffer.alloc(2 << 20) };
+      await jobs.ask(query({}), big, 507);
+      const before = await jobs.post({ webhook: receiver.url }, wav(shortPrompts(1)[0].file));
+      await jobs.until(before.id, (j) => j.webhook.state === 'given_up');
+      writeFileSync(file, '[jobs]\nspool_max_mb = 10\nkeep_audio = yes\n');
+      jobs.server.child.kill('SIGHUP');
+      await jobs.server.said(/SIGHUP: new streams use/);
+      await jobs.post({}, big);
+      const after = await jobs.post({ webhook: receiver.url }, wav(shortPrompts(1)[0].file));
+      await jobs.until(after.id, (j) => j.webhook.state === 'delivered');
+      assert.equal(receiver.seen.length, 1);
+    });
+  });
 });
 
 // ---- ends ---------------------------------------------------------------------------------------------------------

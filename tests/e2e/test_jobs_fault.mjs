@@ -81,19 +81,21 @@ test(`jobs: ${JOBS} jobs, ${KILLS} kills: each is done once`, async () => {
       assert.equal(answer.status, 202, JSON.stringify(answer.body));
       ids.set(answer.body.id, i);
     };
-    const posting = (async () => {
-      for (let i = 0; i < JOBS; i += 4) await Promise.all([0, 1, 2, 3].filter((k) => i + k < JOBS).map((k) => post(i + k)));
-    })();
     let kills = 0;
+    const posting = (async () => {
+      for (let i = 0; i < JOBS; i += 4) {
+        while (kills < (i / JOBS) * KILLS - 1) await turn(); // so that no kill comes when all is over
+        await Promise.all([0, 1, 2, 3].filter((k) => i + k < JOBS).map((k) => post(i + k)));
+      }
+    })();
     const killing = (async () => {
-      for (; kills < KILLS && receiver.seen.length < JOBS * 0.9; kills++) {
+      for (; kills < KILLS; kills++) {
         await delay(random() * 500); // the fault itself: a moment nobody knows
         await mortal.kill();
         await mortal.start();
       }
     })();
     await Promise.all([posting, killing]);
-    assert.ok(kills > 3, `only ${kills} kills`);
     assert.equal(ids.size, JOBS);
     let attempts = 0;
     for (const [id, i] of ids) {
@@ -125,7 +127,7 @@ test(`jobs: ${JOBS} jobs, ${KILLS} kills: each is done once`, async () => {
     assert.equal(messages.size, JOBS);
     assert.deepEqual([...messages.values()].map((m) => m.data.id).sort(), [...ids.keys()].sort());
     assert.ok([...messages.values()].every((m) => m.type === 'job.done'));
-    console.log(`         ${kills} kills, ${attempts - JOBS} jobs were heard again, ${receiver.seen.length - JOBS} messages came twice`);
+    console.log(`         ${kills} kills, ${attempts - JOBS} jobs were heard again, ${receiver.seen.length - JOBS} messages came again`);
   });
   await mortal.kill();
 });
