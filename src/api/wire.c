@@ -215,7 +215,7 @@ void wire_sweep(wire *w, int64_t now_ms) {
         wire_close(w, 1008, "the key is no longer allowed to");
         return;
     }
-    if (w->paused) w->heard_ms = now_ms; /* it is we who do not listen */
+    if (w->paused || wire_awaits_engine(w)) w->heard_ms = now_ms; /* it is we who do not listen, or have to answer */
     if (w->kind->tick) w->kind->tick(w, w->state, now_ms);
     if (w->closing) return;
     if (w->drain_until_ms && (now_ms >= w->drain_until_ms || wire_done(w)))

@@ -18,8 +18,8 @@
 
 #define NET_READ_BYTES       4096    /* the most one net_data carries, and what a connection keeps while it is paused */
 #define NET_HEADER_BYTES_MAX 16384   /* of a request's head; more: 431 */
-#define NET_ARGS_MAX         32      /* query parameters of a request; more: status 400 */
-#define NET_ARG_BYTES_MAX    256     /* of one of them, decoded */
+#define NET_ARGS_MAX         128     /* query parameters of a request; more: status 400 */
+#define NET_ARG_BYTES_MAX    512     /* of one of them, decoded */
 #define NET_PATH_BYTES_MAX   256     /* more: 414 */
 #define NET_SEND_BYTES_MAX   262144  /* of one message sent */
 #define NET_HANDSHAKE_S      10      /* keys agreed on, and a request's head whole, by then; else 408 or just closed */
