@@ -449,7 +449,7 @@ bool listen_step(shard *s) {
     listen_batch b;
     b.n = b.vad_n = b.rows = 0;
     size_t mark = arena_mark(&s->scratch);
-    double start_s = thread_cpu_s();
+    double start_s = thread_cpu_s(), from_s = engine_now_s(s->engine);
     steno_err err = collect(s, &b, &s->hear_live, LISTEN_ROWS);
     int live_rows = b.rows, most = shard_live(s) ? live_rows + LIVE_RECORDING_ROWS : LISTEN_ROWS;
     if (most > LISTEN_ROWS) most = LISTEN_ROWS;
@@ -458,8 +458,9 @@ bool listen_step(shard *s) {
     assert(err == STENO_OK); /* the arena is sized for LISTEN_ROWS */
     (void)err;
     double share_s = b.rows ? (thread_cpu_s() - start_s) / b.rows : 0.0;
-    if (s->urgent_s > 0.0) s->lane[LANE_BULK].credit_s -= share_s * (b.rows - live_rows);
-    load_bulk(s, share_s * (b.rows - live_rows));
+    double bulk_s = b.rows ? (engine_now_s(s->engine) - from_s) * (b.rows - live_rows) / b.rows : 0.0;
+    if (s->urgent_s > 0.0) s->lane[LANE_BULK].credit_s -= bulk_s;
+    load_bulk(s, bulk_s);
     for (int i = 0; i < b.n; i++) note_heard(s, &b.jobs[i], share_s * b.jobs[i].frames);
     arena_release(&s->scratch, mark);
     for (int i = 0; i < b.n; i++) advance(s, b.jobs[i].slot);
