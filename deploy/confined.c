@@ -17,7 +17,8 @@ static int allow_named(scmp_filter_ctx ctx, const char *file) {
     while (fgets(name, sizeof name, in)) {
         name[strcspn(name, "\n")] = 0;
         int call = seccomp_syscall_resolve_name(name);
-        if (call < 0 || call == SCMP_SYS(mmap) || call == SCMP_SYS(mprotect)) continue; /* below; or of another machine */
+        if (call < 0 || call == SCMP_SYS(mmap) || call == SCMP_SYS(mprotect))
+            continue; /* below; or of another machine */
         n += seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 0) == 0;
     }
     fclose(in);

@@ -5,7 +5,7 @@
 # scratch folder) a Debian is made there by debootstrap, as root, the packages are installed with apt and used as people
 # would, then removed. Last line: "N passed, N failed, N skipped".
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 debs=$(realpath "$1")
 root=${2:-}
 recording=${RECORDING:-/usr/share/pocketsphinx/test/data/librivox/sense_and_sensibility_01_austen_64kb-0870.wav}
@@ -54,7 +54,7 @@ holds() {
 
 # Every library that the program is linked with is in a package that it depends on.
 depends() {
-    dpkg-deb -f "$program" Depends | tr ',|' '\n\n' | sed 's/^ *//; s/ .*//' >"$work/depends"
+    dpkg-deb -f "$program" Depends | tr '|' ',' | tr ',' '\n' | sed 's/^ *//; s/ .*//' >"$work/depends"
     dpkg-deb --fsys-tarfile "$program" | tar -xO ./usr/bin/steno >"$work/steno"
     objdump -p "$work/steno" | sed -n 's/^ *NEEDED *//p' >"$work/needed"
     [ "$(wc -l <"$work/needed")" -gt 8 ] && grep -qx steno-models "$work/depends" || return 1
@@ -86,6 +86,7 @@ apt_setting() { apt-get indextargets --format "\$($1)" 'Created-By: Packages' | 
 
 bootstrap() {
     debootstrap --variant=minbase bookworm "$root" "$(apt_setting REPO_URI 1)" || return 1
+    # shellcheck disable=SC2016 # apt's own words
     apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' | grep bookworm | sort -u >"$root/etc/apt/sources.list"
     cp /etc/resolv.conf "$root/etc/resolv.conf"
     # How this machine reaches its packages (a proxy, certificates).

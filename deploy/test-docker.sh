@@ -2,7 +2,7 @@
 # test-docker.sh [STENO]: the health check of the Dockerfile works on a server; with an engine, the image is built, becomes
 # healthy and ends in order. Last line: "N passed, N failed, N skipped".
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 steno=${1:-build/steno}
 : "${STENO_MODELS:=$PWD/build/models}"
 export STENO_MODELS

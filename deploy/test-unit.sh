@@ -2,7 +2,7 @@
 # test-unit.sh [STENO]: the systemd unit is right (systemd-analyze verify, security), and the server works with the system
 # calls and the memory that it leaves. Last line: "N passed, N failed, N skipped".
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 : "${STENO_MODELS:=$PWD/build/models}"
 export STENO_MODELS
 steno=$(realpath "${1:-build/steno}")

@@ -174,6 +174,8 @@ static steno_err post_outcome(listening *j, const recording_result *r) {
                   .body = o.text,
                   .n = o.n};
     snprintf(d.url, sizeof d.url, "%s", j->query.callback);
+    auth_leave(j->pass); /* nothing more is heard; and the store may answer when keys are gone already */
+    j->pass = NULL;
     return webhooks_post(jobs_webhooks(j->service->jobs), &d, on_stored, j);
 }
 
@@ -192,8 +194,6 @@ static void on_done(void *user, const recording_result *r) {
         answer_outcome(j, r);
         return;
     }
-    auth_leave(j->pass); /* now: a callback may be written after keys have closed */
-    j->pass = NULL;
     steno_err e = post_outcome(j, r);
     if (e != STENO_OK) on_stored(j, e);
 }

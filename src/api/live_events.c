@@ -59,6 +59,10 @@ static void on_partial(session *s, const steno_event *e) {
 
 /* The stream is dead: what follows is for the connection only. */
 static void on_end(session *s) {
+    log_event(LOG_LEVEL_INFO, "stream ended", LOG_STR("request", s->id),
+              LOG_STR("key", s->pass ? auth_owner(s->pass) : ""),
+              LOG_STR("reason", s->end_reason ? s->end_reason : "error"), LOG_REAL("audio_s", s->totals.audio_s),
+              LOG_INT("finals", s->totals.finals));
     s->owner->ended++;
     s->heard_ms = net_now_ms();
     if (!s->link) return;

@@ -123,6 +123,7 @@ const net_conn_handler *live_upgrade(call *c, void **user) {
     }
     if (w.link->session) { /* a new one: it holds the key's stream, however often its connection breaks */
         w.link->session->pass = w.link->session->voice.pass = c->pass;
+        memcpy(w.link->session->id, c->id, sizeof w.link->session->id);
     } else {
         w.link->pass = c->pass;
     }

@@ -10,8 +10,9 @@
 #define PROTOCOLS_BYTES    512
 #define CLOSE_NO_SUCH      4000 /* as OpenAI closes sessions that cannot be */
 #define CLOSE_TRY_LATER    1013
-#define IDLE_S             900 /* between two turns of somebody who holds a key down to talk */
-#define CLIENT_EVENT_BYTES 128 /* of an event_id that is said back */
+#define MESSAGE_BYTES_MAX  20975616 /* OpenAI's 15 MiB of audio in base64, and what stands round it */
+#define IDLE_S             900      /* between two turns of somebody who holds a key down to talk */
+#define CLIENT_EVENT_BYTES 128      /* of an event_id that is said back */
 
 /* ---- saying ----------------------------------------------------------------------------------------------------- */
 
@@ -116,6 +117,7 @@ static bool begin(wire *w, void *state, call *c) {
     openai_session_init(&l->session, &host, is_beta(c));
     make_tag(l, w);
     read_query(w, l, c);
+    c->reply->message_bytes_max = MESSAGE_BYTES_MAX;
     if (l->fatal_code || open_voice(w, l, &none)) return true;
     openai_refuse(
         c->reply, c,

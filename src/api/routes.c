@@ -12,6 +12,7 @@
 #include "base/mem.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -264,11 +265,19 @@ static void answer_page(call *c) {
         native_refuse(c->reply, c, &(call_refusal){.status = 405, .code = "method", .message = "only GET and HEAD"});
 }
 
-/* Nothing is unpacked here: a small body that becomes a large one is nobody's friend. */
-static bool is_packed(call *c, const route *to) {
-    char packed[32];
+/* Bodies that will not be read. Those whose length is not said beforehand are cut off by the network, in its own words. */
+static bool refuse_body(call *c, const route *to) {
+    char packed[32], text[96];
+    uint64_t most = c->service->config.net.body_bytes_max;
+    if (c->request->content_length > 0 && (uint64_t)c->request->content_length > most) {
+        snprintf(text, sizeof text, "the body has %" PRId64 " bytes; at most %" PRIu64 " are taken (body_max_mb)",
+                 c->request->content_length, most);
+        to->refuse(c->reply, c, &(call_refusal){.status = 413, .code = "too_large", .message = text});
+        return true;
+    }
     if (!net_header(c->request, "content-encoding", packed, sizeof packed) || strcasecmp(packed, "identity") == 0)
         return false;
+    /* Nothing is unpacked here: a small body that becomes a large one is nobody's friend. */
     to->refuse(c->reply, c,
                &(call_refusal){.status = 415,
                                .code = "content_encoding",
@@ -283,7 +292,7 @@ static void answer(call *c, const net_request *with_key, const route *to, note *
         auth_preflight(c->service->auth, with_key, c->reply);
     else if (!same_method(c->request->method, to->method))
         refuse_method(c, to);
-    else if (is_packed(c, to))
+    else if (refuse_body(c, to))
         return;
     else if (to->use == ROUTE_OPEN || admit(c, with_key, resumes(c) ? AUTH_REQUEST : use_of(to->use), to->refuse)) {
         note_key(n, c);

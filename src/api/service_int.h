@@ -42,6 +42,7 @@ struct session {
     auth_pass *pass;    /* who opened it */
     session_link *link; /* NULL: nobody is connected */
     char token[PARAMS_TOKEN_BYTES + 1];
+    char id[LOG_ID_BYTES];        /* of the request that opened it */
     char model[32], language[16]; /* copies: the engine may be gone before the session is */
     stream_params params, wanted; /* wanted: of a configure that is due */
     char *control;                /* a control message that is not whole yet */

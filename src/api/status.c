@@ -148,16 +148,26 @@ static json_t *sessions_json(const service *v) {
     return o;
 }
 
+static json_t *keys_json(const service *v) {
+    auth_counts n;
+    auth_get_counts(v->auth, &n);
+    json_t *refused = json_object();
+    for (int i = AUTH_OK + 1; i < AUTH_WHYS; i++)
+        json_object_set_new(refused, auth_code((auth_why)i), json_integer((json_int_t)n.refused[i]));
+    return json_pack("{s:i, s:i, s:I, s:I, s:o}", "keys", n.keys, "usable", n.usable, "admitted",
+                     (json_int_t)n.admitted, "anonymous", (json_int_t)n.anonymous, "refused", refused);
+}
+
 void status_answer(call *c) {
     service *v = c->service;
     json_t *engines = json_array();
     for (const engine_slot *slot = v->slots; slot; slot = slot->next) json_array_append_new(engines, engine_json(slot));
     json_t *queue = v->jobs ? jobs_status(v->jobs) : NULL; /* no member */
     reply_json(c->reply, 200,
-               json_pack("{s:s, s:f, s:b, s:I, s:o, s:o, s:o, s:o*, s:o}", "version", STENO_VERSION, "uptime_s",
+               json_pack("{s:s, s:f, s:b, s:I, s:o, s:o, s:o, s:o, s:o*, s:o}", "version", STENO_VERSION, "uptime_s",
                          (double)(net_now_ms() - v->started_ms) / 1000, "draining", v->draining, "reloads",
                          (json_int_t)v->reloads, "sessions", sessions_json(v), "refused", refused_json(v), "network",
-                         network_json(v), "jobs", queue, "engines", engines));
+                         network_json(v), "auth", keys_json(v), "jobs", queue, "engines", engines));
 }
 
 /* ---- health ----------------------------------------------------------------------------------------------------- */

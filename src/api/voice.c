@@ -38,6 +38,7 @@ static void end(voice *w) {
 static void on_event(stream_owner *o, const steno_event *e) {
     voice *w = (voice *)o;
     if (e->kind == STENO_EVENT_DONE || e->kind == STENO_EVENT_ERROR) end(w);
+    if (e->kind == STENO_EVENT_FINALIZED) w->finalizing = false;
     w->handler->event(w->user, w, e);
 }
 
@@ -183,6 +184,7 @@ static bool finalize(voice *w) {
     steno_err e = w->stream ? steno_live_finalize(w->slot->engine, w->stream) : STENO_OK;
     if (e == STENO_E_AGAIN) return false;
     w->finalize_due = false;
+    w->finalizing = e == STENO_OK;
     if (e != STENO_OK)
         w->handler->controlled(w->user, w, false, e);
     else if (!w->stream)

@@ -14,8 +14,8 @@
 #include "api/pace.h"
 #include "audio/pcm.h"
 
-#define VOICE_RETRY_MS   10 /* what an engine refused is tried again after, if it has not said so before */
-#define VOICE_PROMISE_MS 5000
+#define VOICE_RETRY_MS   10   /* what an engine refused is tried again after, if it has not said so before */
+#define VOICE_PROMISE_MS 1000 /* more would let people who only connect keep others out */
 #define VOICE_HELD_MAX   (2 * PCM_OUT_MAX) /* samples the engine had no room for */
 
 typedef struct service service;
@@ -56,8 +56,9 @@ struct voice {
     uint64_t frames; /* taken, of the client's own rate */
     float *held;     /* [VOICE_HELD_MAX], made when the engine first refuses */
     uint32_t held_at, held_n;
-    bool configure_due, finalize_due, finish_due, finishing;
-    bool stalled; /* the client is not read from */
+    bool configure_due, finalize_due, finish_due;
+    bool finalizing, finishing; /* the engine was told, and has not answered yet */
+    bool stalled;               /* the client is not read from */
     voice *stalled_prev, *stalled_next;
 };
 

@@ -43,6 +43,13 @@ static wire *make_wire(service *v, const dialect *d, const char *id) {
     return w;
 }
 
+static void log_end(const wire *w) {
+    log_event(LOG_LEVEL_INFO, "stream ended", LOG_STR("request", w->id),
+              LOG_STR("key", w->pass ? auth_owner(w->pass) : ""), LOG_STR("dialect", w->kind->name),
+              LOG_INT("code", w->closing ? w->close_code : 0),
+              LOG_STR("reason", w->close_reason ? w->close_reason : "the client left"));
+}
+
 static void free_wire(wire *w) {
     if (w->kind->end) w->kind->end(w, w->state);
     wire_give_up_voices(w);
@@ -67,6 +74,7 @@ static void closed(void *user, int code) {
     service *v = w->service;
     (void)code;
     w->conn = NULL;
+    log_end(w);
     free_wire(w);
     service_check_drained(v);
 }
@@ -215,7 +223,7 @@ void wire_sweep(wire *w, int64_t now_ms) {
         wire_close(w, 1008, "the key is no longer allowed to");
         return;
     }
-    if (w->paused) w->heard_ms = now_ms; /* it is we who do not listen */
+    if (w->paused || wire_awaits_engine(w)) w->heard_ms = now_ms; /* it is we who do not listen, or have to answer */
     if (w->kind->tick) w->kind->tick(w, w->state, now_ms);
     if (w->closing) return;
     if (w->drain_until_ms && (now_ms >= w->drain_until_ms || wire_done(w)))

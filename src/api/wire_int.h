@@ -46,6 +46,8 @@ void wire_drain(wire *w, int64_t now_ms);
 void wire_give_up_voices(wire *w);
 void wire_work_voices(wire *w, int64_t now_ms);
 void wire_sweep_voices(wire *w, int64_t now_ms);
+/* A voice was told to finish or finalize, and has not answered. */
+bool wire_awaits_engine(const wire *w);
 void wire_free_dead(service *v); /* those whose streams have ended */
 /* The engine is closed: its streams end without an event. */
 void wire_forget_engine(service *v, const engine_slot *slot);

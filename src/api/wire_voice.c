@@ -159,6 +159,14 @@ void wire_work_voices(wire *w, int64_t now_ms) {
     for (int i = 0; i < w->n_voices; i++) voice_work(&w->voices[i]->voice, now_ms);
 }
 
+bool wire_awaits_engine(const wire *w) {
+    for (int i = 0; i < w->n_voices; i++) {
+        const voice *v = &w->voices[i]->voice;
+        if (!v->over && (v->finishing || v->finalizing)) return true;
+    }
+    return false;
+}
+
 void wire_sweep_voices(wire *w, int64_t now_ms) {
     for (int i = 0; i < w->n_voices; i++) voice_sweep(&w->voices[i]->voice, now_ms);
 }

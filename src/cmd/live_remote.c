@@ -6,12 +6,17 @@
 #include "cmd/live_int.h"
 #include "net/ws_client.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#define STEP_MS     10
-#define GOODBYE_S   30 /* a server that does not answer `close` by then is left */
-#define STATUS_BUSY 503
-#define CODE_NORMAL 1000
+#define STEP_MS        10
+#define GOODBYE_S      30 /* a server that does not answer `close` by then is left */
+#define STATUS_NO_KEY  401
+#define STATUS_LIMITED 429
+#define STATUS_NO_KEY  401
+#define STATUS_LIMITED 429
+#define STATUS_BUSY    503
+#define CODE_NORMAL    1000
 
 typedef struct remote {
     live *l;
@@ -102,6 +107,11 @@ static void on_closed(void *user, const ws_end *end) {
     if (end->http_status == STATUS_BUSY || end->code == WS_CLIENT_CODE_MASKED)
         fail(r,
              err_fail(STENO_E_AGAIN, "the server is full; try again later")); /* 1013: 1012 comes only to who resumes */
+    else if (!end->opened && end->http_status == STATUS_NO_KEY)
+        fail(r,
+             err_fail(STENO_E_INVALID, "the server wants a key that it knows: STENO_KEY=steno_… in the environment"));
+    else if (!end->opened && end->http_status == STATUS_LIMITED)
+        fail(r, err_fail(STENO_E_AGAIN, "the server says that this key has had enough for now"));
     else if (!end->opened && end->http_status)
         fail(r, err_fail(STENO_E_IO, "the server refused the stream: status %d", end->http_status));
     else if (!end->opened)
@@ -125,6 +135,8 @@ static steno_err connect_to(remote *r) {
         (double)o->max_utterance_s, o->partial_ms);
     if (n < 0 || (size_t)n >= sizeof url) return err_fail(STENO_E_LIMIT, "the address is too long");
     ERR_TRY(ws_client_open(&handler, 1, strncmp(l->url, "wss:", 4) == 0, &r->client));
+    const char *key = getenv("STENO_KEY"); /* not an option: those are for everybody to see */
+    if (key && *key) ws_client_set_key(r->client, key);
     return ws_open(r->client, url, r, &r->conn);
 }
 

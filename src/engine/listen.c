@@ -437,19 +437,19 @@ static bool far_ahead(const shard *s) {
 }
 
 /* While something live is being recognised recordings are heard on credit, as they are encoded and decoded. */
-static bool may_hear_recordings(const shard *s) {
+bool listen_may_hear_recordings(const shard *s) {
     if (s->hear_recordings.count == 0 || far_ahead(s)) return false;
     return s->urgent_s <= 0.0 || s->lane[LANE_BULK].credit_s > 0.0 || s->engine->config.no_slices;
 }
 
 bool listen_step(shard *s) {
     int sent = retry_all_stalled(s);
-    bool recordings = may_hear_recordings(s);
+    bool recordings = listen_may_hear_recordings(s);
     if (s->hear_live.count == 0 && !recordings) return sent > 0;
     listen_batch b;
     b.n = b.vad_n = b.rows = 0;
     size_t mark = arena_mark(&s->scratch);
-    double start_s = thread_cpu_s();
+    double start_s = thread_cpu_s(), from_s = engine_now_s(s->engine);
     steno_err err = collect(s, &b, &s->hear_live, LISTEN_ROWS);
     int live_rows = b.rows, most = shard_live(s) ? live_rows + LIVE_RECORDING_ROWS : LISTEN_ROWS;
     if (most > LISTEN_ROWS) most = LISTEN_ROWS;
@@ -458,8 +458,9 @@ bool listen_step(shard *s) {
     assert(err == STENO_OK); /* the arena is sized for LISTEN_ROWS */
     (void)err;
     double share_s = b.rows ? (thread_cpu_s() - start_s) / b.rows : 0.0;
-    if (s->urgent_s > 0.0) s->lane[LANE_BULK].credit_s -= share_s * (b.rows - live_rows);
-    load_bulk(s, share_s * (b.rows - live_rows));
+    double bulk_s = b.rows ? (engine_now_s(s->engine) - from_s) * (b.rows - live_rows) / b.rows : 0.0;
+    if (s->urgent_s > 0.0) s->lane[LANE_BULK].credit_s -= bulk_s;
+    load_bulk(s, bulk_s);
     for (int i = 0; i < b.n; i++) note_heard(s, &b.jobs[i], share_s * b.jobs[i].frames);
     arena_release(&s->scratch, mark);
     for (int i = 0; i < b.n; i++) advance(s, b.jobs[i].slot);

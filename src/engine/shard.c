@@ -161,7 +161,9 @@ int shard_tick(shard *s, int wait_ms) {
     bool moved = listen_step(s);
     if (!moved || !listen_first(s)) moved = recognise_step(s) || moved;
     load_sleep(s, engine_now_s(s->engine));
-    if (moved) return 0;
+    /* The last of what was live may have ended just now, in a step that had nothing else to do: then nobody would wake the
+     * shard for the recordings that waited for it. */
+    if (moved || listen_may_hear_recordings(s)) return 0;
     int wait_for_ms = recognise_patience_ms(s);
     return wait_for_ms >= 0 ? wait_for_ms : load_patience_ms(s);
 }

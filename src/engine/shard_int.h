@@ -153,6 +153,8 @@ void listen_result(shard *s, segment *seg);
 bool listen_step(shard *s);
 /* True when recorded audio waits to be heard. */
 bool listen_has_recordings(const shard *s);
+/* And they need not wait for what is live, or for those before them. */
+bool listen_may_hear_recordings(const shard *s);
 void listen_release_all(shard *s); /* at the end of the engine */
 /* A closed span of `slot` goes on its way, or is remembered until it can. */
 void listen_offer(shard *s, int slot, const due_span *due);

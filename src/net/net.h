@@ -1,30 +1,36 @@
 /* net.h: one event loop for sockets and descriptors, HTTP requests, WebSockets: bytes only.
  *
- * Purpose    hides epoll, HTTP, TLS and WebSocket framing: whoever is above sees requests, connections, timers and watched descriptors.
+ * Purpose    hides epoll, HTTP/1.1, TLS and WebSocket framing: whoever is above sees requests, connections, timers and
+ *            watched descriptors.
  * Owner      the thread that runs net_run(); every function here is called on it, and so is every callback.
  * Invariants nothing here blocks; a connection that is not read from holds at most NET_READ_BYTES of what came in; pings
- *            are answered by the loop alone.
+ *            are answered by the loop alone. No callback is called from within a function that a handler calls: what that
+ *            function asks for happens in the same or the next round of the loop.
+ *
+ * What is wrong with a request that no handler has seen is answered here, as {"code": …, "message": …}, and the connection
+ * is closed behind it: 400 (syntax, lengths said twice), 408 (head or body too slow), 413, 414, 417, 426, 431, 501 (codings
+ * other than chunked), 505. A handler that wants its own shape for 413 looks at content_length before it takes.
  */
 #ifndef STENO_NET_NET_H
 #define STENO_NET_NET_H
 
 #include "base/err.h"
 
-#define NET_READ_BYTES       4096  /* the most one net_data carries, and what a connection keeps while it is paused */
-#define NET_HEADER_BYTES_MAX 16384 /* of a request's head; more: the connection is closed */
-#define NET_ARGS_MAX         32    /* query parameters of a request; more: status 400 */
-#define NET_ARG_BYTES_MAX    256   /* of one of them, decoded */
-#define NET_PATH_BYTES_MAX   256
-#define NET_SEND_BYTES_MAX   262144 /* of one message sent */
-#define NET_HANDSHAKE_S      10     /* a connection whose request is not whole by then is closed */
-#define NET_KEEP_ALIVE_S     15     /* an idle HTTP connection is closed */
-#define NET_CLOSE_S          5      /* a peer that does not answer a close, or does not read, is cut off */
-#define NET_STUCK_S          15     /* an HTTP client that takes nothing of its answer is cut off */
-#define NET_BODY_BYTES_S_MIN 64     /* a body that comes slower on average of body_idle_s: 408 */
-#define NET_BODY_BYTES       1048576
-#define NET_BODY_IDLE_S      30
-#define NET_RECEIVE_BUFFER   65536 /* asked of the kernel: what a peer may send ahead of us */
-#define NET_SEND_BUFFER      16384 /* and what may be lost with a connection that breaks */
+#define NET_READ_BYTES       4096    /* the most one net_data carries, and what a connection keeps while it is paused */
+#define NET_HEADER_BYTES_MAX 16384   /* of a request's head; more: 431 */
+#define NET_ARGS_MAX         128     /* query parameters of a request; more: status 400 */
+#define NET_ARG_BYTES_MAX    512     /* of one of them, decoded */
+#define NET_PATH_BYTES_MAX   256     /* more: 414 */
+#define NET_SEND_BYTES_MAX   262144  /* of one message sent */
+#define NET_HANDSHAKE_S      10      /* keys agreed on, and a request's head whole, by then; else 408 or just closed */
+#define NET_KEEP_ALIVE_S     15      /* an idle HTTP connection is closed */
+#define NET_CLOSE_S          5       /* a peer that does not answer a close, or does not read, is cut off */
+#define NET_STUCK_S          15      /* an HTTP client that takes nothing of its answer is cut off */
+#define NET_BODY_BYTES_S_MIN 64      /* a body that comes slower on average of body_idle_s: 408 */
+#define NET_BODY_BYTES       1048576 /* of a body, where the configuration says nothing */
+#define NET_BODY_IDLE_S      30      /* likewise */
+#define NET_RECEIVE_BUFFER   65536   /* asked of the kernel: what a peer may send ahead of us */
+#define NET_SEND_BUFFER      16384   /* and what may be lost with a connection that breaks */
 
 typedef struct net net;
 typedef struct net_exchange net_exchange; /* one HTTP request that was taken; dead once gone() was called */
@@ -38,7 +44,8 @@ typedef struct net_request {
     int n_args;
     bool too_many_args; /* or one that is too long */
     const char *if_none_match, *host, *origin, *authorization, *content_type;
-    const char *protocols;  /* Sec-WebSocket-Protocol: what the client offers, "a, b" */
+    const char
+        *protocols; /* Sec-WebSocket-Protocol: what the client offers, always as "a, b"; NET_PROTOCOLS_BYTES_MAX */
     const char *request_id; /* X-Request-Id */
     const char *peer;       /* the client's address */
     int64_t content_length; /* -1: a body of unknown length; 0: none */
@@ -57,8 +64,9 @@ typedef struct net_reply {
     const char *headers; /* more of them, each "name: value\r\n"; static; NULL: none */
     char *owned_headers; /* the same, freed by mem_free() */
     const char
-        *protocol;    /* upgrade: the one of the client's that is spoken; NULL: none. Static or from owned_headers. */
-    const void *body; /* stays until the process ends, unless owned */
+        *protocol; /* upgrade: the one of the client's that is spoken; NULL: none. Static or from owned_headers. */
+    size_t message_bytes_max; /* upgrade: of one message from this client; 0: as configured */
+    const void *body;         /* stays until the process ends, unless owned */
     size_t bytes;
     void *owned; /* freed by mem_free() when it is sent */
 } net_reply;
@@ -76,7 +84,8 @@ typedef struct net_conn_handler {
     void (*data)(void *user, const net_data *data);
     /* Asked for by net_want_write(): sends messages until net_send() says false, and asks again for what is left. */
     void (*writable)(void *user);
-    /* Called once, whether it ever opened or not. `code`: what the peer's close said, 0 when it broke. */
+    /* Called once, whether it ever opened or not. `code`: what the peer's close said (1005: nothing), 0 when it broke; of
+     * a raw connection 1000 when the peer ended it. */
     void (*closed)(void *user, int code);
 } net_conn_handler;
 
@@ -86,7 +95,8 @@ typedef struct net_exchange_handler {
     void (*body)(void *user, const unsigned char *bytes, size_t n, bool last);
     /* Asked for by net_stream_want(): sends pieces until net_stream_send() says false. */
     void (*writable)(void *user);
-    /* Called once, last: answered in full, or the client left before (complete is false). */
+    /* Called once, last: answered in full, or not (complete is false): the client left, also by only closing its side before
+     * an answer was given, its body was too long or too slow, or it read nothing. */
     void (*gone)(void *user, bool complete);
 } net_exchange_handler;
 

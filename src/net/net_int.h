@@ -77,6 +77,7 @@ struct net_exchange {
 
 typedef struct net_ws {
     net_frame frame;
+    size_t message_bytes_max;
     bool ping_out;  /* not yet answered */
     bool close_out; /* we said goodbye */
     bool close_in;  /* the peer did */

@@ -121,6 +121,7 @@ bool net_ws_open(net_conn *c, const net_head *h, const net_reply *reply) {
     size_t bytes = net_reply_head(out, HEAD_BYTES, &r, framing, false);
     c->ws = mem_alloc(1, sizeof *c->ws);
     if (!c->ws || bytes == 0) return false;
+    c->ws->message_bytes_max = reply->message_bytes_max ? reply->message_bytes_max : c->owner->config.message_bytes_max;
     c->state = CONN_WS;
     net_put(c, out, bytes);
     c->opened = true;
@@ -151,7 +152,7 @@ size_t net_ws_input(net_conn *c, unsigned char *bytes, size_t n) {
     size_t used;
     net_frame_piece piece;
     if (c->ws->close_in || c->finishing) return n;
-    net_frame_event e = net_frame_step(&c->ws->frame, bytes, n, c->owner->config.message_bytes_max, &used, &piece);
+    net_frame_event e = net_frame_step(&c->ws->frame, bytes, n, c->ws->message_bytes_max, &used, &piece);
     if (e != NET_FRAME_MORE) c->ws->ping_out = false;
     switch (e) {
     case NET_FRAME_DATA:

@@ -21,6 +21,7 @@
 
 struct ws_client {
     ws_handler handler;
+    const char *key; /* NULL: none */
     struct lws_context *context;
     lws_sorted_usec_list_t alarm;
     bool closing; /* no handler is called any more */
@@ -131,10 +132,22 @@ static void peer_closes(ws_conn *conn, const unsigned char *bytes, size_t n) {
     set_reason(conn, bytes + 2, n - 2);
 }
 
+/* Where the library writes its request: *at, of which `room` bytes are left. */
+static int add_key(const ws_conn *conn, struct lws *wsi, unsigned char **at, size_t room) {
+    char value[WS_CLIENT_KEY_BYTES_MAX + 8];
+    if (!conn->client->key) return 0;
+    int n = snprintf(value, sizeof value, "Bearer %s", conn->client->key);
+    if (n < 0 || (size_t)n >= sizeof value) return -1;
+    return lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, (const unsigned char *)value, n, at,
+                                        *at + room);
+}
+
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t n) {
     ws_conn *conn = user;
     if (!conn || conn->done) return 0;
     switch (reason) {
+    case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
+        return add_key(conn, wsi, in, n);
     case LWS_CALLBACK_CLIENT_ESTABLISHED:
         conn->wsi = wsi;
         conn->end.opened = true;
@@ -188,6 +201,10 @@ steno_err ws_client_open(const ws_handler *handler, int connections, bool tls, w
     }
     *out = c;
     return STENO_OK;
+}
+
+void ws_client_set_key(ws_client *c, const char *key) {
+    c->key = key;
 }
 
 void ws_client_close(ws_client *c) {

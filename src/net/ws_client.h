@@ -17,6 +17,7 @@
  * "protocol error" in their place before anybody sees them. The reason stays. */
 #define WS_CLIENT_CODE_MASKED   1002
 #define WS_CLIENT_URL_BYTES_MAX 2048
+#define WS_CLIENT_KEY_BYTES_MAX 256
 
 typedef struct ws_client ws_client;
 typedef struct ws_conn ws_conn;
@@ -41,6 +42,9 @@ typedef struct ws_handler {
 STENO_CHECK steno_err ws_client_open(const ws_handler *handler, int connections, bool tls, ws_client **out);
 /* Connections that are still open end without their handler being called. NULL is allowed. */
 void ws_client_close(ws_client *c);
+
+/* A key that every connection opened from now on names: "Authorization: Bearer KEY". Static, or as long as the client. */
+void ws_client_set_key(ws_client *c, const char *key);
 
 /* Begins to connect to ws://host:port/path. What is wrong with the address is said here; that nobody answers, by `closed`. */
 STENO_CHECK steno_err ws_open(ws_client *c, const char *url, void *user, ws_conn **out);

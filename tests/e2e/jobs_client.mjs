@@ -4,7 +4,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { Server, turn } from './live_client.mjs';
+import { Server, turn, within } from './live_client.mjs';
 import { prompts, work } from './harness.mjs';
 
 let places = 0;
@@ -50,12 +50,13 @@ export class Jobs {
   }
 
   // Waits until a job is as wanted.
-  async until(id, wanted) {
-    for (;;) {
-      const job = await this.job(id);
-      if (wanted(job)) return job;
-      await turn();
-    }
+  until(id, wanted) {
+    let job;
+    const look = async () => {
+      while (!wanted((job = await this.job(id)))) await turn();
+      return job;
+    };
+    return within(look(), `job ${id} as wanted`);
   }
 
   over(id) {
@@ -83,10 +84,10 @@ export class Receiver {
     const take = (request, response) => {
       const parts = [];
       request.on('data', (bytes) => parts.push(bytes));
-      request.on('end', () => {
+      request.on('end', async () => {
         const came = { method: request.method, path: request.url, headers: request.headers, body: Buffer.concat(parts).toString() };
         this.seen.push(came);
-        const { status = 204, headers = {}, body = '' } = answer(came, this.seen.length) ?? {};
+        const { status = 204, headers = {}, body = '' } = (await answer(came, this.seen.length)) ?? {};
         response.writeHead(status, headers);
         response.end(body);
         this.waiting = this.waiting.filter(({ n, resolve }) => this.seen.length < n || resolve());
@@ -105,7 +106,7 @@ export class Receiver {
   // Until n messages came.
   came(n) {
     if (this.seen.length >= n) return undefined;
-    return new Promise((resolve) => this.waiting.push({ n, resolve }));
+    return within(new Promise((resolve) => this.waiting.push({ n, resolve })), `${n} messages`);
   }
 
   async close() {

@@ -6,7 +6,7 @@ import { STENO } from './harness.mjs';
 
 const LIMIT_MS = 120000; // a hang is a failure, not a wait for ever
 
-const within = (promise, what) => {
+export const within = (promise, what) => {
   let timer;
   const limit = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(`${what}: nothing for ${LIMIT_MS} ms`)), LIMIT_MS)));
   return Promise.race([promise, limit]).finally(() => clearTimeout(timer));

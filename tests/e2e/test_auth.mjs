@@ -1,11 +1,12 @@
 // test_auth.mjs: keys, their limits, and strangers' pages, on a running server; the pages in a real browser.
 import assert from 'node:assert/strict';
 import { createReadStream, existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
 import http from 'node:http';
 import { join } from 'node:path';
 import WebSocket from 'ws';
 import { Client, turn, withServer } from './live_client.mjs';
-import { recording, samples, skip, steno, test, work } from './harness.mjs';
+import { STENO, recording, samples, skip, steno, test, work } from './harness.mjs';
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const bytesOf = (pcm) => Buffer.from(pcm.buffer, pcm.byteOffset, pcm.byteLength);
@@ -406,4 +407,25 @@ test('auth: in a browser, a page with a key for its origin may, with another it 
   } finally {
     app.close();
   }
+});
+
+test('auth: steno live names the key in STENO_KEY, and says what a server without one wants', async () => {
+  const dir = folder();
+  const key = createKey(dir);
+  await withServer(['--data-dir', dir], async (server) => {
+    const live = (env) => new Promise((resolve) => {
+      const child = spawn(STENO, ['live', '--url', `ws://${server.address}/v1/stream`, '--speed', '8', recording('0870')], { env: { ...process.env, ...env } });
+      const got = { out: '', err: '' };
+      child.stdout.on('data', (text) => (got.out += text));
+      child.stderr.on('data', (text) => (got.err += text));
+      child.on('close', (status) => resolve({ status, ...got }));
+    });
+    const with_ = await live({ STENO_KEY: key });
+    assert.equal(with_.status, 0, with_.err);
+    assert.match(with_.out, /Dashwood/);
+    const without = await live({ STENO_KEY: '' });
+    assert.equal(without.status, 1);
+    assert.match(without.err, /wants a key.*STENO_KEY/);
+    assert.ok(!without.err.includes(key));
+  });
 });

@@ -5,7 +5,7 @@ import { createReadStream, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import WebSocket from 'ws';
-import { errorRate, ffmpeg, prompts, recording, riff, samples, skip, steno, test, work, write, writeWav } from './harness.mjs';
+import { concatenate, errorRate, ffmpeg, prompts, recording, riff, samples, skip, steno, test, work, write, writeWav } from './harness.mjs';
 import { turn, withServer } from './live_client.mjs';
 
 const require = createRequire(import.meta.url);
@@ -623,6 +623,24 @@ test('deepgram: callbacks are promised at once and tried until they are taken, b
       assert.equal(nowhere.status, 400);
     })));
 
+test('deepgram: who was promised a callback hears of it, though the server is stopped meanwhile', () =>
+  withReceiver(0, async (base, taken) => {
+    const conf = write('dg-stop/steno.conf', '[jobs]\nwebhook_retry_ms = 10\n');
+    const args = [...FAST, '--config', conf, '--data-dir', `${conf}.d`, '--drain-s', '1'];
+    const file = writeWav('dg-long.wav', concatenate(Array(40).fill(recording('0870'))));
+    let promised;
+    await withServer(args, async (server) => {
+      promised = await post(server, { callback: `${base}/stopped` }, readFileSync(file));
+      assert.equal(promised.status, 200);
+      server.child.kill('SIGTERM');
+      await server.end();
+    });
+    await withServer(args, async () => {
+      const told = JSON.parse((await taken('/stopped')).text);
+      assert.equal(told.request_id ?? told.metadata.request_id, promised.body.request_id);
+    });
+  }));
+
 test('deepgram: a server that keeps nothing calls nobody back', async () => {
   const had = process.env.XDG_DATA_HOME;
   process.env.XDG_DATA_HOME = `${work}/dg-home`;
@@ -637,4 +655,61 @@ test('deepgram: a server that keeps nothing calls nobody back', async () => {
     if (had === undefined) delete process.env.XDG_DATA_HOME;
     else process.env.XDG_DATA_HOME = had;
   }
+});
+
+test('deepgram: clients that vanish leave nothing behind', () =>
+  withServer(FAST, async (server) => {
+    const audio = readFileSync(recording('0870'));
+    const leave = [];
+    for (let i = 0; i < 8; i++) {
+      const live = plain(server, i % 2 ? { ...LINEAR, channels: 2, multichannel: true, interim_results: true } : {});
+      leave.push(live.opened.then(() => {
+        live.send(i % 2 ? audio.subarray(44, 64044) : audio.subarray(0, 64000));
+        if (i % 4 > 1) live.control({ type: i % 2 ? 'Finalize' : 'CloseStream' });
+        live.ws.terminate();
+      }));
+      // One hangs up within its body, one while it is being heard.
+      const abort = new AbortController();
+      const body = new ReadableStream({ start(c) { c.enqueue(audio.subarray(0, 30000)); if (i % 2) c.enqueue(audio.subarray(30000)), c.close(); } });
+      const asked = server.get('/v1/listen', { method: 'POST', body, duplex: 'half', signal: abort.signal }).then(() => {}, () => {});
+      leave.push(server.status().then(() => abort.abort()), asked);
+    }
+    await within(Promise.all(leave), 'the last client');
+    await server.until((s) => s.engines.every((e) => e.streams === 0), 'no streams');
+    const r = await post(server, {}, audio);
+    assert.equal(r.status, 200);
+  }));
+
+test('deepgram: keys: every client gives its own, and without one it hears why', async () => {
+  const dir = `${work}/dg-keys`;
+  const made = steno(['key', 'create', '--data-dir', dir, '--name', 'one']);
+  const key = made.out.trim().split(/\s+/).find((word) => word.length > 30);
+  assert.ok(key, made.out + made.err);
+  await withServer([...FAST, '--data-dir', dir], async (server) => {
+    const audio = readFileSync(recording('0870'));
+    for (const authorization of [`Token ${key}`, `Bearer ${key}`]) {
+      const headers = { authorization, 'content-type': 'audio/wav' };
+      assert.equal((await post(server, {}, audio, headers)).status, 200);
+      const c = plain(server, LINEAR, { headers: { authorization } });
+      await c.opened;
+      c.control({ type: 'CloseStream' });
+      await c.inbox.next('Metadata');
+    }
+    for (const name of ['token', 'bearer']) {
+      const c = plain(server, LINEAR, { protocols: [name, key] });
+      await c.opened;
+      assert.equal(c.ws.protocol, name);
+      c.control({ type: 'CloseStream' });
+      await c.inbox.next('Metadata');
+    }
+    // The SDKs have a key of nobody here.
+    for (const sdk of clients) {
+      const wrong = await sdk.file(server, audio, {}).then(() => assert.fail(), (e) => e);
+      assert.deepEqual([wrong.status, wrong.body.err_code], [401, 'INVALID_AUTH']);
+      assert.ok(wrong.body.request_id);
+    }
+    const refused = await within(plain(server, LINEAR, { headers: { authorization: `Token ${KEY}` } }).refused, 'a refusal');
+    assert.deepEqual([refused.status, refused.body.err_code, refused.headers['dg-error']], [401, 'INVALID_AUTH', refused.body.err_msg]);
+    assert.equal(refused.headers['dg-request-id'], refused.body.request_id);
+  });
 });

@@ -5,8 +5,8 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { Jobs, form, place, query, shortPrompts, wav, withJobs, withReceiver } from './jobs_client.mjs';
-import { Client, Server } from './live_client.mjs';
-import { concatenate, recording, samples, skip, test, transcribe, work, write, writeWav } from './harness.mjs';
+import { Server } from './live_client.mjs';
+import { concatenate, recording, samples, skip, steno, test, transcribe, work, write, writeWav } from './harness.mjs';
 
 const spool = (dir) => readdirSync(join(dir, 'spool'));
 
@@ -173,6 +173,27 @@ test('jobs: cancelled while they wait and while they are heard', async () => {
   });
 });
 
+test('jobs: those of one key do not exist for another', async () => {
+  const dir = place();
+  const keys = [1, 2].map(() => JSON.parse(steno(['key', 'create', '--data-dir', dir, '--json']).out).key);
+  const as = (n, request = {}) => ({ ...request, headers: { ...request.headers, authorization: `Bearer ${keys[n]}` } });
+  await withJobs([], async (jobs) => {
+    const { file } = shortPrompts(1)[0];
+    await jobs.ask('/v1/jobs', undefined, 401);
+    const keyed = (n) => as(n, { ...wav(file), headers: { 'content-type': 'audio/wav', 'idempotency-key': 'same' } });
+    const mine = (await jobs.ask(query({}), keyed(0), 202)).body;
+    const theirs = (await jobs.ask(query({}), keyed(1), 202)).body; // a key of their own, although it is the same text
+    assert.notEqual(mine.id, theirs.id);
+    for (const [path, method] of [['', 'GET'], ['', 'DELETE'], ['/result', 'GET']]) {
+      const unknown = (await jobs.ask(`/v1/jobs/job_0000000000000000000000${path}`, as(1, { method }), 404)).body;
+      assert.deepEqual((await jobs.ask(`/v1/jobs/${mine.id}${path}`, as(1, { method }), 404)).body, unknown);
+    }
+    assert.equal((await jobs.ask(`/v1/jobs?after=${mine.id}`, as(1))).status, 400);
+    for (const [n, id] of [[0, mine.id], [1, theirs.id]])
+      assert.deepEqual((await jobs.ask('/v1/jobs', as(n), 200)).body.jobs.map((j) => j.id), [id]);
+  }, dir);
+});
+
 test('jobs: only one server works on a data directory', async () => {
   await withJobs([], async (jobs, dir) => {
     const other = new Server(['--data-dir', dir]);
@@ -284,6 +305,25 @@ test('jobs: webhooks over TLS, to servers that can prove who they are', async ()
       assert.equal(receiver.seen.length, 1);
     });
   }, { key: readFileSync(key), cert: readFileSync(cert) });
+});
+
+test('jobs: SIGHUP changes limits and where webhooks may go', async () => {
+  const file = write('jobs.ini', '[jobs]\nspool_max_mb = 1\nwebhook_networks = 10.0.0.0/8\nwebhook_attempts = 1\n');
+  await withJobs(['--config', file], async (jobs) => {
+    await withReceiver(undefined, async (receiver) => {
+      const big = { ...wav(shortPrompts(1)[0].file), body: Buffer.alloc(2 << 20) };
+      await jobs.ask(query({}), big, 507);
+      const before = await jobs.post({ webhook: receiver.url }, wav(shortPrompts(1)[0].file));
+      await jobs.until(before.id, (j) => j.webhook.state === 'given_up');
+      writeFileSync(file, '[jobs]\nspool_max_mb = 10\nkeep_audio = yes\n');
+      jobs.server.child.kill('SIGHUP');
+      await jobs.server.said(/SIGHUP: new streams use/);
+      await jobs.post({}, big);
+      const after = await jobs.post({ webhook: receiver.url }, wav(shortPrompts(1)[0].file));
+      await jobs.until(after.id, (j) => j.webhook.state === 'delivered');
+      assert.equal(receiver.seen.length, 1);
+    });
+  });
 });
 
 // ---- ends ---------------------------------------------------------------------------------------------------------

@@ -237,6 +237,8 @@ test('net: requests two parsers could read differently are refused, and nothing 
       assert.deepEqual(statuses(got), [status], why);
       assert.match(got, /connection: close\r\n\r\n\{"code":"\w+","message":"[^"]+"\}\n$/, why);
     }
+    for (const head of ['Content-Length: 5\r\nTransfer-Encoding: chunked\r\n', 'Transfer-Encoding: chunked\r\nContent-Length: 5\r\n']) // both would do
+      assert.deepEqual(statuses(await probe.talk(`POST /echo HTTP/1.1\r\nHost: x\r\n${head}\r\n0\r\n\r\n${smuggled}`)), [400]);
     for (const [status, text] of [
       [400, `GET / HTTP/1.1\r\n\r\n`],
       [400, `GET /%zz HTTP/1.1\r\nHost: x\r\n\r\n`],

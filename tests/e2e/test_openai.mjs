@@ -287,6 +287,10 @@ test('openai: a body that is too long is refused, with and without its length', 
       const error = await refusal(client.audio.transcriptions.create({ file: upload, model: 'whisper-1' }));
       assert.equal(error.status, 413);
     }
+    // In OpenAI's shape where the length is said beforehand.
+    const known = await refusal(client.audio.transcriptions.create({ file: await toFile(readFileSync(file), 'x.wav'), model: 'whisper-1' }));
+    assert.equal(known.code, 'too_large');
+    assert.match(known.message, /1048576/);
     right((await ask(client, {})).text);
   });
 });

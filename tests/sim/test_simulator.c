@@ -87,6 +87,8 @@ static void tick(sim *s, int i) {
     shard *sh = s->e->shards[i];
     s->look_s = 0.0;
     s->wait_ms[i] = shard_tick(sh, 0);
+    /* Else nothing would ever wake it for what it has. */
+    assert_false(s->wait_ms[i] < 0 && sh->inbox.count == 0 && listen_has_recordings(sh));
     uint64_t frames = sh->count.vad_frames, rows = sh->count.encode_rows, steps = sh->count.decode_rows;
     double cost_s = machine.tick_s * between(s, 0.5, 1.5) + machine.vad_s * (double)(frames - s->frames[i]) +
                     machine.encode_s * (double)(rows - s->rows[i]) + machine.decode_s * (double)(steps - s->steps[i]);

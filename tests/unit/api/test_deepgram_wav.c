@@ -126,6 +126,7 @@ static void data_without_an_end(void **state) {
         put_data(&in, claims[i], "abcdefghRIFF");
         assert_int_equal(feed(&w, &in, 7, &out), STENO_OK);
         assert_int_equal(out.n, 12);
+        assert_int_equal(w.left, UINT64_MAX);
         assert_int_equal(w.format.encoding, PCM_F32LE);
     }
 }

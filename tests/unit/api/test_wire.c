@@ -49,6 +49,8 @@ static void open_voices(wire *w, state *s, int n) {
     bool ok = wire_open(w, n, &format, NULL) == STENO_OK;
     say(w, ok ? 'o' : 'x');
     if (!ok) close_it(w, s);
+    for (int i = 0; i < wire_channels(w); i++)
+        w->voices[i]->voice.promised_ms += 3600000; /* however slow the machine is */
 }
 
 static void take_audio(wire *w, state *s, const unsigned char *bytes) {
