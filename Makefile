@@ -19,7 +19,7 @@ build = cmake --build $(1) $(2) -j $(JOBS) -- --quiet >$(1)/build.log 2>&1; stat
     grep -vx 'ninja: no work to do.' $(1)/build.log >&2; exit $$status
 
 .DEFAULT_GOAL := build
-.PHONY: help build models golden run transcribe test unit asan tsan fuzz lint format layers bench bench-live bench-live-quality bench-peers bench-peers-live bench-times \
+.PHONY: help build models golden run transcribe test unit asan tsan fuzz lint format layers bench bench-live bench-connections bench-live-quality bench-peers bench-peers-live bench-times \
         bench-calibration install deb test-deb clean setup-build setup-run setup-test setup-dev \
         setup-deb
 
@@ -34,6 +34,7 @@ help:
 	@echo 'make lint format  check, or apply, the rules of the house'
 	@echo 'make bench        speed on the Debian recordings;  make bench-peers: beside sherpa-onnx'
 	@echo 'make bench-live   how many people at once;  make bench-live-quality: how good partials are'
+	@echo 'make bench-connections   10,000 connections, pings, jobs beside people'
 	@echo 'make bench-peers-live    how many people at once, beside vosk and sherpa-onnx'
 	@echo 'make bench-times bench-calibration    how good word times and confidence are'
 	@echo 'make install      PREFIX=$(PREFIX), DESTDIR=$(DESTDIR)'
@@ -154,6 +155,11 @@ bench: models setup-test
 # How many people at once, and what they see: docs/PERFORMANCE.md defines the figures. Best on a machine with nothing else to do.
 bench-live: models setup-test
 	@bench/live/capacity.sh $(BUILD)
+
+# 10,000 connections, and live streams beside jobs.
+bench-connections: models setup-test
+	@STENO_MODELS=$(MODELS) node bench/live/pings.mjs $(STENO) 10000 500 300 15
+	@STENO_MODELS=$(MODELS) node bench/live/jobs.mjs $(STENO)
 
 # How good live text is, partials and finals (docs/partials.md).
 bench-live-quality: models setup-test
