@@ -24,6 +24,7 @@ import './test_onsets.mjs';
 import './test_storm.mjs';
 import './test_jobs.mjs';
 import './test_jobs_fault.mjs';
+import './test_faults.mjs';
 import './test_openai.mjs';
 import './test_openai_realtime.mjs';
 import './test_deepgram.mjs';

@@ -98,7 +98,7 @@ test('jobs: an idempotency key makes a request one', async () => {
 });
 
 test('jobs: what is refused, and why', async () => {
-  await withJobs(['--max-queued', '3', '--body-max-mb', '1', '--spool-max-mb', '1'], async (jobs, dir) => {
+  await withJobs(['--max-queued', '3', '--body-max-mb', '3', '--spool-max-mb', '1'], async (jobs, dir) => {
     const [{ file }] = shortPrompts(1);
     const refused = async (options, request, status, code, said) => {
       const { body } = await jobs.ask(query(options), request, status);
