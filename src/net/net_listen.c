@@ -57,6 +57,20 @@ static void turn_away(const net_port *p, int fd) {
     p->owner->counts.refused++;
 }
 
+/* Whoever took a place and has not sent a whole request since NET_PATIENCE_MS gives it to somebody who may: connections
+ * that only wait cannot keep a server full. Until the first request a connection's deadline is that of its handshake. */
+static bool make_room(net *n) {
+    net_conn *oldest = NULL;
+    for (net_conn *c = n->first; c; c = c->next) {
+        bool waits = (c->state == CONN_HEAD && !c->served) || c->state == CONN_TLS;
+        if (waits && (!oldest || c->due_ms < oldest->due_ms)) oldest = c;
+    }
+    if (!oldest || oldest->due_ms - net_now_ms() > NET_HANDSHAKE_S * 1000 - NET_PATIENCE_MS) return false;
+    net_conn_die(oldest);
+    n->counts.refused++;
+    return true;
+}
+
 /* The address in 16 bytes; IPv4 in the first four of them. True: version 6. */
 static bool bare_address(const struct sockaddr_storage *from, unsigned char peer[16]) {
     if (from->ss_family != AF_INET6) {
@@ -84,7 +98,7 @@ void net_port_ready(net_port *p) {
             if (errno == ECONNABORTED || errno == EINTR) continue;
             return;
         }
-        if (n->counts.connections >= n->config.max_connections) {
+        if (n->counts.connections >= n->config.max_connections && !make_room(n)) {
             turn_away(p, fd);
             continue;
         }

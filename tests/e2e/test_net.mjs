@@ -427,6 +427,28 @@ test('net: a full server says so, and serves on when somebody left', async () =>
   });
 });
 
+test('net: connections that only wait do not keep a full server to themselves', async () => {
+  await withProbe(['--max', '3'], async (probe) => {
+    let gone = 0;
+    const silent = [];
+    for (const bytes of ['', 'GET / HT', '']) {
+      const socket = net.connect({ port: probe.port, host: '127.0.0.1' });
+      socket.on('error', () => {});
+      socket.on('close', () => gone++);
+      await new Promise((resolve) => socket.once('connect', resolve));
+      socket.write(bytes);
+      silent.push(socket.resume());
+    }
+    let answer = '';
+    for (let tries = 0; !statuses(answer).includes(200); tries++) {
+      assert.ok(tries < 100000, answer);
+      answer = await probe.talk(last('/'));
+    }
+    assert.equal(gone, 1, 'one made room; the others have their time');
+    for (const socket of silent) socket.destroy();
+  });
+});
+
 // ---- TLS ----------------------------------------------------------------------------------------------------------------
 
 function certificate(name) {
