@@ -23,7 +23,7 @@
 #define NET_PATH_BYTES_MAX   256     /* more: 414 */
 #define NET_SEND_BYTES_MAX   262144  /* of one message sent */
 #define NET_HANDSHAKE_S      10      /* keys agreed on, and a request's head whole, by then; else 408 or just closed */
-#define NET_PATIENCE_MS      1000   /* and, when all places are taken, makes room for another one after so long */
+#define NET_PATIENCE_MS      1000    /* and, when all places are taken, makes room for another one after so long */
 #define NET_KEEP_ALIVE_S     15      /* an idle HTTP connection is closed */
 #define NET_CLOSE_S          5       /* a peer that does not answer a close, or does not read, is cut off */
 #define NET_STUCK_S          15      /* an HTTP client that takes nothing of its answer is cut off */
