@@ -295,6 +295,14 @@ test('openai: a body that is too long is refused, with and without its length', 
   });
 });
 
+test('openai: a compressed body is refused by name', async () => {
+  await withOpenAI([], async (client) => {
+    const answer = await fetch(`${client.baseURL}/audio/transcriptions`, { method: 'POST', headers: { 'content-encoding': 'gzip', 'content-type': 'audio/wav' }, body: 'x' });
+    assert.equal(answer.status, 415);
+    assert.equal((await answer.json()).error.code, 'content_encoding');
+  });
+});
+
 test('openai: keys, and what they allow', async () => {
   const dir = join(work, 'openai-keys');
   const made = steno(['key', 'create', '--name', 'e2e', '--requests-per-minute', '3', '--json', '--data-dir', dir]);
