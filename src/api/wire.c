@@ -201,7 +201,6 @@ const net_conn_handler *wire_accept(service *v, const dialect *d, const char *pe
         free_wire(w);
         return NULL;
     }
-    w->raw = true;
     v->opened++;
     *user = w;
     return &calls;

@@ -26,7 +26,7 @@ struct wire {
     outbox out;
     char *text; /* [WIRE_TEXT_BYTES_MAX + 1]: a message that is not whole yet */
     size_t text_n;
-    bool raw, paused, closing, cut;
+    bool paused, closing, cut;
     int close_code;
     const char *close_reason;
     int64_t heard_ms, drain_until_ms; /* drain_until_ms 0: it is not asked to go */
