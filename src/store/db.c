@@ -92,6 +92,12 @@ void db_rollback(db *d) {
     if (!sqlite3_get_autocommit(d->handle)) (void)sqlite3_exec(d->handle, "ROLLBACK", NULL, NULL, NULL);
 }
 
+steno_err db_end(db *d, steno_err e) {
+    if (e == STENO_OK) return db_commit(d);
+    db_rollback(d);
+    return e;
+}
+
 void db_reset(db_stmt *s) {
     (void)sqlite3_reset(s->handle); /* says again what db_step() said */
 }

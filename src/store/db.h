@@ -35,6 +35,8 @@ const char *db_dir(const db *d);
 STENO_CHECK steno_err db_begin(db *d);
 STENO_CHECK steno_err db_commit(db *d);
 void db_rollback(db *d);
+/* Ends it by what became of it: commits after STENO_OK, else rolls back and hands the failure on. */
+STENO_CHECK steno_err db_end(db *d, steno_err e);
 
 /* Statements without parameters and rows. */
 STENO_CHECK steno_err db_exec(db *d, const char *sql);

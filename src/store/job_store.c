@@ -54,13 +54,6 @@ static steno_err read_one(db_stmt *s, job *out, bool *any) {
     return STENO_OK;
 }
 
-/* Ends a transaction by what became of it. */
-static steno_err end(db *d, steno_err e) {
-    if (e == STENO_OK) return db_commit(d);
-    db_rollback(d);
-    return e;
-}
-
 /* ---- adding ----------------------------------------------------------------------------------------------------- */
 
 static const char *or_null(const char *text) {
@@ -136,7 +129,7 @@ steno_err job_store_add(db *d, job *jobs, int *n, int64_t now_ms, job_add_answer
     ERR_TRY(db_begin(d));
     steno_err e = replay(d, jobs, n, answer);
     for (int i = 0; e == STENO_OK && *answer == JOB_ADDED && i < *n; i++) e = insert(d, &jobs[i], now_ms);
-    return end(d, e);
+    return db_end(d, e);
 }
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
@@ -246,7 +239,7 @@ steno_err job_store_claim(db *d, int64_t now_ms, job *out, bool *any) {
     ERR_TRY(db_begin(d));
     steno_err e = find_turn(d, out, any);
     if (e == STENO_OK && *any) e = start(d, out, now_ms);
-    e = end(d, e);
+    e = db_end(d, e);
     if (e != STENO_OK) *any = false;
     return e;
 }
@@ -298,7 +291,7 @@ steno_err job_store_finish(db *d, const char *id, const job_outcome *o, int64_t 
     steno_err e = set_outcome(d, id, o, now_ms, took);
     if (e == STENO_OK && *took) e = put_result(d, id, o);
     if (e == STENO_OK && *took && o->notice) e = delivery_store_add(d, o->notice, now_ms);
-    e = end(d, e);
+    e = db_end(d, e);
     if (e != STENO_OK) *took = false;
     return e;
 }
@@ -332,7 +325,7 @@ steno_err job_store_delete(db *d, const char *owner, const char *id) {
     steno_err e = job_store_get(d, owner, id, &j);
     if (e == STENO_OK && j.state <= JOB_RUNNING) e = err_fail(STENO_E_AGAIN, "%s: not over yet", id);
     if (e == STENO_OK) e = forget(d, id);
-    return end(d, e);
+    return db_end(d, e);
 }
 
 /* A job whose message is still on its way is kept until that is settled. */
@@ -357,7 +350,7 @@ steno_err job_store_expire(db *d, int64_t ended_before_ms, char (*ids)[IDENT_BYT
     ERR_TRY(db_begin(d));
     steno_err e = find_expired(d, ended_before_ms, ids, most, n);
     for (int i = 0; e == STENO_OK && i < *n; i++) e = forget(d, ids[i]);
-    e = end(d, e);
+    e = db_end(d, e);
     if (e != STENO_OK) *n = 0;
     return e;
 }

@@ -45,13 +45,6 @@ static steno_err one_number(db *d, const char *sql, int64_t *out) {
     return STENO_OK;
 }
 
-/* What was done since db_begin() stays if all of it succeeded. */
-static steno_err end(db *d, steno_err e) {
-    if (e == STENO_OK) return db_commit(d);
-    db_rollback(d);
-    return e;
-}
-
 static steno_err forget_old(db *d, int64_t now_s) {
     ERR_TRY(run_with(d, sql_forget_keys, now_s - (int64_t)KEYS_RETAIN_DAYS * KEYS_DAY_S));
     return run_with(d, sql_forget_use, keys_day_of(now_s) - KEYS_RETAIN_DAYS);
@@ -81,7 +74,7 @@ steno_err keys_create(db *d, const keys_record *record) {
     if (record->origins && strlen(record->origins) >= KEYS_ORIGINS_BYTES)
         return err_fail(STENO_E_LIMIT, "origins: want less than %d bytes of them", KEYS_ORIGINS_BYTES);
     ERR_TRY(db_begin(d));
-    return end(d, insert(d, record));
+    return db_end(d, insert(d, record));
 }
 
 static steno_err revoke(db *d, const char *id, int64_t now_s, bool *changed) {
@@ -104,7 +97,7 @@ static steno_err revoke(db *d, const char *id, int64_t now_s, bool *changed) {
 steno_err keys_revoke(db *d, const char *id, int64_t now_s, bool *changed) {
     *changed = false;
     ERR_TRY(db_begin(d));
-    return end(d, revoke(d, id, now_s, changed));
+    return db_end(d, revoke(d, id, now_s, changed));
 }
 
 steno_err keys_change(db *d, int64_t *out) {
@@ -241,7 +234,7 @@ steno_err keys_load(db *d, int64_t today, keys_table **out) {
     *out = NULL;
     if (!t) return err_fail(STENO_E_NOMEM, "no memory for keys");
     steno_err e = db_exec(d, "BEGIN");
-    if (e == STENO_OK) e = end(d, load(d, today, t));
+    if (e == STENO_OK) e = db_end(d, load(d, today, t));
     if (e != STENO_OK) {
         keys_table_free(t);
         return e;
@@ -292,7 +285,7 @@ steno_err keys_add_use(db *d, const keys_day *days, size_t n) {
     if (n == 0) return STENO_OK;
     ERR_TRY(db_begin(d));
     for (size_t i = 0; i < n && e == STENO_OK; i++) e = add_day(d, &days[i]);
-    return end(d, e);
+    return db_end(d, e);
 }
 
 steno_err keys_sum_use(db *d, const char *id, int64_t today, keys_day *out) {
