@@ -2,6 +2,7 @@
 #include "api/funasr_message.h"
 
 #include "api/events.h"
+#include "api/warning.h"
 #include "audio/pcm.h"
 #include "base/mem.h"
 
@@ -19,11 +20,8 @@ void funasr_init(funasr_options *o) {
 
 __attribute__((format(printf, 2, 3))) static void warn(funasr_options *o, const char *fmt, ...) {
     va_list args;
-    size_t n = strlen(o->warning);
-    if (n) n += (size_t)snprintf(o->warning + n, sizeof o->warning - n, "; ");
-    if (n >= sizeof o->warning) return;
     va_start(args, fmt);
-    vsnprintf(o->warning + n, sizeof o->warning - n, fmt, args);
+    warning_add(o->warning, sizeof o->warning, fmt, args);
     va_end(args);
 }
 

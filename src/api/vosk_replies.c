@@ -3,6 +3,7 @@
 
 #include "api/events.h"
 #include "api/vosk_plain.h"
+#include "api/warning.h"
 #include "audio/pcm.h"
 #include "base/mem.h"
 
@@ -27,11 +28,8 @@ void vosk_replies_free(vosk_replies *r) {
 
 void vosk_warn(vosk_replies *r, const char *fmt, ...) {
     va_list args;
-    size_t n = strlen(r->warning);
-    if (n) n += (size_t)snprintf(r->warning + n, sizeof r->warning - n, "; ");
-    if (n >= sizeof r->warning) return;
     va_start(args, fmt);
-    vsnprintf(r->warning + n, sizeof r->warning - n, fmt, args);
+    warning_add(r->warning, sizeof r->warning, fmt, args);
     va_end(args);
 }
 

@@ -2,6 +2,7 @@
 #include "api/wyoming_event.h"
 
 #include "api/events.h"
+#include "api/warning.h"
 #include "base/mem.h"
 
 #include <stdarg.h>
@@ -32,11 +33,8 @@ steno_err wyoming_format(const json_t *data, pcm_format *out) {
 
 __attribute__((format(printf, 2, 3))) static void warn(char warning[WYOMING_WARNING_BYTES_MAX], const char *fmt, ...) {
     va_list args;
-    size_t n = strlen(warning);
-    if (n) n += (size_t)snprintf(warning + n, WYOMING_WARNING_BYTES_MAX - n, "; ");
-    if (n >= WYOMING_WARNING_BYTES_MAX) return;
     va_start(args, fmt);
-    vsnprintf(warning + n, WYOMING_WARNING_BYTES_MAX - n, fmt, args);
+    warning_add(warning, WYOMING_WARNING_BYTES_MAX, fmt, args);
     va_end(args);
 }
 
