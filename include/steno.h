@@ -57,7 +57,17 @@ typedef struct steno_word {
     double start_s, end_s; /* in the recording */
     float confidence;      /* 0..1: the chance that the word is right, see docs/confidence.md */
     uint32_t text_offset, text_bytes;
+    int speaker; /* 0, 1, 2 … of the stream, or STENO_SPEAKER_UNKNOWN, STENO_SPEAKER_OTHER */
 } steno_word;
+
+#define STENO_SPEAKER_UNKNOWN (-1) /* nobody was asked, nobody can tell, or not yet */
+#define STENO_SPEAKER_OTHER   (-2) /* STENO_SPEAKERS_ENROLLED: none of the enrolled voices */
+
+/* A stretch of speech of one person. Stretches of several people may overlap. */
+typedef struct steno_turn {
+    double start_s, end_s;
+    int speaker;
+} steno_turn;
 
 /* Why a live utterance ended. */
 typedef enum steno_end_reason {
@@ -81,13 +91,16 @@ typedef struct steno_segment {
     const char *text;      /* UTF-8, zero-terminated; never empty but in a live final that takes a partial back */
     const steno_word *words;
     uint32_t n_words;
+    int speaker;          /* of most of its words (by time) */
+    float speaker_margin; /* 0..1: how much better this speaker fits than the next one; 0 where unknown */
+    bool speaker_fixed;   /* the labels of this message never change any more */
 } steno_segment;
 
 /* What a stream used, in seconds; stages are CPU seconds of the shard threads attributed to this stream by its share of
  * each batch. */
 typedef struct steno_stats {
     double audio_s, speech_s;
-    double vad_cpu_s, encode_cpu_s, decode_cpu_s, other_cpu_s;
+    double vad_cpu_s, encode_cpu_s, decode_cpu_s, speakers_cpu_s, other_cpu_s;
     uint64_t segments, tokens;
     uint64_t partials;     /* live: handed out */
     uint64_t draft_tokens; /* live: tokens of drafts that were verified in one parallel pass … */
@@ -137,6 +150,37 @@ typedef struct steno_live_options {
     int partial_ms;        /* time between partials; default 500, 100..5000; 0: finals only */
 } steno_live_options;
 
+/* Who is speaking. A stream numbers the people it hears 0, 1, 2 … in the order in which they are told apart; with `voices`
+ * the first n_voices numbers are these, in their order, and whoever else speaks gets the numbers behind them. */
+#define STENO_SPEAKERS_MAX     16 /* people of one stream, enrolled ones included */
+#define STENO_VOICE_FLOATS     128
+#define STENO_VOICE_NAME_BYTES 64
+
+typedef enum steno_speakers_contract {
+    STENO_SPEAKERS_OFF,     /* default */
+    STENO_SPEAKERS_REVISE,  /* words come at once, labels as soon as the voice is known; STENO_EVENT_SPEAKERS mends them
+                               later. Of a recording: all labels come at its end, after a look at the whole of it. */
+    STENO_SPEAKERS_DELAYED, /* unknown until it is sure or hold_ms have passed, then fixed: a label never changes */
+    STENO_SPEAKERS_ENROLLED /* one of `voices`, or OTHER; a label never changes */
+} steno_speakers_contract;
+
+/* A voice print: made by steno_voice_enrol(), plain data. It identifies a person: keep it encrypted. */
+typedef struct steno_voice {
+    char name[STENO_VOICE_NAME_BYTES]; /* UTF-8, zero-terminated */
+    float print[STENO_VOICE_FLOATS];
+    float speech_s; /* of speech that it was made from */
+} steno_voice;
+
+typedef struct steno_speakers_options {
+    steno_speakers_contract contract;
+    int max_speakers; /* 1 .. STENO_SPEAKERS_MAX; default 8 */
+    int min_speakers; /* of a recording, if known; default 0 */
+    int hold_ms;      /* DELAYED: a label comes so long after its words at the latest; default 2500, 0: with them */
+    bool turns;       /* STENO_EVENT_TURNS is wanted */
+    const steno_voice *voices; /* copied by the call that takes these options */
+    int n_voices;
+} steno_speakers_options;
+
 typedef struct steno_engine_config {
     int shards;      /* compute threads; 0: one a core */
     int max_batch;   /* sequences decoded together on a shard; default 24 */
@@ -149,6 +193,8 @@ typedef struct steno_engine_config {
     int audio_pool_s; /* seconds of audio held in all streams and waiting segments; 0 (default): what max_streams may
                          hold at most. With less, steno_stream_open() refuses streams it could not always feed. */
     int kv_pool_mb;   /* KV pages a shard; default 0: as max_batch and max_live want */
+    int max_speaker_streams; /* streams that may tell speakers apart at once, live or not; default 0. Needs the model of
+                                voices (STENO_E_NOT_FOUND says what to run). */
     int nice; /* compute threads give way to others of the process by so much (0 to 19, see nice(2)); default 0 */
 } steno_engine_config;
 
@@ -158,6 +204,10 @@ void steno_vad_options_init(steno_vad_options *vad);
 void steno_live_options_init(steno_live_options *live);
 /* STENO_E_INVALID names the option that is out of range. */
 STENO_CHECK steno_err steno_live_options_check(const steno_live_options *live);
+
+void steno_speakers_options_init(steno_speakers_options *speakers);
+/* STENO_E_INVALID names the option that is out of range. */
+STENO_CHECK steno_err steno_speakers_options_check(const steno_speakers_options *speakers);
 
 STENO_CHECK steno_err steno_engine_open(const steno_model *model, const steno_engine_config *config,
                                         steno_engine **out);
@@ -178,6 +228,15 @@ STENO_CHECK steno_err steno_stream_admits(steno_engine *engine, const steno_vad_
  * through steno_stream_push() too, at the pace of time. NULL options: the defaults. */
 STENO_CHECK steno_err steno_live_open(steno_engine *engine, const steno_live_options *options, void *user,
                                       steno_stream_id *out);
+/* Tells the speakers of a stream apart. Before its first audio. STENO_E_LIMIT: max_speaker_streams do so already. */
+STENO_CHECK steno_err steno_stream_speakers(steno_engine *engine, steno_stream_id id,
+                                            const steno_speakers_options *speakers);
+/* Whether steno_stream_speakers() would find places for `n` more streams now: STENO_OK or STENO_E_LIMIT. */
+STENO_CHECK steno_err steno_speakers_admits(steno_engine *engine, int n);
+/* Somebody says that `from` and `into` are one person: from now on they are, and messages that said `from` are revised.
+ * STENO_E_UNSUPPORTED where labels never change; STENO_E_NOT_FOUND: no such speaker yet is not told here, nothing happens. */
+STENO_CHECK steno_err steno_stream_merge_speakers(steno_engine *engine, steno_stream_id id, int from, int into);
+
 /* What steno_live_open() would answer now if `promised` more live streams were open: STENO_OK, STENO_E_LIMIT or
  * STENO_E_AGAIN. Opens and counts nothing. */
 STENO_CHECK steno_err steno_live_admits(steno_engine *engine, int promised);
@@ -204,18 +263,24 @@ typedef enum steno_event_kind {
     STENO_EVENT_SPEECH,    /* somebody began to speak: segment.id and start_s. Left out for a reader that lags. */
     STENO_EVENT_PARTIAL,   /* words so far of an open utterance; a later PARTIAL or SEGMENT with its id replaces it */
     STENO_EVENT_FINALIZED, /* answers steno_live_finalize() */
-    STENO_EVENT_OVERLOAD   /* partial_ms changed, because the shard has too much or again little enough to do */
+    STENO_EVENT_SPEAKERS, /* who speaks the words of a message that came before: segment.id, rev (a higher one), speaker,
+                              speaker_margin, speaker_fixed and words[].speaker, of all its words; its text is empty */
+    STENO_EVENT_TURNS,    /* live: who spoke in the latest stretch of audio, in the order of time; a recording, before
+                              DONE: all turns of it, in one or more events */
+    STENO_EVENT_OVERLOAD  /* partial_ms changed, because the shard has too much or again little enough to do */
 } steno_event_kind;
 
 typedef struct steno_event {
     steno_event_kind kind;
     steno_stream_id stream;
     void *user;
-    steno_segment segment; /* SEGMENT, PARTIAL; SPEECH: id and start_s only */
-    steno_stats stats;     /* DONE */
-    int partial_ms;        /* OVERLOAD: the time between partials from now on */
-    bool overloaded;       /* OVERLOAD: longer than asked for */
-    double heard_s; /* SEGMENT, PARTIAL, SPEECH of a live stream: seconds of its audio heard when this was decided */
+    steno_segment segment;   /* SEGMENT, PARTIAL, SPEAKERS; SPEECH: id and start_s only */
+    const steno_turn *turns; /* TURNS [n_turns] */
+    uint32_t n_turns;
+    steno_stats stats; /* DONE */
+    int partial_ms;    /* OVERLOAD: the time between partials from now on */
+    bool overloaded;   /* OVERLOAD: longer than asked for */
+    double heard_s;    /* SEGMENT, PARTIAL, SPEECH of a live stream: seconds of its audio heard when this was decided */
     double due_s, done_s; /* SEGMENT, PARTIAL of a live stream: when that audio had come in, and when it was recognised;
                               seconds of CLOCK_MONOTONIC */
     steno_err error;      /* ERROR: the stream is dead */
@@ -256,6 +321,24 @@ void steno_event_release(steno_event *event);
 /* A descriptor that is readable while something waits for steno_engine_poll(), or space for a refused push appeared:
  * for the caller's own event loop. */
 int steno_engine_fd(const steno_engine *engine);
+
+/* ---- enrolment -------------------------------------------------------------------------------------------------- */
+
+/* What was found in the recordings of one person. */
+typedef struct steno_enrolment {
+    steno_voice voice; /* without a name */
+    double speech_s;   /* speech heard in all of them */
+    double snr_db;     /* speech against what is between, estimated */
+    double clipped;    /* 0..1: share of samples at the limits */
+    double unity;      /* 0..1: how alike its pieces are; two voices are not */
+} steno_enrolment;
+
+#define STENO_ENROL_MIN_SPEECH_S 5.0
+
+/* A voice print of n samples of 16 kHz mono audio of one person (several recordings one after the other). Takes about
+ * 10 ms a second on the calling thread; any thread. STENO_E_INVALID with a reason fit for people when it is too short, too
+ * noisy, clipped or holds two voices; *out is filled then too. */
+STENO_CHECK steno_err steno_voice_enrol(const steno_model *model, const float *pcm, size_t n, steno_enrolment *out);
 
 #ifdef __cplusplus
 }
