@@ -1,7 +1,7 @@
 // app.js: the page: a microphone or a file goes up, words come down, and can be played back and taken away.
 // The protocol is client.js's, sound sources.js's, the text transcript.js's, playback player.js's.
 // Invariants: one source at a time; nothing plays while a source runs; a key lives in this tab's session storage only.
-import { StenoClient } from './client.js';
+import { StenoClient, isMergeRefusal } from './client.js';
 import { $, Trouble, child, clockTime, recall, remember } from './dom.js';
 import { FORMATS } from './formats.js';
 import { Player } from './player.js';
@@ -104,15 +104,22 @@ function rowInSight() {
   return document.activeElement?.closest?.('#sessions li') ?? [...document.querySelectorAll('#sessions li')].find(inSight);
 }
 
+let held = null; // { row, top, scrollTop }: where it was meant to stay, since a page scrolls by whole pixels
+
 // Keeps the newest words in sight of a reader who is at the end of the page already, and for others what they look at where it is.
 function following(change) {
   const page = document.documentElement;
   const atEnd = page.scrollHeight - page.scrollTop - page.clientHeight < 80;
   const row = atEnd ? null : rowInSight();
-  const top = row?.getBoundingClientRect().top;
+  const same = held?.row === row && held?.scrollTop === page.scrollTop;
+  const top = same ? held.top : row?.getBoundingClientRect().top;
   change();
+  held = null;
   if (atEnd) page.scrollTop = page.scrollHeight;
-  else if (row?.isConnected) page.scrollTop += row.getBoundingClientRect().top - top;
+  else if (row?.isConnected) {
+    page.scrollTop += row.getBoundingClientRect().top - top;
+    held = { row, top, scrollTop: page.scrollTop };
+  }
 }
 
 // ---- a key, where the server wants one --------------------------------------------------------------------------------
@@ -171,13 +178,13 @@ function onRevision(current, event) {
   following(() => transcript.revise(current.session, event));
 }
 
-// Of what a person asks for here only a merge can be refused.
+// Of what a person asks for here only a merge is refused.
 function onError(current, { code, message, fatal }) {
   if (fatal) return;
-  if (code !== 'merge_speakers' || !current.merged.length) return console.warn(`steno: ${code}: ${message}`);
+  if (!isMergeRefusal({ code, message }) || !current.merged.length) return console.warn(`steno: ${code}: ${message}`);
   for (const undo of current.merged.splice(0).reverse()) undo();
   following(() => current.session.repaint());
-  showTrouble(`The server does not make two speakers one: ${message.replace(/\.$/, '')}.`);
+  showTrouble(`The server does not make two speakers one: ${message.replace(/^merge_speakers: |\.$/g, '')}.`);
 }
 
 function onReady(current, event) {
@@ -207,6 +214,7 @@ function finish(current, { cause, message, retryAfterS }) {
   current.awake?.release();
   const any = transcript.close(current.session, current.recording);
   if (any) player.load(current.session);
+  who.refresh(mergeRefusal);
   $('progress').hidden = true;
   $('speak').style.setProperty('--level', 0);
   const calm = cause === 'done' || cause === 'aborted';
@@ -321,10 +329,14 @@ function mergeSpeakers(session, from, into) {
 
 const who = new WhoEditor({ onName: nameSpeaker, onSame: mergeSpeakers });
 
+function mergeRefusal(session) {
+  const fixed = runOf(session) && session.speakers.contract !== 'revise';
+  return fixed ? 'Labels of this stream never change while it runs: two speakers can be made one when it is over.' : '';
+}
+
 function openWho(session, chip) {
   const row = session.saidRows.find(({ item }) => item.contains(chip));
-  const fixed = runOf(session) && session.speakers.contract !== 'revise';
-  if (row) who.toggle(session, row, chip, fixed ? 'Labels of this stream never change while it runs: two speakers can be made one when it is over.' : '');
+  if (row) who.toggle(session, row, chip, mergeRefusal(session));
 }
 
 // ---- taking text away -------------------------------------------------------------------------------------------------
@@ -392,7 +404,8 @@ function onKey(event) {
   const { key, target } = event;
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const kind = ['button.from', '.turn > button.who'].find((one) => target.matches?.(one));
-  if (kind && (key === 'ArrowUp' || key === 'ArrowDown')) moveAmong(kind, target, key === 'ArrowUp' ? -1 : 1);
+  if (key === 'Escape' && who.isOpen) who.close();
+  else if (kind && (key === 'ArrowUp' || key === 'ArrowDown')) moveAmong(kind, target, key === 'ArrowUp' ? -1 : 1);
   else if (target.closest?.(OWN_KEYS)) return;
   else if (player.session && key === ' ') player.toggle();
   else if (player.session && (key === 'ArrowLeft' || key === 'ArrowRight')) player.step(key === 'ArrowLeft' ? -1 : 1);

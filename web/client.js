@@ -50,6 +50,9 @@ const CAUSE_OF_CODE = { 1001: 'draining', 1003: 'protocol', 1007: 'protocol', 10
 // second of two sub-protocols, of which the server answers the first.
 export const keyProtocols = (key) => (key ? ['bearer', key] : []);
 
+// Whether an `error` answers `merge_speakers`: nobody was made one.
+export const isMergeRefusal = ({ code, message }) => code === 'merge_speakers' || String(message).startsWith('merge_speakers:');
+
 export class StenoClient extends EventTarget {
   #url;
   #params;
@@ -125,7 +128,7 @@ export class StenoClient extends EventTarget {
     this.#control({ type: 'finalize' });
   }
 
-  // Two labels are one person: `revision`s follow, or an error with the code `merge_speakers`, which takes it back.
+  // Two labels are one person: `revision`s follow, or an error that isMergeRefusal().
   mergeSpeakers(from, into) {
     this.#say({ type: 'merge_speakers', from, into }, (m) => m.from === from);
   }
@@ -216,7 +219,7 @@ export class StenoClient extends EventTarget {
     if (event.type === 'stats' && event.finalized) this.#wanted.finalize = false;
     if (event.type === 'stats' && event.configured) this.#wanted.configure = null;
     if (event.type === 'error' && event.fatal) this.#lastError = event.message ?? event.code ?? '';
-    if (event.type === 'error' && event.code === 'merge_speakers') this.#said = this.#said.filter((m) => m.type !== 'merge_speakers');
+    if (event.type === 'error' && isMergeRefusal(event)) this.#said = this.#said.filter((m) => m.type !== 'merge_speakers');
     if (event.type === 'closed') this.#closedSeen = true;
     this.#dispatch(event.type, event);
   }

@@ -85,6 +85,11 @@ export class Speakers {
     return [...this.#known.keys()].filter((one) => !this.#same.has(one) && one !== this.of(label));
   }
 
+  // What files call them, each once.
+  names() {
+    return [...new Set(this.others(null).map((label) => this.fileName(label)))];
+  }
+
   // An empty name takes the given one back.
   rename(label, name) {
     const speaker = this.#known.get(this.of(label));
@@ -129,27 +134,23 @@ export function placed(text, words) {
   return all;
 }
 
-// A message as turns in the order of its text: [{ label, from, to, words }]. While labels may come, words of nobody stand with
-// their neighbours (`unsure` in words), so that the lines do not jump; after that they have a line of their own.
+// A message as turns in the order of its text: [{ label, from, to, words }]. As in formats.js words of nobody stand with their
+// neighbours (`unsure` in words), the first ones with those behind them: a text is not cut for what nobody can tell.
 export function turnsOf(event, speakers) {
   const { text = '', words = [], speaker } = event;
-  const waits = speakers.awaits(event);
-  const label = (word) => speakers.of(word.speaker === undefined ? speaker : word.speaker);
   const turns = [];
   for (const word of placed(text, words)) {
-    const who = speakers.on ? label(word) : null;
+    const who = speakers.on ? speakers.of(word.speaker === undefined ? speaker : word.speaker) : null;
     const last = turns.at(-1);
-    const joins = last && (last.label === who || (waits && (who === null || last.label === null)));
-    if (!joins) turns.push({ label: who, from: turns.length ? word.from : 0, words: [word] });
-    else last.words.push(word);
+    if (!last || (who !== null && last.label !== null && last.label !== who)) turns.push({ label: who, from: turns.length ? word.from : 0, words: [] });
     const turn = turns.at(-1);
     turn.label ??= who;
-    word.who = who;
+    turn.words.push({ ...word, speaker: who });
   }
   if (turns.length === 0) turns.push({ label: speakers.on ? speakers.of(speaker) : null, from: 0, words: [] });
   turns.forEach((turn, i) => {
     turn.to = turns[i + 1]?.from ?? text.length;
-    turn.words = turn.words.map(({ who, from, to, start, end }) => ({ from, to, start, end, unsure: who !== turn.label }));
+    turn.words = turn.words.map(({ from, to, start, end, speaker: who }) => ({ from, to, start, end, unsure: who !== turn.label }));
   });
   return turns;
 }

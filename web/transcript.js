@@ -58,7 +58,7 @@ class Turn {
     session.paint(this.chip, label);
     this.chip.classList.toggle('pending', pending);
     if (pending) this.chip.title = 'Who speaks is not known yet';
-    else if (this.chip.tagName === 'BUTTON') Object.assign(this.chip, { title: 'Name this speaker, or say who it is' }).setAttribute('aria-expanded', this.chip.ariaExpanded ?? 'false');
+    else if (this.chip.tagName === 'BUTTON') Object.assign(this.chip, { title: `${speakers.name(label)}: name this speaker, or say who it is` }).setAttribute('aria-expanded', this.chip.ariaExpanded ?? 'false');
     else this.chip.removeAttribute('title');
   }
 
@@ -266,7 +266,7 @@ export class Session {
   end() {
     this.speakers.running = false;
     for (const row of this.rows.values()) if (!row.final) row.leave();
-    if (this.speakers.on) this.repaint();
+    if (this.speakers.on) this.repaint(); // nothing is pending any more
     this.duration = Math.max(this.duration, ...this.saidRows.map(({ event }) => event.end ?? 0));
   }
 
@@ -295,7 +295,8 @@ export class Session {
       words: words?.map((word) => ({ ...word, speaker: speakers.fileName(word.speaker === undefined ? speaker : word.speaker) })),
     });
     const segments = this.saidRows.map(({ event, final }) => ({ ...event, ...(speakers.on ? named(event) : {}), ...(final ? {} : { unfinished: true }) }));
-    return { file: this.name, model: this.model, language: this.language, duration: this.duration, segments };
+    const told = speakers.on ? { speakers: speakers.names().map((label) => ({ label })) } : {};
+    return { file: this.name, model: this.model, language: this.language, duration: this.duration, segments, ...told };
   }
 
   // A name for files made of it, without an ending.
@@ -329,7 +330,8 @@ export class Transcript {
     const change = session.revise(event);
     if (change === 'mended') this.#announce(MENDED_TEXT);
     const newest = session.saidRows.at(-1)?.event;
-    if (change === 'known' && newest?.message_id === event.message_id) this.#announceWho(session, event.speaker);
+    const who = change === 'known' && newest?.message_id === event.message_id ? this.#newName(session, event.speaker) : '';
+    if (who) this.#announce(`That was ${who}.`);
   }
 
   // True when words are left.
@@ -381,17 +383,20 @@ export class Transcript {
   }
 
   // A name is said when it is another one than before.
-  #announceFinal(session, { text, speaker = null }) {
-    const who = session.speakers.of(speaker) === null ? '' : session.speakers.name(speaker);
-    this.#announce(who && who !== this.#lastSaid ? `${who}: ${text}` : text);
-    this.#lastSaid = who || this.#lastSaid;
+  #announceFinal(session, event) {
+    const said = turnsOf(event, session.speakers).map(({ label, from, to }) => {
+      const who = this.#newName(session, label);
+      return `${who ? `${who}: ` : ''}${event.text.slice(from, to).trim()}`;
+    });
+    this.#announce(said.join(' '));
   }
 
-  #announceWho(session, speaker) {
-    const who = session.speakers.of(speaker) === null ? '' : session.speakers.name(speaker);
-    if (!who || who === this.#lastSaid) return;
-    this.#announce(`That was ${who}.`);
+  // The name of whoever speaks, where it is to be said; else empty.
+  #newName(session, label) {
+    const who = session.speakers.of(label) === null ? '' : session.speakers.name(label);
+    if (!who || who === this.#lastSaid) return '';
     this.#lastSaid = who;
+    return who;
   }
 
   // The same twice running is said once.

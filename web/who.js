@@ -29,6 +29,18 @@ export class WhoEditor {
     form.scrollIntoView({ block: 'nearest' });
   }
 
+  get isOpen() {
+    return this.#open?.form.isConnected ?? false;
+  }
+
+  // Two may be made one now, or not any more; what is typed stays. refusal(session): as of toggle().
+  refresh(refusal) {
+    if (!this.isOpen) return;
+    const { session, label, form } = this.#open;
+    form.querySelector('.who-same')?.remove();
+    this.#buildSame(form, session, label, refusal(session));
+  }
+
   // Closes it; the keyboard goes back to the chip it came from.
   close() {
     if (!this.#open) return;

@@ -87,14 +87,14 @@ class Session {
   revise(message_id, who, { fixed = false, rev = this.messages.get(message_id).rev + 1 } = {}) {
     const message = this.messages.get(message_id);
     const labels = who.flatMap(([speaker, n]) => Array(n).fill(speaker));
-    const words = message.words.map((word, i) => ({ ...word, speaker: labels[i] }));
+    const words = message.words.map((word, i) => ({ ...word, speaker: labels[i] ?? null }));
     if (rev > message.rev) this.messages.set(message_id, { rev, words });
     const { labels: most, spans } = labelsOf(words, this.names);
     this.say({ type: 'revision', message_id, rev, ...most, speaker_fixed: fixed, spans });
   }
 
   merge({ from, into }) {
-    if (this.speakers !== 'revise' || this.refuses) return this.say({ type: 'error', code: 'merge_speakers', message: 'labels of this stream never change', fatal: false });
+    if (this.speakers !== 'revise' || this.refuses) return this.say({ type: 'error', code: 'not_supported', message: 'merge_speakers: only labels of speakers=revise ever change', fatal: false });
     for (const [id, { words }] of this.messages) {
       if (words.some((w) => w.speaker === from)) this.revise(id, words.map((w) => [w.speaker === from ? into : w.speaker, 1]));
     }
@@ -271,6 +271,7 @@ export class FakeStream {
 
   control(ws, session, message) {
     this.controls.push(message);
+    this.onControl?.();
     if (message.type === 'name_speaker') session.names.set(message.speaker, message.name);
     if (message.type === 'merge_speakers') session.merge(message);
     if (message.type === 'configure') session.stats({ configured: true });

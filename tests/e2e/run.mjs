@@ -19,6 +19,7 @@ import './test_asyncapi.mjs';
 import './test_auth.mjs';
 import './test_openapi.mjs';
 import './test_page.mjs';
+import './test_page_speakers.mjs';
 import './test_page_real.mjs';
 import './test_onsets.mjs';
 import './test_storm.mjs';
