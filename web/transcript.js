@@ -135,6 +135,7 @@ class Row {
     const turns = turnsOf({ ...event, text }, session.speakers);
     const stable = this.final ? text.length : Array.from(text).slice(0, event.stable_chars ?? 0).join('').length; // which counts characters, not UTF-16 units
     const waits = session.speakers.awaits(event);
+    this.item.classList.toggle('told', session.speakers.on);
     let focusLost = false;
     while (this.turns.length > turns.length) {
       const { element } = this.turns.pop();

@@ -277,6 +277,8 @@ test('page, speakers: chips fit a phone and the dark', async () => {
         const wide = await page.evaluate(() => (document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll('main *')].filter((e) => e.getBoundingClientRect().right > innerWidth).map((e) => `${e.tagName}.${e.className} ${e.getBoundingClientRect().right}`)));
         assert.deepEqual(wide, [], `${name} scrolls sideways ${when}`);
         assert.deepEqual(await faintTexts(page), [], `${name} ${when}`);
+        const cut = await page.evaluate(() => [...document.querySelectorAll('#speaker-settings *, .who-editor *')].filter((e) => e.offsetParent && e.getBoundingClientRect().left < e.parentElement.getBoundingClientRect().left - 1).map((e) => e.id || e.className || e.tagName));
+        assert.deepEqual(cut, [], `${name} ${when}`);
         const small = await page.evaluate(() => [...document.querySelectorAll('button')].filter((b) => b.offsetParent && (b.offsetHeight < 24 || b.offsetWidth < 24)).map((b) => b.outerHTML));
         assert.deepEqual(small, [], `${name} ${when}`);
       };
