@@ -100,8 +100,16 @@ const showAge = (id, ms) => {
 // What a reader looks at: where the keyboard is, or else the first row that begins in sight.
 function rowInSight() {
   const top = document.body.classList.contains('listening') ? document.querySelector('.source').getBoundingClientRect().bottom : 0;
-  const inSight = (row) => row.getBoundingClientRect().top >= top;
-  return document.activeElement?.closest?.('#sessions li') ?? [...document.querySelectorAll('#sessions li')].find(inSight);
+  const focused = document.activeElement?.closest?.('#sessions li');
+  if (focused) return focused;
+  const rows = document.querySelectorAll('#sessions li'); // from top to bottom, and perhaps thousands
+  let [low, high] = [0, rows.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (rows[middle].getBoundingClientRect().top < top) low = middle + 1;
+    else high = middle;
+  }
+  return rows[low];
 }
 
 let held = null; // { row, top, scrollTop }: where it was meant to stay, since a page scrolls by whole pixels

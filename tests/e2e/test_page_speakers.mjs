@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { CHROMIUM, downloads, faintTexts, microphone, shot, speech, state, withBrowser, packages } from './browser.mjs';
 import { FakeStream } from './fake_stream.mjs';
 import { test, writeWav } from './harness.mjs';
+import { within } from './live_client.mjs';
 import { validateControl, validateEvent } from './protocol_schema.mjs';
 
 // Opens the page with the setting `speakers`, lets it listen to a microphone and runs `body(page, session, fake)`.
@@ -45,7 +46,7 @@ async function shows(page, want) {
 const announced = (page) => page.locator('#announce p').allTextContents();
 const chip = (page, name) => page.locator('.turn > button.who', { hasText: name }).first();
 async function controlled(fake, n) {
-  while (fake.controls.length < n) await new Promise((resolve) => fake.onControl = resolve);
+  while (fake.controls.length < n) await within(new Promise((resolve) => (fake.onControl = resolve)), `${n} controls: ${JSON.stringify(fake.controls)}`);
   return fake.controls;
 }
 
@@ -175,6 +176,11 @@ test('page, speakers: two are made one, by keyboard alone', async () => {
     await page.locator('.who-editor .who', { hasText: 'S1' }).click();
     await shows(page, [['Bo: One two. Three.'], ['Bo: Four.'], ['Bo: Five.']]);
     assert.deepEqual((await controlled(fake, 4)).slice(1), [{ type: 'name_speaker', speaker: 'S2', name: 'Bo' }, { type: 'merge_speakers', from: 'S2', into: 'S1' }, { type: 'name_speaker', speaker: 'S1', name: 'Bo' }]);
+    // After a break all of it is said again, in its order.
+    const said = [...fake.controls];
+    fake.options.drops = [session.count / session.rate + 0.1];
+    assert.deepEqual((await controlled(fake, 8)).slice(4), said);
+    await shows(page, [['Bo: One two. Three.'], ['Bo: Four.'], ['Bo: Five.']]);
     // A server that does not: it is said, and taken back.
     session.talk('final', 3, [['S4', 'Six.']]);
     session.refuses = true;
@@ -240,10 +246,12 @@ test('page, speakers: enrolled voices have their names; the setting stays in thi
   });
 });
 
-test('page, speakers: what a reader looks at stays where it is while rows above are mended', async () => {
+// Some browsers keep a reader's place by themselves, some do not.
+for (const anchors of ['auto', 'none']) test(`page, speakers: what a reader looks at stays where it is while rows above are mended (overflow-anchor: ${anchors})`, async () => {
   await withTalk({ context: { reducedMotion: 'reduce', viewport: { width: 900, height: 500 } } }, async (page, session) => {
     for (let i = 0; i < 60; i++) session.talk('final', i, [[null, 'One two three four.']]);
     await page.waitForFunction(() => document.querySelectorAll('li.final').length === 60);
+    await page.evaluate((value) => (document.documentElement.style.overflowAnchor = value), anchors);
     const place = (n) => page.locator('#sessions li').nth(n).evaluate((row) => Math.round(row.getBoundingClientRect().top));
     await page.locator('#sessions li').nth(30).evaluate((row) => scrollBy(0, row.getBoundingClientRect().top - 200));
     const was = await place(30);
