@@ -174,7 +174,7 @@ function spokenSeconds({ segments, speakers }) {
     });
   }
   const known = new Map(speakers.map((one) => [one.label, one.seconds]));
-  return [...seconds].filter(([, n]) => n > 0).map(([label, n]) => ({ label, seconds: rounded(known.get(label) ?? n) }));
+  return [...seconds].map(([label, n]) => ({ label, seconds: rounded(known.get(label) ?? n) })).filter((one) => one.seconds > 0);
 }
 
 function jsonSegment({ start, end, text, confidence, words, unfinished, speaker = null }, id, told) {
