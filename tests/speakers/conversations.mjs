@@ -22,13 +22,14 @@ export { PEOPLE, RATE, available, missing };
 export const SETS = { dev: [1, 99], test: [1001, 1099] };
 const TURN = { median: 2.5, sigma: 0.8, least: 0.4, most: 12 };
 const PAUSE_S = [0.05, 0.4]; // between two prompts of one turn
-const GAP_S = { mean: 0.35, sigma: 0.35, least: -0.3, most: 1.5 }; // between two turns
+const GAP_S = { mean: 0.45, sigma: 0.5, least: -0.3, most: 1.5 }; // between two turns
 const EARLY_S = [0.3, 1.2]; // an early start
 const OVERLAP = [0.05, 0.1]; // share of the speech
 const BACKCHANNEL_S = [0.25, 0.9];
 const SNR_DB = [15, 30];
 const LEVEL_DB = 8; // people differ by so much at most
 const LEAST_S = 6; // everybody says so much, if they have it
+const GUEST_S = 60; // who has less to say than that comes only into larger companies
 const REUSE = 2; // a clip is said so often at most
 const EDGE_S = 0.5;
 const PEAK = 0.9;
@@ -69,7 +70,7 @@ const sum = (list) => list.reduce((a, b) => a + b, 0);
 // ---- people ---------------------------------------------------------------------------------------------------------
 
 // Somebody who has things to say: clips in a random order, each at most REUSE times.
-function speaker(dice, name, enrol_s) {
+function speaker(dice, name, enrol_s, share_s) {
   const { first, second } = clips(name);
   const language = dice.next(); // of people with two
   const all = second.length === 0 || language < 0.6 ? first : language < 0.8 ? second : [...first, ...second];
@@ -81,7 +82,7 @@ function speaker(dice, name, enrol_s) {
   const own = stock;
   let rounds = 1;
   return {
-    name, kept, weight: Math.exp(0.5 * dice.normal()), gain: dB(dice.between(-LEVEL_DB / 2, LEVEL_DB / 2)),
+    name, kept, weight: Math.exp(0.5 * dice.normal()) * Math.min(1, (REUSE * total) / share_s), gain: dB(dice.between(-LEVEL_DB / 2, LEVEL_DB / 2)),
     said: 0, end: -1, // seconds so far; where the last turn ended
     left: () => stock.length > 0 || rounds < REUSE,
     // The clip of a few that comes nearest to `seconds`; null when there is nothing left.
@@ -250,13 +251,19 @@ const overlapOf = (turns) => {
   return one ? two / one : 0;
 };
 
+// People by chance; of two or three all have enough to say.
+function drawn(dice, installed, speakers) {
+  const isGuest = (n) => sum(clips(n).first.map((c) => c.speech)) < GUEST_S;
+  return dice.shuffle(speakers < 4 ? installed.filter((n) => !isGuest(n)) : installed).slice(0, speakers);
+}
+
 // { name, pcm, turns: [{ start_s, end_s, speaker }] in order of time, enrolment: { PERSON: pcm }, about }
 // `people` names them; else `speakers` of those that are installed are drawn. Throws when there are not enough.
 export function conversation({ seed, speakers = 3, minutes = 4, people = null, enrol_s = 10 }) {
   const dice = chance(seed), installed = available();
-  const names = people ?? dice.shuffle(installed).slice(0, speakers);
+  const names = people ?? drawn(dice, installed, speakers);
   if (names.length < speakers || names.some((n) => !installed.includes(n))) throw new Error(`install ${missing(people ?? undefined).join(' ')}`);
-  const all = names.map((n) => speaker(dice, n, enrol_s));
+  const all = names.map((n) => speaker(dice, n, enrol_s, (minutes * 60) / names.length));
   const { talk, seconds } = plan(dice, all, minutes * 60);
   const sound = mix(dice, talk, seconds, installed.filter((n) => !names.includes(n)));
   const turns = talk.flatMap((t) => spansOf(t).map(([a, b]) => ({ start_s: a, end_s: b, speaker: t.who.name })))
