@@ -28,7 +28,7 @@ static const struct command_words {
     {"bench live", bench_live_options, NULL},
     {"plan", NULL, "rtf kv streams"},
     {"model", cmd_model_options, "list info verify convert"},
-    {"score", cmd_score_options, "wer"},
+    {"score", cmd_score_options, "wer der switch"},
     {"completion", NULL, "bash zsh fish"},
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
