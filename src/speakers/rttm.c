@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -299,19 +300,4 @@ steno_err rttm_read(const char *path, rttm *out) {
 
 steno_err rttm_read_uem(const char *path, rttm *out) {
     return read_file(path, true, out);
-}
-
-/* ---- writing ---------------------------------------------------------------------------------------------------- */
-
-static void put_name(FILE *out, const char *name) {
-    if (!*name) putc('-', out);
-    for (const char *c = name; *c; c++) putc((unsigned char)*c <= ' ' || *c == 0x7F ? '_' : *c, out);
-}
-
-void rttm_put(FILE *out, const char *file, int channel, double start_s, double end_s, const char *speaker) {
-    fputs("SPEAKER ", out);
-    put_name(out, file);
-    fprintf(out, " %d %.3f %.3f <NA> <NA> ", channel, start_s, end_s - start_s);
-    put_name(out, speaker);
-    fputs(" <NA> <NA>\n", out);
 }

@@ -1,6 +1,6 @@
 /* rttm.h: who speaks when, as files: NIST's RTTM (turns) and UEM (what is scored of a recording).
  *
- * Purpose    read what other programs wrote, for scores and tests; write what steno heard.
+ * Purpose    read what steno (output/format.h) and others wrote, for scores and tests.
  * Owner      the caller; plain memory, any thread.
  * Format     "SPEAKER file channel start duration <NA> <NA> name <NA> <NA>", seconds; lines of other known types and lines
  *            that begin with ";;" are left out. UEM: "file channel start end".
@@ -11,8 +11,6 @@
 #define STENO_SPEAKERS_RTTM_H
 
 #include "base/err.h"
-
-#include <stdio.h>
 
 #define RTTM_MAX_BYTES      ((size_t)64 << 20) /* of a file */
 #define RTTM_NAME_BYTES_MAX 255                /* of a recording, channel or speaker */
@@ -52,8 +50,5 @@ void rttm_free(rttm *r);
 
 /* The recording of that file and channel, or NULL. */
 const rttm_recording *rttm_find(const rttm *r, const char *file, const char *channel);
-
-/* One line. Blanks and control characters of names become '_'; an empty name is "-". */
-void rttm_put(FILE *out, const char *file, int channel, double start_s, double end_s, const char *speaker);
 
 #endif
