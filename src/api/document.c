@@ -38,6 +38,25 @@ steno_err document_add(document *d, int channel, const steno_segment *s) {
     return STENO_OK;
 }
 
+static bool is_segment(const document_segment *at, int channel, uint32_t id) {
+    return at->channel == channel && at->segment.id == id;
+}
+
+void document_label(document *d, int channel, const steno_segment *labels) {
+    for (size_t i = 0; i < d->n; i++) {
+        size_t at = (d->labelled + i) % d->n;
+        steno_segment *s = &d->segments[at].segment;
+        if (!is_segment(&d->segments[at], channel, labels->id)) continue;
+        steno_word *words = (steno_word *)(uintptr_t)s->words; /* document_add() made them */
+        for (uint32_t w = 0; w < s->n_words && w < labels->n_words; w++) words[w].speaker = labels->words[w].speaker;
+        s->speaker = labels->speaker;
+        s->speaker_margin = labels->speaker_margin;
+        s->speaker_fixed = labels->speaker_fixed;
+        d->labelled = at;
+        return;
+    }
+}
+
 static int earlier(const void *a, const void *b) {
     const document_segment *x = a, *y = b;
     if (x->segment.start_s != y->segment.start_s) return x->segment.start_s < y->segment.start_s ? -1 : 1;

@@ -16,6 +16,8 @@
 typedef struct live {
     session_options session;
     steno_live_options options;
+    steno_speakers_options speakers;
+    steno_voice voices[STENO_SPEAKERS_MAX]; /* those of `speakers`; only their names until they are found */
     const char *path, *url;
     bool from_pipe, json;
     float speed; /* times real time; 0: as the pipe comes */
@@ -50,6 +52,8 @@ size_t live_due(live *l, double now_s, int *wait_ms);
 
 /* Counts what signal_fd says. True: stop at once. */
 bool live_stopped(live *l);
+/* Without a server: the prints of the voices that were named. */
+STENO_CHECK steno_err live_find_voices(live *l);
 STENO_CHECK steno_err live_show(live *l, const live_event *e);
 
 #endif
