@@ -40,7 +40,7 @@ static const struct option_words {
 } option_words[] = {
     {NULL, "model", "tiny base"},
     {NULL, "precision", "int8 fp32"},
-    {"transcribe", "format", "text json srt vtt ctm tsv"},
+    {"transcribe", "format", "text json srt vtt ctm tsv rttm"},
     {"live", "format", "text json"},
     {"live", "encoding", "pcm_s16le pcm_f32le mulaw alaw"},
     {"config", "format", "markdown man"},
