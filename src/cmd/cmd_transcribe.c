@@ -66,7 +66,7 @@ static void help(void) {
         "Usage: steno transcribe [options] FILE|-…\n\n"
         "Writes what is said in recordings (or videos; anything FFmpeg reads). '-' is standard input.\n\n"
         "Output:\n"
-        "  -f, --format NAME      text (default), json, srt, vtt, ctm or tsv\n"
+        "  -f, --format NAME      text (default), json, srt, vtt, ctm, tsv or rttm\n"
         "  -o, --output-dir DIR   a file for each recording in DIR, made if it is missing (default: standard output)\n"
         "      --no-words         leave the words out of json\n"
         "  -q, --quiet            no progress line\n"
@@ -129,6 +129,7 @@ static int take_speakers(transcribe *t, int code, const char *value) {
 static int check_speakers(const transcribe *t) {
     if (t->counts_given && !t->diarize)
         return cli_usage("transcribe", "--speakers, --min-speakers, --max-speakers and --voice want --diarize");
+    if (t->format == &output_rttm && !t->diarize) return cli_usage("transcribe", "--format rttm wants --diarize");
     if (t->diarize && steno_speakers_options_check(&t->session.speakers) != STENO_OK)
         return cli_usage("transcribe", "%s", steno_error_detail());
     return 0;
@@ -140,7 +141,7 @@ static int take_option(transcribe *t, int code, const char *value) {
     case OPT_FORMAT:
         t->format = output_format_find(value);
         if (t->format) return 0;
-        return cli_usage("transcribe", "--format cannot be '%s': want text, json, srt, vtt, ctm or tsv", value);
+        return cli_usage("transcribe", "--format cannot be '%s': want text, json, srt, vtt, ctm, tsv or rttm", value);
     case 'o':
     case OPT_OUTPUT_DIR:
         t->output_dir = value;
@@ -215,6 +216,7 @@ static int read_options(transcribe *t, int argc, char **argv) {
     if (t->paths.n == 0) return cli_usage("transcribe", "no recording given");
     int status = too_many_inputs(t);
     if (status == 0) status = check_speakers(t);
+    t->session.speakers.turns = t->format->turns != NULL && t->diarize;
     if (status == 0) status = session_options_check(&t->session, "transcribe");
     return status ? status : -1;
 }
@@ -276,6 +278,7 @@ static steno_err document_of(transcribe *t, size_t index, document **out) {
                         .split = t->session.channels == MEDIA_SPLIT,
                         .words = t->words,
                         .speakers = t->diarize ? &t->speakers : NULL,
+                        .turns = t->session.speakers.turns,
                         .many = !t->names && t->paths.n > 1,
                         .first = t->names || !t->any_written};
     t->any_written = true;
@@ -293,6 +296,14 @@ static steno_err on_segment(void *ctx, size_t index, int channel, const steno_se
     if (!d) return STENO_OK;
     progress_clear(&t->bar);
     if (output_segment(&d->out, channel, segment) == STENO_OK) return STENO_OK;
+    return write_failed(t, d, index, d->out.error);
+}
+
+static steno_err on_turns(void *ctx, size_t index, int channel, const steno_turn *turns, uint32_t n) {
+    transcribe *t = ctx;
+    document *d = NULL;
+    ERR_TRY(document_of(t, index, &d));
+    if (!d || output_turns(&d->out, channel, turns, n) == STENO_OK) return STENO_OK;
     return write_failed(t, d, index, d->out.error);
 }
 
@@ -396,7 +407,8 @@ static int run(transcribe *t) {
     s.feed.n_paths = t->paths.n;
     s.feed.in_order = !t->output_dir;
     s.feed.stop_fd = stop_fd;
-    feeder_handler handler = {.ctx = t, .segment = on_segment, .done = on_done, .progress = on_progress};
+    feeder_handler handler = {
+        .ctx = t, .segment = on_segment, .done = on_done, .progress = on_progress, .turns = on_turns};
     steno_err e = feeder_run(&s.feed, &handler);
     progress_clear(&t->bar);
     int status = t->failed ? 1 : 0;

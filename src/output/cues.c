@@ -179,5 +179,5 @@ static void cues_end(output *o, const output_tail *tail) {
     (void)tail;
 }
 
-const output_format output_srt = {"srt", "srt", true, srt_begin, srt_segment, cues_end};
-const output_format output_vtt = {"vtt", "vtt", true, vtt_begin, vtt_segment, cues_end};
+const output_format output_srt = {"srt", "srt", true, srt_begin, srt_segment, cues_end, NULL};
+const output_format output_vtt = {"vtt", "vtt", true, vtt_begin, vtt_segment, cues_end, NULL};

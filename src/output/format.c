@@ -9,8 +9,8 @@
 #include <utf8proc.h>
 
 const output_format *output_format_find(const char *name) {
-    static const output_format *const all[] = {&output_text, &output_json, &output_srt,
-                                               &output_vtt,  &output_ctm,  &output_tsv};
+    static const output_format *const all[] = {&output_text, &output_json, &output_srt, &output_vtt,
+                                               &output_ctm,  &output_tsv,  &output_rttm};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (strcmp(all[i]->name, name) == 0) return all[i];
     }
@@ -43,6 +43,12 @@ steno_err output_segment(output *o, int channel, const steno_segment *segment) {
     if (o->head.speakers) count_speakers(o, channel, segment);
     o->format->segment(o, channel, segment);
     o->segments++;
+    return flush(o);
+}
+
+steno_err output_turns(output *o, int channel, const steno_turn *turns, uint32_t n) {
+    if (!o->format->turns) return STENO_OK;
+    o->format->turns(o, channel, turns, n);
     return flush(o);
 }
 

@@ -136,4 +136,4 @@ static void json_end(output *o, const output_tail *t) {
     fputs("}}}\n", out);
 }
 
-const output_format output_json = {"json", "json", false, json_begin, json_segment, json_end};
+const output_format output_json = {"json", "json", false, json_begin, json_segment, json_end, NULL};

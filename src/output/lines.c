@@ -57,7 +57,7 @@ static void text_segment(output *o, int channel, const steno_segment *s) {
     putc('\n', o->out);
 }
 
-const output_format output_text = {"text", "txt", false, text_begin, text_segment, nothing_at_end};
+const output_format output_text = {"text", "txt", false, text_begin, text_segment, nothing_at_end, NULL};
 
 /* ---- tsv -------------------------------------------------------------------------------------------------------- */
 
@@ -107,7 +107,7 @@ static void tsv_segment(output *o, int channel, const steno_segment *s) {
     for (run = (speaker_run){0}; speaker_run_next(s, &run);) tsv_line(o, channel, s, &run);
 }
 
-const output_format output_tsv = {"tsv", "tsv", false, tsv_begin, tsv_segment, nothing_at_end};
+const output_format output_tsv = {"tsv", "tsv", false, tsv_begin, tsv_segment, nothing_at_end, NULL};
 
 /* ---- ctm -------------------------------------------------------------------------------------------------------- */
 
@@ -145,4 +145,4 @@ static void ctm_segment(output *o, int channel, const steno_segment *s) {
     }
 }
 
-const output_format output_ctm = {"ctm", "ctm", false, nothing_at_start, ctm_segment, nothing_at_end};
+const output_format output_ctm = {"ctm", "ctm", false, nothing_at_start, ctm_segment, nothing_at_end, NULL};
