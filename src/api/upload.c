@@ -158,17 +158,19 @@ static void remove_named(const upload *u, int i) {
 
 /* ---- parts ------------------------------------------------------------------------------------------------------ */
 
-static bool is_unkept(const upload *u, const char *name) {
-    for (const char *const *p = u->config.unkept; p && *p; p++)
-        if (strcmp(*p, name) == 0) return true;
+/* A list's name may have a number in its brackets. */
+static bool is_spooled(const upload *u, const char *name) {
+    size_t n = strcspn(name, "[");
+    for (const char *const *p = u->config.spooled; p && *p; p++)
+        if (strcmp(*p, name) == 0 || (strlen(*p) == n && strncmp(*p, name, n) == 0)) return true;
     return false;
 }
 
 static steno_err on_begin(void *user, const multipart_part *part) {
     upload *u = user;
-    u->in_file = part->filename != NULL;
-    u->dropping = !u->in_file && is_unkept(u, part->name);
-    if (u->in_file) return open_file(u, part->name, part->filename, part->type);
+    bool spooled = !part->filename && is_spooled(u, part->name);
+    u->in_file = part->filename || spooled;
+    if (u->in_file) return open_file(u, part->name, spooled ? "" : part->filename, part->type);
     if (u->n_fields == UPLOAD_FIELDS_MAX)
         return refuse(u, UPLOAD_TOO_MANY,
                       err_fail(STENO_E_LIMIT, "the form has more than %d fields", UPLOAD_FIELDS_MAX));
