@@ -10,18 +10,22 @@
 
 #include "speakers/look.h"
 
+/* The network and what it is fed: prints are compared with those of the same one only. */
+#define ENROL_MODEL "xvector-callhome/1"
+
 /* Looks of a recording to enrol: so many blocks, a new one each so many. The same length as a live stream's. */
 #define ENROL_LOOK_BLOCKS   6
 #define ENROL_HOP_BLOCKS    3
 #define ENROL_LOOK_SPEECH_S 0.6f /* with less speech it is no look */
 
 /* Where the verdicts lie, docs/speakers.md says by which measurements. */
-#define ENROL_SPEECH_PROB  0.5f
-#define ENROL_PAUSE_PROB   0.2f
-#define ENROL_MIN_SNR_DB   8.0
-#define ENROL_MAX_CLIPPED  0.01
-#define ENROL_MIN_UNITY    0.35
-#define ENROL_SECOND_SHARE 0.12f /* of the looks' speech: a second voice that is heard for less is a cough */
+#define ENROL_SPEECH_PROB   0.5f
+#define ENROL_PAUSE_PROB    0.2f
+#define ENROL_MIN_SNR_DB    8.0
+#define ENROL_MAX_CLIPPED   0.01
+#define ENROL_MIN_UNITY     0.35
+#define ENROL_SAME_LIKENESS 0.45f /* of two prints: above it they are of one person */
+#define ENROL_SECOND_SHARE  0.12f /* of the looks' speech: a second voice that is heard for less is a cough */
 
 #define ENROL_LEVELS 100 /* -100 .. -1 dBFS, 1 dB each */
 
