@@ -290,7 +290,7 @@ static bool prepare(listening *j, const call *c) {
     upload_refusal why = {0};
     const char *language = steno_model_language(c->service->slots->model);
     if (!deepgram_read_query(c, DEEPGRAM_FILE, j->model, language, &j->query)) return false;
-    if (j->query.diarize && !speakers_served(c->service) && deepgram_query_no_speakers(&j->query) != STENO_OK)
+    if (j->query.diarize && !diarize_served(c->service) && deepgram_query_no_speakers(&j->query) != STENO_OK)
         return refuse(c, 503, "no memory for a recording");
     if (j->query.callback[0] && !c->service->jobs)
         return refuse(c, 503, "callback: this server keeps nothing, so it calls nobody back");

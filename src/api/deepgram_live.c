@@ -2,7 +2,7 @@
 #include "api/deepgram_int.h"
 #include "api/deepgram_turn.h"
 #include "api/deepgram_wav.h"
-#include "api/speakers.h"
+#include "api/diarize.h"
 #include "api/wire.h"
 
 #include <string.h>
@@ -70,7 +70,7 @@ static bool begin(wire *w, void *state, call *c) {
     l->about = (deepgram_about){.request_id = wire_id(w), .model = wire_model(w), .query = &l->query, .channels = 1};
     l->created_ms = deepgram_calendar_ms();
     if (!deepgram_read_query(c, DEEPGRAM_LIVE, wire_model(w), wire_language(w), &l->query)) return false;
-    if (l->query.diarize && !speakers_served(wire_service(w)) && deepgram_query_no_speakers(&l->query) != STENO_OK)
+    if (l->query.diarize && !diarize_served(wire_service(w)) && deepgram_query_no_speakers(&l->query) != STENO_OK)
         return refuse_busy(c, STENO_E_NOMEM);
     l->format = l->query.audio;
     steno_err e = l->query.raw ? open_voices(w, l) : STENO_OK;

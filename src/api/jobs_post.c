@@ -195,8 +195,8 @@ static steno_err check_speakers(const handing_in *h) {
     int n;
     ERR_TRY(jobs_options_check(j));
     if (!j->diarize) return STENO_OK;
-    if (!speakers_served(v)) return err_fail(STENO_E_UNSUPPORTED, "diarize: this server does not tell speakers apart");
-    return speakers_find_voices(v, h->head.pass, j->voices, voices, &n);
+    if (!diarize_served(v)) return err_fail(STENO_E_UNSUPPORTED, "diarize: this server does not tell speakers apart");
+    return diarize_find_voices(v, h->head.pass, j->voices, voices, &n);
 }
 
 static steno_err read_fields(handing_in *h) {

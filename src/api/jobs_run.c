@@ -239,7 +239,7 @@ static steno_err ask_speakers(running *r, steno_voice voices[STENO_SPEAKERS_MAX]
     ERR_TRY(jobs_speakers(&r->job, out));
     if (!r->job.diarize || !r->job.voices[0]) return STENO_OK;
     out->voices = voices;
-    if (speakers_find_voices(v, r->pass, r->job.voices, voices, &out->n_voices) != STENO_OK) {
+    if (diarize_find_voices(v, r->pass, r->job.voices, voices, &out->n_voices) != STENO_OK) {
         log_line(LOG_LEVEL_WARN, "job %s: without voices: %s", r->job.id, steno_error_detail());
         out->n_voices = 0;
     }

@@ -48,8 +48,8 @@ static bool on_model(form *f, const char *value) {
     f->has_model = true;
     f->out->model = openai_model_of(value, f->own_model, false);
     if (f->out->model != OPENAI_MODEL_UNKNOWN) return true;
-    openai_fail(f->why, "model_not_found", "model",
-                "The model '%s' does not exist or you do not have access to it.", value);
+    openai_fail(f->why, "model_not_found", "model", "The model '%s' does not exist or you do not have access to it.",
+                value);
     f->why->status = 404;
     return false;
 }
@@ -279,8 +279,7 @@ static bool check(form *f) {
         openai_note(&o->notes, "logprobs are of words and not of tokens: each is the logarithm of the chance that the "
                                "word is right");
     bool diarized = o->format == OPENAI_FORMAT_DIARIZED_JSON;
-    if (o->n_known && !diarized)
-        openai_note(&o->notes, "known speakers count with response_format diarized_json only");
+    if (o->n_known && !diarized) openai_note(&o->notes, "known speakers count with response_format diarized_json only");
     if (o->stream && !json && !diarized && o->format != OPENAI_FORMAT_TEXT) {
         openai_note(&o->notes, "stream is ignored with this response_format");
         o->stream = false;

@@ -117,7 +117,7 @@ static steno_err tell_speakers(voice *w) {
 static steno_err open_stream(voice *w) {
     engine_slot *slot = w->service->slots;
     drop_promise(w);
-    if (tells_speakers(w)) ERR_TRY(speakers_admit(w->service, 1)); /* before there is a stream */
+    if (tells_speakers(w)) ERR_TRY(diarize_admit(w->service, 1)); /* before there is a stream */
     ERR_TRY(steno_live_open(slot->engine, &w->live, &w->owner, &w->stream));
     w->slot = slot;
     slot->streams++;

@@ -95,7 +95,7 @@ static steno_err open_one(wire *w, int channel, const pcm_format *audio, const s
     service *v = w->service;
     bool tells = speakers && speakers->contract != STENO_SPEAKERS_OFF;
     ERR_TRY(voice_admits(v));
-    if (tells) ERR_TRY(speakers_admit(v, 1));
+    if (tells) ERR_TRY(diarize_admit(v, 1));
     wire_voice *s = mem_alloc(1, sizeof *s);
     if (!s) return err_fail(STENO_E_NOMEM, "no memory for a stream");
     *s = (wire_voice){.wire = w, .channel = channel};

@@ -1,9 +1,9 @@
-/* speakers.h: what every dialect asks before it lets a stream tell speakers apart.
+/* diarize.h: what every dialect asks before it lets a stream tell speakers apart.
  *
  * Owner: the network thread.
  */
-#ifndef STENO_API_SPEAKERS_H
-#define STENO_API_SPEAKERS_H
+#ifndef STENO_API_DIARIZE_H
+#define STENO_API_DIARIZE_H
 
 #include "api/auth.h"
 #include "steno.h"
@@ -11,13 +11,13 @@
 typedef struct service service;
 
 /* Whether this server tells speakers apart at all (speaker_streams_max, and the model of voices). */
-bool speakers_served(const service *v);
+bool diarize_served(const service *v);
 /* Whether n more streams may do so now: STENO_OK, STENO_E_LIMIT (later, perhaps) or STENO_E_UNSUPPORTED (never). */
-STENO_CHECK steno_err speakers_admit(service *v, int n);
+STENO_CHECK steno_err diarize_admit(service *v, int n);
 
 /* The enrolled voices that a list names ("a,b", "*": all) to whoever `pass` is; "": none. STENO_E_NOT_FOUND names the one
  * that is not enrolled, STENO_E_LIMIT: more than STENO_SPEAKERS_MAX. */
-STENO_CHECK steno_err speakers_find_voices(service *v, const auth_pass *pass, const char *list,
-                                           steno_voice out[STENO_SPEAKERS_MAX], int *n);
+STENO_CHECK steno_err diarize_find_voices(service *v, const auth_pass *pass, const char *list,
+                                          steno_voice out[STENO_SPEAKERS_MAX], int *n);
 
 #endif
