@@ -4,13 +4,17 @@
 
 #include "models/moonshine.h"
 #include "models/silero.h"
+#include "models/xvector.h"
 #include "nn/tokenizer.h"
 #include "steno.h"
+
+#define MODEL_VOICES "xvector-callhome-v2"
 
 struct steno_model {
     char name[32];
     moonshine *asr;
     silero *vad;
+    xvector *voices; /* NULL: it is not there */
     tokenizer *tokens;
 };
 
