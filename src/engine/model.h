@@ -8,13 +8,13 @@
 #include "nn/tokenizer.h"
 #include "steno.h"
 
-#define MODEL_VOICES "xvector-callhome-v2"
+#define MODEL_VOICES "xvector-callhome" /* the network of voices in the catalogue */
 
 struct steno_model {
     char name[32];
     moonshine *asr;
     silero *vad;
-    xvector *voices; /* NULL: it is not there */
+    xvector *voices; /* NULL: the folder of models has no network of voices */
     tokenizer *tokens;
 };
 
