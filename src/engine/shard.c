@@ -62,8 +62,8 @@ static steno_err reserve(shard *s) {
     messages += (size_t)c->max_speaker_streams * (2 + 2 * MERGES_MAX);
     size_t vad = silero_arena_bytes(LISTEN_ROWS) + LISTEN_ROWS * (FRAME_SAMPLES * 4 + 64 + sizeof(silero_job)) + 4096;
     ERR_TRY(ring_init(&s->inbox, messages, sizeof(message)));
-    size_t voices = c->max_speaker_streams ? voices_scratch_bytes() : 0;
-    ERR_TRY(arena_init(&s->scratch, max_size(max_size(vad, voices), recognise_scratch_bytes(s->engine))));
+    size_t labels = c->max_speaker_streams ? voices_scratch_bytes() : 0;
+    ERR_TRY(arena_init(&s->scratch, max_size(max_size(vad, labels), recognise_scratch_bytes(s->engine))));
     slot_queue *const queues[] = {&s->hear_live,   &s->hear_recordings, &s->voices_live,
                                   &s->voices_bulk, &s->voices_whole,    &s->voices_say};
     for (size_t i = 0; i < sizeof queues / sizeof queues[0]; i++) ERR_TRY(slots_init(queues[i], c->max_streams));
