@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#define TIME_BYTES 24
+#define TIME_BYTES 32
 
 /* ---- answers ------------------------------------------------------------------------------------------------------ */
 
@@ -46,7 +46,7 @@ static const char *time_text(int64_t wall_s, char out[TIME_BYTES]) {
     time_t at = wall_s;
     struct tm utc;
     out[0] = 0;
-    if (gmtime_r(&at, &utc)) strftime(out, TIME_BYTES, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    if (gmtime_r(&at, &utc)) strftime(out, TIME_BYTES, "%Y-%m-%dT%H:%M:%S.000Z", &utc);
     return out;
 }
 
