@@ -2,6 +2,9 @@
 #include "api/diarize.h"
 
 #include "api/service_int.h"
+#include "api/voice_book.h"
+
+#include <openssl/crypto.h>
 
 bool diarize_served(const service *v) {
     return v->config.speaker_streams > 0;
@@ -14,8 +17,11 @@ steno_err diarize_admit(service *v, int n) {
 
 steno_err diarize_find_voices(service *v, const auth_pass *pass, const char *list, steno_voice out[STENO_SPEAKERS_MAX],
                               int *n) {
-    (void)v, (void)pass, (void)out;
     *n = 0;
     if (!list[0]) return STENO_OK;
-    return err_fail(STENO_E_NOT_FOUND, "voices: no voice is enrolled");
+    return voices_find(v, pass ? auth_owner(pass) : "", list, out, STENO_SPEAKERS_MAX, n);
+}
+
+void diarize_wipe(steno_voice *voices, int n) {
+    if (voices && n > 0) OPENSSL_cleanse(voices, (size_t)n * sizeof *voices);
 }

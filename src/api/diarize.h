@@ -15,6 +15,9 @@ bool diarize_served(const service *v);
 /* Whether n more streams may do so now: STENO_OK, STENO_E_LIMIT (later, perhaps) or STENO_E_UNSUPPORTED (never). */
 STENO_CHECK steno_err diarize_admit(service *v, int n);
 
+/* Voice prints are wiped before their memory goes. NULL is allowed. */
+void diarize_wipe(steno_voice *voices, int n);
+
 /* The enrolled voices that a list names ("a,b", "*": all) to whoever `pass` is; "": none. STENO_E_NOT_FOUND names the one
  * that is not enrolled, STENO_E_LIMIT: more than STENO_SPEAKERS_MAX. */
 STENO_CHECK steno_err diarize_find_voices(service *v, const auth_pass *pass, const char *list,

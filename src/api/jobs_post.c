@@ -196,7 +196,9 @@ static steno_err check_speakers(const handing_in *h) {
     ERR_TRY(jobs_options_check(j));
     if (!j->diarize) return STENO_OK;
     if (!diarize_served(v)) return err_fail(STENO_E_UNSUPPORTED, "diarize: this server does not tell speakers apart");
-    return diarize_find_voices(v, h->head.pass, j->voices, voices, &n);
+    steno_err e = diarize_find_voices(v, h->head.pass, j->voices, voices, &n);
+    diarize_wipe(voices, n);
+    return e;
 }
 
 static steno_err read_fields(handing_in *h) {

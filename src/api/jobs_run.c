@@ -264,6 +264,7 @@ static steno_err begin(jobs *j, const job *of) {
     steno_voice voices[STENO_SPEAKERS_MAX];
     steno_err e = ask_speakers(r, voices, &o.speakers);
     if (e == STENO_OK) e = recording_open(j->service, &o, &hearing, r, &r->recording);
+    diarize_wipe(voices, o.speakers.n_voices);
     if (e != STENO_OK) {
         auth_leave(r->pass);
         mem_free(r);

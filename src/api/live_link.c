@@ -61,11 +61,10 @@ static bool admit_speakers(const visitor *w, stream_params *p, steno_voice voice
     return e == STENO_OK || refuse(w, REFUSED_PARAMETERS, 400, "bad_parameter", steno_error_detail());
 }
 
-static bool admit(const visitor *w) {
+static bool admit_with(const visitor *w, steno_voice voices[STENO_SPEAKERS_MAX]) {
     service *v = w->owner;
     const net_request *r = w->call->request;
     stream_params p;
-    steno_voice voices[STENO_SPEAKERS_MAX];
     params_init(&p, &v->config.live);
     steno_err e = r->too_many_args ? err_fail(STENO_E_INVALID, "too many parameters, or one that is too long")
                                    : params_from_query(&p, r->args, r->n_args, steno_model_language(v->slots->model));
@@ -75,6 +74,13 @@ static bool admit(const visitor *w) {
     if (!admit_speakers(w, &p, voices)) return false;
     e = w->link ? live_session_open(v, &p, &w->link->session) : voice_admits(v);
     return e == STENO_OK || refuse_engine(w, e);
+}
+
+static bool admit(const visitor *w) {
+    steno_voice voices[STENO_SPEAKERS_MAX]; /* the session's stream has its own copy */
+    bool admitted = admit_with(w, voices);
+    diarize_wipe(voices, STENO_SPEAKERS_MAX);
+    return admitted;
 }
 
 /* ---- connections ------------------------------------------------------------------------------------------------ */

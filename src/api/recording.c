@@ -103,6 +103,7 @@ static void free_recording(recording *r) {
     unlink_recording(r);
     uncount(r);
     net_timer_close(r->timer);
+    diarize_wipe(r->voices, r->options.speakers.n_voices);
     mem_free(r->voices);
     service_check_drained(r->service);
     mem_free(r);

@@ -94,8 +94,9 @@ struct service {
     int promised_speakers; /* … and of them, those that tell speakers apart */
     worker *store;         /* NULL: no database */
     net_watch *store_watch;
-    jobs *jobs;    /* NULL: none are taken */
-    worker *known; /* listens to known speakers of OpenAI's requests; NULL: none came yet */
+    jobs *jobs;         /* NULL: none are taken */
+    speakers *speakers; /* NULL: no voices are kept */
+    worker *known;      /* listens to known speakers of OpenAI's requests; NULL: none came yet */
     net_watch *known_watch;
     int known_waiting;
     net_timer *sweep, *retry;

@@ -68,7 +68,7 @@ struct voice {
 void voice_init(voice *w, service *v, const pcm_format *audio, const steno_live_options *live, int ahead_ms,
                 const voice_handler *handler, void *user);
 /* Speakers are told apart; before the first audio, and after diarize_admit(). Copies the voices. */
-STENO_CHECK steno_err voice_tell_speakers(voice *w, const steno_speakers_options *speakers);
+STENO_CHECK steno_err voice_tell_speakers(voice *w, const steno_speakers_options *who);
 /* As steno_stream_merge_speakers(). Before the first audio there is nobody: STENO_OK. */
 STENO_CHECK steno_err voice_merge_speakers(voice *w, int from, int into);
 /* Whoever is not over yet ends without more events. */
