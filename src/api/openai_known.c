@@ -42,7 +42,7 @@ size_t openai_data_url(char *text, size_t n, char **bytes) {
     size_t len = n - head - 1, pad = 0;
     while (len > 0 && (at[len - 1] == '\n' || at[len - 1] == '\r')) len--;
     while (pad < 2 && pad < len && at[len - 1 - pad] == '=') pad++;
-    if (len == 0 || len % 4 != 0 || len > OPENAI_REFERENCE_BYTES_MAX) return 0;
+    if (len == 0 || len % 4 != 0 || len > OPENAI_REFERENCE_BYTES_MAX || memchr(at, '=', len - pad)) return 0;
     /* In place: three bytes never overtake the four characters they come from. */
     int made = EVP_DecodeBlock((unsigned char *)at, (const unsigned char *)at, (int)len);
     if (made <= (int)pad) return 0;
