@@ -53,12 +53,12 @@ static bool admit_resumed(const visitor *w, const stream_params *p) {
 static bool admit_speakers(const visitor *w, stream_params *p, steno_voice voices[STENO_SPEAKERS_MAX]) {
     if (p->speakers.contract == STENO_SPEAKERS_OFF) return true;
     p->speakers.voices = voices;
-    steno_err e = diarize_admit(w->owner, 1);
-    if (e == STENO_E_UNSUPPORTED) return refuse(w, REFUSED_PARAMETERS, 400, "not_supported", steno_error_detail());
-    if (e != STENO_OK) return refuse(w, REFUSED_SPEAKERS, 503, "speakers_full", steno_error_detail());
-    e = diarize_find_voices(w->owner, w->call->pass, p->voices, voices, &p->speakers.n_voices);
+    steno_err e = diarize_find_voices(w->owner, w->call->pass, p->voices, voices, &p->speakers.n_voices);
     if (e == STENO_OK) e = steno_speakers_options_check(&p->speakers);
-    return e == STENO_OK || refuse(w, REFUSED_PARAMETERS, 400, "bad_parameter", steno_error_detail());
+    if (e != STENO_OK) return refuse(w, REFUSED_PARAMETERS, 400, "bad_parameter", steno_error_detail());
+    e = diarize_admit(w->owner, 1);
+    if (e == STENO_E_UNSUPPORTED) return refuse(w, REFUSED_PARAMETERS, 400, "not_supported", steno_error_detail());
+    return e == STENO_OK || refuse(w, REFUSED_SPEAKERS, 503, "speakers_full", steno_error_detail());
 }
 
 static bool admit_with(const visitor *w, steno_voice voices[STENO_SPEAKERS_MAX]) {
