@@ -23,12 +23,13 @@ static const struct command_words {
     {"serve", NULL, NULL},
     {"config", NULL, "check show default reference"},
     {"key", cmd_key_options, "create list revoke"},
+    {"speaker", cmd_speaker_options, "enroll list check delete rotate-key"},
     {"live", cmd_live_options, NULL},
     {"bench", cmd_bench_options, "live"},
     {"bench live", bench_live_options, NULL},
     {"plan", NULL, "rtf kv streams"},
     {"model", cmd_model_options, "list info verify convert"},
-    {"score", cmd_score_options, "wer"},
+    {"score", cmd_score_options, "wer der switch"},
     {"completion", NULL, "bash zsh fish"},
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
@@ -40,7 +41,7 @@ static const struct option_words {
 } option_words[] = {
     {NULL, "model", "tiny base"},
     {NULL, "precision", "int8 fp32"},
-    {"transcribe", "format", "text json srt vtt ctm tsv"},
+    {"transcribe", "format", "text json srt vtt ctm tsv rttm"},
     {"live", "format", "text json"},
     {"live", "encoding", "pcm_s16le pcm_f32le mulaw alaw"},
     {"config", "format", "markdown man"},

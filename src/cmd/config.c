@@ -27,6 +27,7 @@ void config_init(config *c) {
                   .threads = engine.shards,
                   .max_batch = engine.max_batch,
                   .max_streams = 128,
+                  .speaker_streams_max = -1,
                   .max_wait_ms = engine.max_wait_ms,
                   .audio_pool_s = engine.audio_pool_s,
                   .kv_pool_mb = engine.kv_pool_mb,
@@ -38,7 +39,8 @@ void config_init(config *c) {
                   .webhook_attempts = 8,
                   .webhook_retry_ms = 5000,
                   .decoders = 4,
-                  .max_audio_h = 12};
+                  .max_audio_h = 12,
+                  .voices_max = 1000};
     put_text(c->bind, "127.0.0.1");
     put_text(c->wyoming_bind, "127.0.0.1");
     put_text(c->log_level, "info");

@@ -23,7 +23,7 @@ typedef struct config {
     bool allow_anonymous;
     /* [engine] */
     char model[CONFIG_TEXT_BYTES], precision[CONFIG_TEXT_BYTES], models_dir[CONFIG_TEXT_BYTES];
-    int threads, max_batch, max_streams, max_wait_ms, audio_pool_s, kv_pool_mb;
+    int threads, max_batch, max_streams, speaker_streams_max, max_wait_ms, audio_pool_s, kv_pool_mb;
     /* [live] */
     steno_live_options live;
     /* [jobs] */
@@ -32,6 +32,9 @@ typedef struct config {
     char webhook_networks[CONFIG_TEXT_BYTES], webhook_ca_file[CONFIG_TEXT_BYTES];
     /* [media] */
     int decoders, max_audio_h;
+    /* [speakers] */
+    char voice_key_file[CONFIG_TEXT_BYTES];
+    int voices_max;
 } config;
 
 /* PATH and LIST may be empty; items of a list stand between commas. A field of kind BOOL is a bool, of INT an int, of

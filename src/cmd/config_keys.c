@@ -73,6 +73,10 @@ const config_key config_keys[] = {
     WHOLE("engine", max_batch, RELOADS, 1, 64, NULL, "utterances decoded together on a thread", NOTHING_MORE),
     WHOLE("engine", max_streams, RELOADS, 1, 20000, NULL, "streams open at once; more are refused",
           "With HTTP 503. Sessions that wait for a lost connection count."),
+    WHOLE("engine", speaker_streams_max, RELOADS, -1, 20000, NULL,
+          "of them, those that may tell speakers apart; 0: none, -1: all live ones",
+          "More are refused with HTTP 503. -1 means none where the model of voices is not installed; any other number "
+          "asks for it. Each takes memory, which is reserved at the start."),
     WHOLE("engine", max_wait_ms, RELOADS, 0, 1000, NULL, "a partial may wait this long for others",
           "On a busy thread partials start together, so often; the first words of an utterance never wait."),
     WHOLE("engine", audio_pool_s, RELOADS, 0, 1000000, NULL,
@@ -115,6 +119,13 @@ const config_key config_keys[] = {
     WHOLE("media", decoders, FIXED, 1, 64, NULL, "files decoded at once",
           "Each in a process of its own, without rights."),
     WHOLE("media", max_audio_h, RELOADS, 1, 1000, NULL, "length of a recording; longer ones are refused", NOTHING_MORE),
+
+    TEXT("speakers", voice_key_file, CONFIG_PATH, FIXED, "a file", "key that voice prints are encrypted with",
+         "Empty: `voice.key` in data_dir. Made at first use; must be readable by its owner alone. Without it enrolled "
+         "voices "
+         "are lost."),
+    WHOLE("speakers", voices_max, RELOADS, 1, 100000, NULL, "enrolled voices; more are refused",
+          "Of all keys together."),
     {0},
 };
 
@@ -122,7 +133,7 @@ const char *config_section_title(const char *section) {
     static const char *const titles[][2] = {
         {"server", "the network"},         {"engine", "recognition and memory"},
         {"live", "how streams are heard"}, {"jobs", "recordings in the background"},
-        {"media", "decoding of files"},
+        {"media", "decoding of files"},    {"speakers", "enrolled voices"},
     };
     for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++) {
         if (strcmp(titles[i][0], section) == 0) return titles[i][1];

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { recording, steno, test, write } from './harness.mjs';
 
-const COMMANDS = ['transcribe', 'serve', 'config', 'key', 'live', 'bench', 'plan', 'model', 'score', 'completion'];
+const COMMANDS = ['transcribe', 'serve', 'config', 'key', 'speaker', 'live', 'bench', 'plan', 'model', 'score', 'completion'];
 const longOptions = (text) => new Set(text.match(/(?<![\w-])--[a-z][a-z-]*/g));
 
 test('version, help and wrong usage', () => {
@@ -43,7 +43,7 @@ test('wrong options cost one line and status 2', () => {
 
 test('a value out of range is told the range', () => {
   for (const [option, value, range] of [['threads', '0', 'a whole number from 1 to 256'], ['vad-pad-ms', '5001', 'a whole number from 0 to 5000'],
-    ['vad-threshold', '2', 'a number from 0 to 1'], ['model', 'huge', 'tiny or base'], ['format', 'xml', 'text, json, srt, vtt, ctm or tsv']]) {
+    ['vad-threshold', '2', 'a number from 0 to 1'], ['model', 'huge', 'tiny or base'], ['format', 'xml', 'text, json, srt, vtt, ctm, tsv or rttm']]) {
     const r = steno(['transcribe', `--${option}`, value, recording('0880')]);
     assert.equal(r.status, 2);
     assert.ok(r.err.startsWith(`steno: --${option} cannot be '${value}': want ${range}; `), r.err);
