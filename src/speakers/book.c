@@ -336,14 +336,14 @@ void book_finish(book *b) {
     look_at(b, b->first, b->end);
 }
 
-/* Whether what was found differs from what was said by more than a block's edge. */
+/* Whether what was found differs from what was said, by more than a block's edge; in the end, at all. */
 static bool differs(book *b, const book_entry *m, const book_label *now) {
     uint32_t moved_cs = 0;
     if (!m->said || now->speaker != m->speaker || (keeps_promises(b) && now->fixed != m->fixed)) return true;
     for (uint32_t i = 0; i < m->n; i++) {
         const book_word *w = word_of(b, m, i);
         if (w->label == b->label[i]) continue;
-        if (w->label == SPEAKERS_UNKNOWN) return true;
+        if (w->label == SPEAKERS_UNKNOWN || b->finished) return true;
         moved_cs += w->length_cs;
     }
     return moved_cs >= CALM_CS;

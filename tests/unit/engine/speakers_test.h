@@ -226,12 +226,8 @@ static inline void add_silence(conversation *c, double s) {
     c->n += SECONDS(s);
 }
 
-static const char *const people_prompts[][2] = {
-    {"en_US_f_Allison", "demo-abouttotry"},   {"it_IT_m_Carlo", "demo-echotest"},
-    {"en_US_f_Allison", "demo-thanks"},       {"it_IT_m_Carlo", "demo-nogo"},
-    {"en_US_f_Allison", "conf-usermenu-162"}, {"it_IT_m_Carlo", "demo-thanks"},
-    {"en_US_f_Allison", "demo-nogo"},         {"it_IT_m_Carlo", "demo-abouttotry"},
-};
+static const char *const people_prompts[8] = {"agent-incorrect", "conf-getconfno", "demo-nomatch", "agent-user",
+                                              "auth-incorrect",  "conf-invalid",   "demo-thanks",  "privacy-unident"};
 
 /* Allison (0) and Carlo (1) in turn; n of them. False: they are not installed. */
 static inline bool conversation_of(conversation *c, int n, double gap_s) {
@@ -239,7 +235,8 @@ static inline bool conversation_of(conversation *c, int n, double gap_s) {
     memset(c, 0, sizeof *c);
     add_silence(c, 0.5);
     for (int i = 0; i < n; i++) {
-        snprintf(path, sizeof path, SOUNDS "/%s/%s.wav", people_prompts[i % 8][0], people_prompts[i % 8][1]);
+        const char *who = i % 2 ? "it_IT_m_Carlo" : "en_US_f_Allison";
+        snprintf(path, sizeof path, SOUNDS "/%s/%s.wav", who, people_prompts[i % 8]);
         if (!add_prompt(c, path, i % 2)) return false;
         add_silence(c, gap_s);
     }
