@@ -9,7 +9,7 @@
 
 #define CS_S      0.01 /* times are kept in hundredths of a second */
 #define SHORT_CS  30   /* a speaker's stretch of words shorter than this is its neighbours' */
-#define CALM_CS   30   /* so much of a message must differ to say it again */
+#define CALM_CS   45 /* so much of a message must differ to say it again before its end: more than a block's edge moves */
 #define PEOPLE    STENO_SPEAKERS_MAX
 #define NO_LABELS (-1)
 

@@ -251,6 +251,12 @@ static inline int who_spoke(const conversation *c, double at_s) {
     return -1;
 }
 
+static inline double speech_s(const conversation *c) {
+    double s = 0.0;
+    for (int i = 0; i < c->turns; i++) s += c->turn[i].end_s - c->turn[i].start_s;
+    return s;
+}
+
 /* The share of words whose label is right, under the better of two ways to name two people. */
 static inline double right_words(const watch *w, const conversation *c) {
     int right[2] = {0}, words = 0;
