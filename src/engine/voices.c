@@ -39,7 +39,7 @@ void voices_begin(shard *s, const message *m) {
     v->slot = m->stream;
     v->phase = VOICE_HEARING;
     v->is_live = t->is_live;
-    v->heard_all = v->queued = v->telling = false;
+    v->heard_all = v->queued = v->telling = v->merged = false;
     mfcc_reset(&v->mfcc);
     mfcc_mean_reset(&v->mean, VOICE_MEAN_AHEAD);
     v->frames = v->rows = v->blocks = v->told = 0;
@@ -261,6 +261,7 @@ static xvector_sums *pool_look(shard *s, const voices *v, int64_t block, unsigne
 static void take_look(shard *s, voices *v, const speakers_look *look) {
     tracker_merge merge;
     tracker_step(v->track, look, &v->line, &merge);
+    if (merge.from >= 0) v->merged = true;
     if (v->opt.contract == STENO_SPEAKERS_REVISE) whole_add(v->all, look, timeline_at(&v->line, look->end - 1).speaker);
     counter_add(&s->count.looks, 1);
 }

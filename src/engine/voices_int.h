@@ -66,6 +66,7 @@ struct voices {
     tracker *track;
     whole *all;
     book *said;
+    bool merged;  /* a number has gone out of use */
     int64_t told; /* blocks whose turns are out */
 };
 

@@ -94,6 +94,8 @@ typedef enum say_result { SAY_NOTHING, SAY_MORE, SAY_WAIT } say_result;
 static say_result say_messages(shard *s, voices *v, int *work) {
     book_touch(v->said, v->line.changed_first, v->line.changed_end);
     timeline_unchanged(&v->line);
+    if (v->merged) book_insist(v->said);
+    v->merged = false;
     for (;;) {
         book_found found = book_find(v->said, &v->line, work);
         if (found == BOOK_NOTHING) return SAY_NOTHING;
@@ -205,5 +207,6 @@ void voices_merge(shard *s, const message *m) {
         if (v->into[i] == from || i == from) v->into[i] = (int8_t)into;
     }
     tracker_merge_speakers(v->track, from, into, &v->line);
+    v->merged = true;
     voices_tell(s, v);
 }

@@ -32,6 +32,7 @@ typedef struct book_entry {
 struct book {
     book_contract contract;
     bool finished;
+    bool exact; /* until the look that is under way is over: a word is reason enough to say a message again */
     book_word words[BOOK_WORDS];
     book_entry entries[BOOK_MESSAGES];
     int64_t words_first, words_end, first, end; /* numbers of those kept */
@@ -55,7 +56,7 @@ void book_free(book *b) {
 
 void book_reset(book *b, book_contract contract) {
     b->contract = contract;
-    b->finished = false;
+    b->finished = b->exact = false;
     b->words_first = b->words_end = b->first = b->end = b->look_first = b->look_end = b->open_first = 0;
     b->found = NO_LABELS;
 }
@@ -330,20 +331,26 @@ void book_touch(book *b, int64_t first, int64_t end) {
     look_at(b, from, to);
 }
 
+void book_insist(book *b) {
+    if (keeps_promises(b) || b->contract.at_end) return;
+    b->exact = true;
+    look_at(b, b->first, b->end);
+}
+
 void book_finish(book *b) {
-    b->finished = true;
+    b->finished = b->exact = true;
     b->contract.at_end = false;
     look_at(b, b->first, b->end);
 }
 
-/* Whether what was found differs from what was said, by more than a block's edge; in the end, at all. */
+/* Whether what was found differs from what was said, by more than a block's edge, or at all where that counts. */
 static bool differs(book *b, const book_entry *m, const book_label *now) {
     uint32_t moved_cs = 0;
     if (!m->said || now->speaker != m->speaker || (keeps_promises(b) && now->fixed != m->fixed)) return true;
     for (uint32_t i = 0; i < m->n; i++) {
         const book_word *w = word_of(b, m, i);
         if (w->label == b->label[i]) continue;
-        if (w->label == SPEAKERS_UNKNOWN || b->finished) return true;
+        if (w->label == SPEAKERS_UNKNOWN || b->exact) return true;
         moved_cs += w->length_cs;
     }
     return moved_cs >= CALM_CS;
@@ -363,6 +370,7 @@ book_found book_find(book *b, const timeline *line, int *work) {
         b->found = b->look_first;
         return BOOK_MESSAGE;
     }
+    b->exact = false;
     return BOOK_NOTHING;
 }
 

@@ -54,6 +54,8 @@ void book_partial(book *b, const timeline *line, steno_word *words, uint32_t n, 
 
 /* Blocks [first, end) have changed, or time has passed (first == end). */
 void book_touch(book *b, int64_t first, int64_t end);
+/* A label has gone out of use: every message is looked at, and what differs is said, however little. */
+void book_insist(book *b);
 /* No more audio: what is not fixed will be. */
 void book_finish(book *b);
 
