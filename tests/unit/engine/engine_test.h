@@ -144,6 +144,13 @@ static inline void note_event(track *t, const steno_event *ev) {
         note_segment(t, &ev->segment);
         return;
     }
+    if (ev->kind == STENO_EVENT_SPEAKERS || ev->kind == STENO_EVENT_TURNS) {
+        note(t, "%u is %d's:", ev->segment.id, ev->segment.speaker);
+        for (uint32_t i = 0; i < ev->segment.n_words; i++) note(t, " %d", ev->segment.words[i].speaker);
+        for (uint32_t i = 0; i < ev->n_turns; i++) note(t, " %g %d", ev->turns[i].start_s, ev->turns[i].speaker);
+        note(t, "\n");
+        return;
+    }
     t->done = true;
     t->end = ev->kind;
     t->stats = ev->stats;
