@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define VOICE_JOBS      16  /* blocks in one batch */
-#define VOICE_FEW_JOBS  4   /* in one tick while live streams are open: labels do not press */
+#define VOICE_FEW_JOBS  3   /* in one tick while live streams are open: labels do not press */
 #define VOICE_FULL_ROWS 250 /* a stream that has so many rows waiting is not given more */
 #define SPEECH_PROB     0.5f
 #define GAP_ROWS        (2 * XVECTOR_AHEAD)         /* more of them cost more than to begin anew */
@@ -44,6 +44,7 @@ void voices_begin(shard *s, const message *m) {
     mfcc_mean_reset(&v->mean, VOICE_MEAN_AHEAD);
     v->frames = v->rows = v->blocks = v->told = 0;
     v->next_out = -1;
+    v->shown.n = v->shown.id = 0;
     memset(v->block_rows, 0, sizeof v->block_rows);
     for (int i = 0; i < STENO_SPEAKERS_MAX; i++) v->into[i] = (int8_t)i;
     timeline_reset(&v->line);

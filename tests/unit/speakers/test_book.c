@@ -185,7 +185,7 @@ static void labels_follow_the_timeline(void **state) {
     timeline t = line_of("????????????");
     book *b = book_with(STENO_SPEAKERS_REVISE, 0, false);
     some_words(words, 6, 0.0, 0.5);
-    book_add(b, &t, 7, 3, words, 6, &l);
+    book_add(b, &t, NULL, 7, 3, words, 6, &l);
     assert_labels(words, "??????");
     assert_int_equal(l.speaker, UNKNOWN);
     assert_false(say_next(b, &t, &l, words));
@@ -218,7 +218,7 @@ static void small_flickers_are_not_said(void **state) {
     timeline t = line_of("00000011111111111111");
     book *b = book_with(STENO_SPEAKERS_REVISE, 0, false);
     some_words(words, 25, 0.0, 0.2);
-    book_add(b, &t, 0, 1, words, 25, &l);
+    book_add(b, &t, NULL, 0, 1, words, 25, &l);
     assert_labels(words, "0000000111111111111111111");
     timeline_set(&t, 6, 0, 0.9f);
     assert_false(say_next(b, &t, &l, words)); /* a word has moved */
@@ -243,7 +243,7 @@ static void delayed_labels_wait_until_they_are_sure(void **state) {
     timeline t = line_of("????");
     book *b = book_with(STENO_SPEAKERS_DELAYED, 1000, false);
     some_words(words, 2, 0.0, 0.5);
-    book_add(b, &t, 0, 1, words, 2, &l);
+    book_add(b, &t, NULL, 0, 1, words, 2, &l);
     timeline_set(&t, 0, 0, 0.3f);
     timeline_set(&t, 1, 0, 0.3f);
     assert_false(say_next(b, &t, &l, words)); /* not sure */
@@ -273,7 +273,7 @@ static void delayed_by_nothing_is_fixed_at_once(void **state) {
     timeline t = line_of("??00??");
     book *b = book_with(STENO_SPEAKERS_DELAYED, 0, false);
     some_words(words, 6, 0.0, 0.35);
-    book_add(b, &t, 0, 1, words, 6, &l);
+    book_add(b, &t, NULL, 0, 1, words, 6, &l);
     assert_labels(words, "000000"); /* the best guess */
     assert_true(l.fixed);
     timeline_free(&t);
@@ -287,7 +287,7 @@ static void enrolled_labels_are_fixed_at_first_sight(void **state) {
     timeline t = line_of("00????");
     book *b = book_with(STENO_SPEAKERS_ENROLLED, 0, false);
     some_words(words, 3, 0.0, 0.5);
-    book_add(b, &t, 0, 1, words, 3, &l);
+    book_add(b, &t, NULL, 0, 1, words, 3, &l);
     assert_labels(words, "0??");
     assert_int_equal(l.speaker, UNKNOWN);
     timeline_set(&t, 0, 1, 1.0f);
@@ -315,7 +315,7 @@ static void a_recordings_labels_come_at_its_end(void **state) {
     book *b = book_with(STENO_SPEAKERS_REVISE, 0, true);
     for (uint32_t i = 0; i < 2; i++) {
         some_words(words, 2, i, 0.5);
-        book_add(b, &t, i, 0, words, 2, &l);
+        book_add(b, &t, NULL, i, 0, words, 2, &l);
         assert_labels(words, "??");
         assert_false(l.fixed);
     }
@@ -335,21 +335,47 @@ static void a_recordings_labels_come_at_its_end(void **state) {
 
 static void partials_are_not_entered(void **state) {
     steno_word words[BOOK_MESSAGE_WORDS];
+    book_shown shown = {0};
     book_label l;
     (void)state;
     timeline t = line_of("00001111");
     book *b = book_with(STENO_SPEAKERS_REVISE, 0, false);
     some_words(words, 4, 0.0, 0.5);
-    book_partial(b, &t, words, 4, &l);
+    book_partial(b, &t, &shown, 0, words, 4, 0, &l);
     assert_labels(words, "0011");
     book_finish(b);
     assert_false(say_next(b, &t, &l, words));
-    book_reset(b, (book_contract){STENO_SPEAKERS_DELAYED, 0, false});
-    book_partial(b, &t, words, 4, &l);
-    assert_labels(words, "????"); /* what is not fixed is not said */
-    assert_int_equal(l.speaker, UNKNOWN);
     timeline_free(&t);
     book_free(b);
+}
+
+/* What was said of a word of an open text is said of that word of the message, whatever is known then. */
+static void promises_of_an_open_text_are_kept(void **state) {
+    steno_word words[BOOK_MESSAGE_WORDS];
+    book_label l;
+    (void)state;
+    for (int contract = STENO_SPEAKERS_DELAYED; contract <= STENO_SPEAKERS_ENROLLED; contract++) {
+        timeline t = line_of("00001111");
+        book *b = book_with((steno_speakers_contract)contract, 0, false);
+        book_shown shown = {0};
+        some_words(words, 4, 0.0, 0.5);
+        book_partial(b, &t, &shown, 0, words, 4, 3, &l);
+        assert_labels(words, "001?"); /* the last one may still be taken back */
+        assert_int_equal(l.speaker, UNKNOWN);
+        assert_false(l.fixed);
+        for (int64_t i = 0; i < 8; i++) timeline_set(&t, i, 3, 1.0f);
+        some_words(words, 6, 0.0, 0.3);
+        book_partial(b, &t, &shown, 0, words, 6, 6, &l);
+        assert_labels(words, "001333");
+        some_words(words, 5, 0.0, 0.4);
+        book_add(b, &t, &shown, 0, 9, words, 5, &l);
+        assert_labels(words, "00133");
+        some_words(words, 2, 1.0, 0.4);
+        book_partial(b, &t, &shown, 1, words, 2, 2, &l); /* another message */
+        assert_labels(words, "33");
+        timeline_free(&t);
+        book_free(b);
+    }
 }
 
 static void work_is_bounded(void **state) {
@@ -362,7 +388,7 @@ static void work_is_bounded(void **state) {
     timeline_append(&t, 4000, 1.0f);
     for (uint32_t i = 0; i < 100; i++) {
         some_words(words, 10, i * 10.0, 0.5);
-        book_add(b, &t, i, 1, words, 10, &l);
+        book_add(b, &t, NULL, i, 1, words, 10, &l);
     }
     for (int64_t i = 0; i < 4000; i++) timeline_set(&t, i, 1, 1.0f);
     book_touch(b, t.changed_first, t.changed_end);
@@ -443,7 +469,7 @@ static void session(steno_speakers_contract contract, int hold_ms, double length
             some_words(words, n, spoken_s, word_s < 0.6 ? word_s : 0.6);
             said[id % MEMORY].rev = 0;
             said[id % MEMORY].fixed = false;
-            book_add(b, &t, id++, 1, words, n, &l);
+            book_add(b, &t, NULL, id++, 1, words, n, &l);
             l.n_words = n;
             remember(&l, words, promised);
             spoken_s = (double)block * 0.25;
@@ -491,6 +517,7 @@ int main(void) {
         cmocka_unit_test(enrolled_labels_are_fixed_at_first_sight),
         cmocka_unit_test(a_recordings_labels_come_at_its_end),
         cmocka_unit_test(partials_are_not_entered),
+        cmocka_unit_test(promises_of_an_open_text_are_kept),
         cmocka_unit_test(work_is_bounded),
         cmocka_unit_test(promises_are_kept),
         cmocka_unit_test(a_day_long_session_costs_what_a_short_one_does),
