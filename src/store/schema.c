@@ -4,8 +4,8 @@
 #include <stddef.h>
 
 const char *const schema_steps[] = {
-    schema_jobs,   /* 1 */
-    schema_keys,   /* 2 */
+    schema_jobs, /* 1 */
+    schema_keys, /* 2 */
     schema_voices, /* 3 */
     NULL,
 };
