@@ -20,6 +20,7 @@ import './test_auth.mjs';
 import './test_openapi.mjs';
 import './test_speakers.mjs';
 import './test_page.mjs';
+import './test_page_speakers.mjs';
 import './test_page_real.mjs';
 import './test_onsets.mjs';
 import './test_storm.mjs';
