@@ -1,13 +1,16 @@
 // app.js: the page: a microphone or a file goes up, words come down, and can be played back and taken away.
 // The protocol is client.js's, sound sources.js's, the text transcript.js's, playback player.js's.
 // Invariants: one source at a time; nothing plays while a source runs; a key lives in this tab's session storage only.
-import { StenoClient } from './client.js';
-import { $, Trouble, child, clockTime } from './dom.js';
+import { StenoClient, isMergeRefusal } from './client.js';
+import { $, Trouble, child, clockTime, recall, remember } from './dom.js';
 import { FORMATS } from './formats.js';
 import { Player } from './player.js';
 import { Recording } from './recording.js';
+import { enableSettings, openSettings, speakerParams } from './settings.js';
 import { decodeFile, fileSource, openMicrophone } from './sources.js';
+import { asName } from './speakers.js';
 import { Transcript } from './transcript.js';
+import { WhoEditor } from './who.js';
 
 const MARKS_MAX = 8192; // of packets sent: over four minutes
 const KEY = 'steno-key';
@@ -40,7 +43,8 @@ class Marks {
 
 const transcript = new Transcript();
 const player = new Player((text) => showTrouble(text));
-let run = null; // { client, source, session, recording, marks, live, stopping, first: Set of message ids whose first text came }
+let run = null; // { client, source, session, recording, marks, live, stopping, first: Set of message ids whose first text came,
+                // speakers: their parameters, merged: what takes back each merge that was asked for }
 let keyWanted = null; // what to run again once there is a key
 
 const STATE_TEXT = { idle: 'Ready', opening: 'Opening…', connecting: 'Connecting…', open: 'Listening', resuming: 'Connection lost: resuming…', finishing: 'Finishing…', failed: 'Stopped', key: 'A key is needed' };
@@ -71,6 +75,7 @@ function showState(state) {
   document.body.classList.toggle('listening', running);
   $('choose').disabled = running;
   $('fast').disabled = running;
+  enableSettings(!running);
 }
 
 function showTrouble(text) {
@@ -92,33 +97,47 @@ const showAge = (id, ms) => {
   if (ms !== null && ms >= 0) $(id).textContent = ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 };
 
-// Keeps the newest words in sight of a reader who is at the end of the page already.
+// What a reader looks at: where the keyboard is, or else the first row that begins in sight.
+function rowInSight() {
+  const top = document.body.classList.contains('listening') ? document.querySelector('.source').getBoundingClientRect().bottom : 0;
+  const focused = document.activeElement?.closest?.('#sessions li');
+  if (focused) return focused;
+  const rows = document.querySelectorAll('#sessions li'); // from top to bottom, and perhaps thousands
+  let [low, high] = [0, rows.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (rows[middle].getBoundingClientRect().top < top) low = middle + 1;
+    else high = middle;
+  }
+  return rows[low];
+}
+
+let held = null; // { row, top, scrollTop }: where it was meant to stay, since a page scrolls by whole pixels
+
+// Keeps the newest words in sight of a reader who is at the end of the page already, and for others what they look at where it is.
 function following(change) {
   const page = document.documentElement;
   const atEnd = page.scrollHeight - page.scrollTop - page.clientHeight < 80;
+  const row = atEnd ? null : rowInSight();
+  const same = held?.row === row && held?.scrollTop === page.scrollTop;
+  const top = same ? held.top : row?.getBoundingClientRect().top;
   change();
+  held = null;
   if (atEnd) page.scrollTop = page.scrollHeight;
+  else if (row?.isConnected) {
+    page.scrollTop += row.getBoundingClientRect().top - top;
+    held = { row, top, scrollTop: page.scrollTop };
+  }
 }
 
 // ---- a key, where the server wants one --------------------------------------------------------------------------------
 
-// Storage may be forbidden; then a key is asked for again after a reload.
-let keyHere = '';
-try {
-  keyHere = sessionStorage.getItem(KEY) ?? '';
-} catch {
-  // forbidden
-}
+let keyHere = recall(KEY);
 
 function keepKey(key) {
   keyHere = key;
   $('forget-key').hidden = !key;
-  try {
-    if (key) sessionStorage.setItem(KEY, key);
-    else sessionStorage.removeItem(KEY);
-  } catch {
-    // forbidden
-  }
+  remember(KEY, key);
 }
 
 function askForKey(open, message) {
@@ -163,6 +182,19 @@ function onCount(current, event) {
   $('heard').textContent = clockTime(current.session.duration);
 }
 
+function onRevision(current, event) {
+  following(() => transcript.revise(current.session, event));
+}
+
+// Of what a person asks for here only a merge is refused.
+function onError(current, { code, message, fatal }) {
+  if (fatal) return;
+  if (!isMergeRefusal({ code, message }) || !current.merged.length) return console.warn(`steno: ${code}: ${message}`);
+  for (const undo of current.merged.splice(0).reverse()) undo();
+  following(() => current.session.repaint());
+  showTrouble(`The server does not make two speakers one: ${message.replace(/^merge_speakers: |\.$/g, '')}.`);
+}
+
 function onReady(current, event) {
   Object.assign(current.session, { model: event.model, language: event.language });
   current.session.showMeta();
@@ -175,7 +207,8 @@ function listen(current) {
   for (const type of ['stats', 'closed']) on(type, onCount);
   on('ready', onReady);
   on('overload', (_, event) => showOverload(event));
-  on('error', (_, event) => event.fatal || console.warn(`steno: ${event.code}: ${event.message}`));
+  on('revision', onRevision);
+  on('error', onError);
   on('state', (_, { state, ...why }) => {
     if (state === 'ended') finish(current, why);
     else showState(current.stopping && state === 'open' ? 'finishing' : state);
@@ -189,6 +222,7 @@ function finish(current, { cause, message, retryAfterS }) {
   current.awake?.release();
   const any = transcript.close(current.session, current.recording);
   if (any) player.load(current.session);
+  who.refresh(mergeRefusal);
   $('progress').hidden = true;
   $('speak').style.setProperty('--level', 0);
   const calm = cause === 'done' || cause === 'aborted';
@@ -201,7 +235,7 @@ function finish(current, { cause, message, retryAfterS }) {
 // Runs `open`, which gives { source, name, live }, to its end.
 async function begin(open) {
   if (run) return;
-  const current = { open, stopping: false, first: new Set() };
+  const current = { open, stopping: false, first: new Set(), merged: [], speakers: speakerParams() };
   run = current;
   player.unload();
   $('error').hidden = true;
@@ -224,8 +258,8 @@ async function begin(open) {
   const { rate } = current.source;
   current.marks = new Marks(rate);
   current.recording = new Recording(rate);
-  current.client = new StenoClient(stream(), { encoding: 'pcm_s16le', sample_rate: rate }, { key: keyHere });
-  current.session = transcript.open(current.name);
+  current.client = new StenoClient(stream(), { encoding: 'pcm_s16le', sample_rate: rate, ...current.speakers }, { key: keyHere });
+  current.session = transcript.open(current.name, current.speakers.speakers);
   $('progress').value = 0;
   $('progress').hidden = current.microphone === true;
   listen(current);
@@ -276,6 +310,43 @@ function offer(files) {
   if (files.length === 1) transcribe(files[0]);
 }
 
+// ---- who speaks -------------------------------------------------------------------------------------------------------
+
+// The run that still tells this session's speakers apart, or null.
+const runOf = (session) => (run?.session === session && !run.stopping ? run : null);
+
+function nameSpeaker(session, label, typed) {
+  const name = asName(typed);
+  session.speakers.rename(label, name);
+  runOf(session)?.client.nameSpeaker(session.speakers.of(label), name);
+  following(() => session.repaint());
+}
+
+function mergeSpeakers(session, from, into) {
+  const { speakers } = session;
+  const [one, other] = [speakers.of(from), speakers.of(into)];
+  const unnamed = !speakers.isNamed(other);
+  const undo = speakers.merge(one, other);
+  const live = runOf(session);
+  live?.merged.push(undo);
+  live?.client.mergeSpeakers(one, other);
+  if (unnamed && speakers.isNamed(other)) live?.client.nameSpeaker(other, speakers.name(other));
+  following(() => session.repaint());
+  if (player.session === session) player.reload();
+}
+
+const who = new WhoEditor({ onName: nameSpeaker, onSame: mergeSpeakers });
+
+function mergeRefusal(session) {
+  const fixed = runOf(session) && session.speakers.contract !== 'revise';
+  return fixed ? 'Labels of this stream never change while it runs: two speakers can be made one when it is over.' : '';
+}
+
+function openWho(session, chip) {
+  const row = session.saidRows.find(({ item }) => item.contains(chip));
+  if (row) who.toggle(session, row, chip, mergeRefusal(session));
+}
+
 // ---- taking text away -------------------------------------------------------------------------------------------------
 
 async function copy(session, button) {
@@ -314,6 +385,7 @@ function onSessionClick({ target }) {
   if (!session) return;
   if (button?.matches('.copy')) return copy(session, button);
   if (button?.dataset.format) return save(session, button.dataset.format);
+  if (button?.matches('.turn > .who')) return openWho(session, button);
   if (run || !session.recording) return;
   if (button?.matches('.play')) {
     player.load(session);
@@ -327,27 +399,29 @@ function onSessionClick({ target }) {
 
 const OWN_KEYS = 'input, select, textarea, summary, a, button:not(.from)'; // these use the keys themselves
 
-// Up and down move between the times of a session, of which only one is a stop of the tab key.
-function moveAmongTimes(from, by) {
-  const all = [...transcript.of(from).section.querySelectorAll('button.from')];
+// Up and down move between the times of a session, and between its speakers, of which only one is a stop of the tab key.
+function moveAmong(kind, from, by) {
+  const all = [...transcript.of(from).section.querySelectorAll(kind)];
   const to = all[all.indexOf(from) + by];
   if (!to) return;
-  from.tabIndex = -1;
-  to.tabIndex = 0;
+  for (const one of all) one.tabIndex = one === to ? 0 : -1;
   to.focus();
 }
 
 function onKey(event) {
   const { key, target } = event;
-  if (event.ctrlKey || event.metaKey || event.altKey || target.closest?.(OWN_KEYS)) return;
-  const time = target.closest?.('button.from');
-  if (time && (key === 'ArrowUp' || key === 'ArrowDown')) moveAmongTimes(time, key === 'ArrowUp' ? -1 : 1);
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const kind = ['button.from', '.turn > button.who'].find((one) => target.matches?.(one));
+  if (key === 'Escape' && who.isOpen) who.close();
+  else if (kind && (key === 'ArrowUp' || key === 'ArrowDown')) moveAmong(kind, target, key === 'ArrowUp' ? -1 : 1);
+  else if (target.closest?.(OWN_KEYS)) return;
   else if (player.session && key === ' ') player.toggle();
   else if (player.session && (key === 'ArrowLeft' || key === 'ArrowRight')) player.step(key === 'ArrowLeft' ? -1 : 1);
   else return;
   event.preventDefault();
 }
 
+openSettings();
 $('speak').addEventListener('click', () => (run ? stop(run) : speak()));
 $('choose').addEventListener('click', () => $('file').click());
 $('file').addEventListener('change', () => {

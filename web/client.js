@@ -23,6 +23,7 @@ const SILENCE_LIMIT_MS = 15000; // no event for so long while audio waits to be 
 const KEEPALIVE_MS = 10000;
 const WATCH_MS = 1000;
 const EXPLAIN_LIMIT_MS = 4000;
+const SAID_MAX = 64; // names and merges that are kept to be said again
 const RESUME_WINDOW_MS = 30000; // until `ready` tells the server's
 
 export const CAUSES = {
@@ -49,6 +50,9 @@ const CAUSE_OF_CODE = { 1001: 'draining', 1003: 'protocol', 1007: 'protocol', 10
 // second of two sub-protocols, of which the server answers the first.
 export const keyProtocols = (key) => (key ? ['bearer', key] : []);
 
+// Whether an `error` answers `merge_speakers`: nobody was made one.
+export const isMergeRefusal = ({ code, message }) => code === 'merge_speakers' || String(message).startsWith('merge_speakers:');
+
 export class StenoClient extends EventTarget {
   #url;
   #params;
@@ -70,6 +74,7 @@ export class StenoClient extends EventTarget {
   #acked = 0;
   #given = 0; // samples handed to send() so far
   #wanted = { configure: null, finalize: false, close: false }; // controls that no answer has come to
+  #said = []; // name_speaker and merge_speakers: nothing answers them, so a resumed connection hears them again
   #closedSeen = false;
   #lastError = '';
 
@@ -121,6 +126,16 @@ export class StenoClient extends EventTarget {
   finalize() {
     this.#wanted.finalize = true;
     this.#control({ type: 'finalize' });
+  }
+
+  // Two labels are one person: `revision`s follow, or an error that isMergeRefusal().
+  mergeSpeakers(from, into) {
+    this.#say({ type: 'merge_speakers', from, into }, (m) => m.from === from);
+  }
+
+  // Later events call `speaker` so; an empty name takes that back.
+  nameSpeaker(speaker, name) {
+    this.#say({ type: 'name_speaker', speaker, name }, (m) => m.speaker === speaker);
   }
 
   // No more audio: the rest is recognised, then comes `closed`.
@@ -178,6 +193,13 @@ export class StenoClient extends EventTarget {
     if (this.#state === 'open') this.#transmit(JSON.stringify(message));
   }
 
+  // `replaces(message)`: earlier ones that this one makes pointless.
+  #say(message, replaces) {
+    if (this.#wanted.close) return;
+    this.#said = [...this.#said.filter((m) => m.type !== message.type || !replaces(m)), message].slice(-SAID_MAX);
+    this.#control(message);
+  }
+
   #receive(data) {
     let event = null;
     try {
@@ -197,6 +219,7 @@ export class StenoClient extends EventTarget {
     if (event.type === 'stats' && event.finalized) this.#wanted.finalize = false;
     if (event.type === 'stats' && event.configured) this.#wanted.configure = null;
     if (event.type === 'error' && event.fatal) this.#lastError = event.message ?? event.code ?? '';
+    if (event.type === 'error' && isMergeRefusal(event)) this.#said = this.#said.filter((m) => m.type !== 'merge_speakers');
     if (event.type === 'closed') this.#closedSeen = true;
     this.#dispatch(event.type, event);
   }
@@ -213,6 +236,7 @@ export class StenoClient extends EventTarget {
     this.#setState('open');
     for (const { samples } of this.#kept) this.#transmit(samples);
     if (this.#wanted.configure) this.#control({ type: 'configure', ...this.#wanted.configure });
+    for (const message of this.#said) this.#control(message);
     if (this.#wanted.finalize) this.#control({ type: 'finalize' });
     if (this.#wanted.close) this.#control({ type: 'close' });
     this.#dispatch('ready', event);

@@ -24,4 +24,22 @@ export function spokenTime(s) {
   return said.join(' ');
 }
 
+// What stays in this tab until it is closed; an empty value is none. Storage may be forbidden: then nothing stays.
+export function recall(key) {
+  try {
+    return sessionStorage.getItem(key) ?? '';
+  } catch {
+    return '';
+  }
+}
+
+export function remember(key, value) {
+  try {
+    if (value) sessionStorage.setItem(key, value);
+    else sessionStorage.removeItem(key);
+  } catch {
+    // forbidden
+  }
+}
+
 export class Trouble extends Error {} // its message is for people

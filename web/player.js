@@ -45,6 +45,14 @@ export class Player {
     this.#show();
   }
 
+  // The session's words have other elements now.
+  reload() {
+    if (!this.session) return;
+    this.#marked = -1;
+    this.#words = this.session.words();
+    this.#show();
+  }
+
   unload() {
     if (!this.session) return;
     const { section } = this.session;

@@ -1,62 +1,170 @@
 // transcript.js: what was said, session by session, on the page and as data.
-// Invariants: text from the server enters the page as text only; a final is never changed; a word's element knows when
-// the word was spoken (Session.words()).
+// Invariants: text from the server enters the page as text only; the words of a final are never changed; a word's element knows
+// when the word was spoken (Session.words()).
 import { $, child, clockTime, spokenTime } from './dom.js';
 import { RECORDING_MAX_S } from './recording.js';
+import { COLOURS, Speakers, relabelled, turnsOf } from './speakers.js';
 
 const ANNOUNCED_MAX = 20; // finals kept for screen readers that come late
+const MENDED_MS = 1600; // a row whose speakers changed shows it for so long
+const MENDED_TEXT = 'Speakers of earlier messages were corrected.';
 
-// Puts `text` into `parent`, each word that has times in an element of its own; returns [{ start, end, element }].
-function putWords(parent, text, words) {
+// Puts `text` into `parent`, each of `words`, which stand in it from `at` on, in an element of its own; returns [{ start, end, element }].
+function putWords(parent, text, words, at) {
   const timed = [];
-  let at = 0;
+  let done = at;
   parent.textContent = '';
-  for (const { word, start, end } of words) {
-    const from = word ? text.indexOf(word, at) : -1;
-    if (from < 0) continue;
-    parent.append(text.slice(at, from));
-    const element = child(parent, 'span', 'word');
-    element.textContent = word;
+  for (const { from, to, start, end, unsure } of words) {
+    parent.append(text.slice(done - at, from - at));
+    const element = child(parent, 'span', unsure ? 'word unsure' : 'word');
+    element.textContent = text.slice(from - at, to - at);
     timed.push({ start, end, element });
-    at = from + word.length;
+    done = to;
   }
-  parent.append(text.slice(at));
+  parent.append(text.slice(done - at));
   return timed;
 }
 
-// One utterance: a line that is rewritten in place until its final.
+// A stretch of an utterance by one speaker: a chip, where speakers are told apart, and a paragraph.
+class Turn {
+  chip = null;
+  words = []; // [{ start, end, element }], of finals
+  #shown = '';
+
+  constructor(parent) {
+    this.element = child(parent, 'div', 'turn');
+    this.text = child(this.element, 'p');
+    this.stable = child(this.text, 'span', 'stable');
+    this.tail = child(this.text, 'span', 'tail');
+  }
+
+  // Gives the element back that the keyboard may be at, rather than a new one.
+  #chipFor(button) {
+    const tag = button ? 'BUTTON' : 'SPAN';
+    if (this.chip?.tagName === tag) return;
+    const chip = document.createElement(tag);
+    if (button) Object.assign(chip, { type: 'button', tabIndex: -1 });
+    if (this.chip) this.chip.replaceWith(chip);
+    else this.element.prepend(chip);
+    this.chip = chip;
+  }
+
+  putChip(session, label, pending) {
+    const { speakers } = session;
+    this.element.classList.toggle('said', speakers.on);
+    if (!speakers.on) return;
+    this.#chipFor(speakers.canBeNamed(label));
+    this.chip.className = 'who';
+    session.paint(this.chip, label);
+    this.chip.classList.toggle('pending', pending);
+    if (pending) this.chip.title = 'Who speaks is not known yet';
+    else if (this.chip.tagName === 'BUTTON') Object.assign(this.chip, { title: `${speakers.name(label)}: name this speaker, or say who it is` }).setAttribute('aria-expanded', this.chip.ariaExpanded ?? 'false');
+    else this.chip.removeAttribute('title');
+  }
+
+  // stable: how far `text` will stay. What is there already is left alone, with a reader's selection in it. Words that are not
+  // clickable get elements only where one of them says that its speaker is not known.
+  putText({ from, to, words }, text, { stable, clickable }) {
+    const end = from + text.slice(from, to).trimEnd().length;
+    const cut = Math.max(from, Math.min(end, stable));
+    const shown = JSON.stringify([text.slice(from, end), cut - from, clickable, words]);
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    const wanted = clickable ? words : words.filter((word) => word.unsure);
+    const put = (parent, a, b) => putWords(parent, text.slice(a, b), wanted.filter((word) => word.from >= a && word.to <= b), a);
+    const all = [...put(this.stable, from, cut), ...put(this.tail, cut, end)];
+    this.words = clickable ? all : [];
+  }
+}
+
+// One utterance: a line that is rewritten in place until its final, and whose speakers may be mended after that.
 class Row {
   rev = -1;
   final = false;
   words = [];
+  turns = [];
+  #mended = 0;
 
-  constructor(list) {
-    this.item = child(list, 'li');
+  constructor(session) {
+    this.session = session;
+    this.item = child(session.list, 'li');
     this.time = child(this.item, 'time');
-    this.text = child(this.item, 'p');
-    this.stable = child(this.text, 'span', 'stable');
-    this.tail = child(this.text, 'span', 'tail');
+    this.body = child(this.item, 'div', 'turns');
   }
 
   put(event) {
     this.rev = event.rev ?? 0;
     this.final = event.type === 'final';
     this.event = event;
-    const letters = Array.from(event.text ?? '…'); // stable_chars counts characters, not UTF-16 units
-    const stable = this.final ? letters.length : Math.min(event.stable_chars ?? 0, letters.length);
-    if (this.final) this.words = putWords(this.stable, event.text, event.words ?? []);
-    else this.stable.textContent = letters.slice(0, stable).join('');
-    this.tail.textContent = letters.slice(stable).join('');
     this.time.textContent = clockTime(event.start);
-    this.item.className = event.type;
+    this.item.classList.remove('speech_started', 'partial', 'final');
+    this.item.classList.add(event.type);
+    this.show();
     if (this.final && event.text === '') this.item.remove(); // it was not speech after all
+  }
+
+  // A `revision`. What became of what is seen: '' nothing, 'known' somebody unknown is known, 'mended' somebody was taken for another.
+  revise({ rev, speaker = null, speaker_name, speaker_margin, speaker_fixed, spans }) {
+    if (rev <= this.rev || !this.event.text) return '';
+    this.rev = rev;
+    const before = this.#labels();
+    const words = relabelled(this.event.words ?? [], { spans, speaker });
+    this.event = { ...this.event, rev, speaker, speaker_name, speaker_margin, speaker_fixed, words };
+    const after = this.#labels();
+    this.show();
+    if (before.length === after.length && after.every((label, i) => label === before[i])) return '';
+    this.#flash();
+    return before.some((label, i) => label !== null && label !== after[i]) ? 'mended' : 'known';
+  }
+
+  #labels() {
+    const { words, speaker = null } = this.event;
+    return (words?.length ? words : [{ speaker }]).map((word) => this.session.speakers.of(word.speaker));
+  }
+
+  #flash() {
+    clearTimeout(this.#mended);
+    this.item.classList.add('mended');
+    this.#mended = setTimeout(() => this.item.classList.remove('mended'), MENDED_MS);
+  }
+
+  // Writes what is known now, into the elements that are there.
+  show() {
+    const { event, session } = this;
+    const text = event.text ?? '…';
+    const turns = turnsOf({ ...event, text }, session.speakers);
+    const stable = this.final ? text.length : Array.from(text).slice(0, event.stable_chars ?? 0).join('').length; // which counts characters, not UTF-16 units
+    const waits = session.speakers.awaits(event);
+    this.item.classList.toggle('told', session.speakers.on);
+    let focusLost = false;
+    while (this.turns.length > turns.length) {
+      const { element } = this.turns.pop();
+      focusLost ||= element.contains(document.activeElement);
+      element.remove();
+    }
+    while (this.turns.length < turns.length) this.turns.push(new Turn(this.body));
+    turns.forEach((turn, i) => {
+      this.turns[i].putChip(session, turn.label, waits && turn.label === null && session.speakers.contract === 'delayed');
+      this.turns[i].putText(turn, text, { stable: this.left ? 0 : stable, clickable: this.final || this.left });
+    });
+    this.words = this.turns.flatMap((turn) => turn.words);
+    if (focusLost && this.turns.at(-1).chip?.tagName === 'BUTTON') this.turns.at(-1).chip.focus({ preventScroll: true });
   }
 
   // It stays unfinished: what was said until then can be played all the same.
   leave() {
     if (!this.event.text) return this.item.remove();
-    this.stable.textContent = '';
-    this.words = putWords(this.tail, this.event.text, this.event.words ?? []);
+    this.left = true;
+    this.show();
+  }
+
+  // Somebody was named, or two are one.
+  repaint() {
+    if (this.event.text !== undefined) this.show();
+  }
+
+  chipOf(label) {
+    return this.turns.find(({ chip }) => chip?.tagName === 'BUTTON' && chip.dataset.speaker === label)?.chip ?? null;
   }
 
   // The time becomes a button that plays from there, or a plain time again.
@@ -80,8 +188,9 @@ export class Session {
   duration = 0;
   started = new Date();
 
-  constructor(parent, name) {
+  constructor(parent, name, contract) {
     this.name = name;
+    this.speakers = new Speakers(contract);
     this.section = $('session-template').content.firstElementChild.cloneNode(true);
     parent.append(this.section);
     this.list = this.section.querySelector('ol');
@@ -98,9 +207,52 @@ export class Session {
   put(event) {
     let row = this.rows.get(event.message_id);
     if (row?.final || (event.rev ?? 0) < (row?.rev ?? -1)) return false;
-    if (!row) this.rows.set(event.message_id, (row = new Row(this.list)));
+    if (!row) this.rows.set(event.message_id, (row = new Row(this)));
+    this.#see(event);
     row.put(event);
+    this.#keepChipsInReach();
     return true;
+  }
+
+  // A `revision`; what Row.revise() says of it.
+  revise(event) {
+    const row = this.rows.get(event.message_id);
+    if (!row) return '';
+    this.#see(event);
+    const change = row.revise(event);
+    this.#keepChipsInReach();
+    return change;
+  }
+
+  #see({ speaker, speaker_name, words, spans }) {
+    this.speakers.see(speaker, speaker_name);
+    for (const one of [...(spans ?? []), ...(words ?? [])]) this.speakers.see(one.speaker, one.speaker_name);
+  }
+
+  // Gives a chip its speaker's name and colour.
+  paint(chip, label) {
+    const { speakers } = this;
+    const of = speakers.of(label);
+    chip.textContent = speakers.name(of);
+    chip.dataset.speaker = of ?? '';
+    if (speakers.canBeNamed(of)) {
+      chip.dataset.colour = speakers.order(of) % COLOURS;
+      chip.classList.toggle('again', speakers.order(of) >= COLOURS);
+    } else {
+      delete chip.dataset.colour;
+    }
+  }
+
+  repaint() {
+    for (const row of this.rows.values()) row.repaint();
+    this.#keepChipsInReach();
+  }
+
+  // One chip is a stop for the tab key; up and down move on from it.
+  #keepChipsInReach() {
+    if (!this.speakers.on || this.list.querySelector('button.who[tabindex="0"]')) return;
+    const first = this.list.querySelector('.turn > button.who');
+    if (first) first.tabIndex = 0;
   }
 
   get any() {
@@ -113,7 +265,9 @@ export class Session {
 
   // Nothing more comes: utterances that were announced but never got words are taken away.
   end() {
+    this.speakers.running = false;
     for (const row of this.rows.values()) if (!row.final) row.leave();
+    if (this.speakers.on) this.repaint(); // nothing is pending any more
     this.duration = Math.max(this.duration, ...this.saidRows.map(({ event }) => event.end ?? 0));
   }
 
@@ -134,10 +288,16 @@ export class Session {
     return this.saidRows.flatMap((row) => row.words).sort((a, b) => a.start - b.start);
   }
 
-  // For formats.js.
+  // For formats.js. With speakers told apart, by the names they have here.
   document() {
-    const segments = this.saidRows.map(({ event, final }) => ({ ...event, ...(final ? {} : { unfinished: true }) }));
-    return { file: this.name, model: this.model, language: this.language, duration: this.duration, segments };
+    const { speakers } = this;
+    const named = ({ speaker, words }) => ({
+      speaker: speakers.fileName(speaker),
+      words: words?.map((word) => ({ ...word, speaker: speakers.fileName(word.speaker === undefined ? speaker : word.speaker) })),
+    });
+    const segments = this.saidRows.map(({ event, final }) => ({ ...event, ...(speakers.on ? named(event) : {}), ...(final ? {} : { unfinished: true }) }));
+    const told = speakers.on ? { speakers: speakers.names().map((label) => ({ label })) } : {};
+    return { file: this.name, model: this.model, language: this.language, duration: this.duration, segments, ...told };
   }
 
   // A name for files made of it, without an ending.
@@ -149,9 +309,12 @@ export class Session {
 
 export class Transcript {
   sessions = [];
+  #lastSaid = ''; // whose words were announced last
 
-  open(name) {
-    const session = new Session($('sessions'), name);
+  // contract: how speakers are told apart, as docs/protocol.md has it.
+  open(name, contract = 'off') {
+    const session = new Session($('sessions'), name, contract);
+    this.#lastSaid = '';
     this.sessions.push(session);
     this.refresh();
     return session;
@@ -159,8 +322,17 @@ export class Transcript {
 
   put(session, event) {
     if (!session.put(event)) return;
-    if (event.type === 'final' && event.text) this.#announce(event.text);
+    if (event.type === 'final' && event.text) this.#announceFinal(session, event);
     this.refresh();
+  }
+
+  // A `revision`.
+  revise(session, event) {
+    const change = session.revise(event);
+    if (change === 'mended') this.#announce(MENDED_TEXT);
+    const newest = session.saidRows.at(-1)?.event;
+    const who = change === 'known' && newest?.message_id === event.message_id ? this.#newName(session, event.speaker) : '';
+    if (who) this.#announce(`That was ${who}.`);
   }
 
   // True when words are left.
@@ -211,8 +383,27 @@ export class Transcript {
     }
   }
 
+  // A name is said when it is another one than before.
+  #announceFinal(session, event) {
+    const said = turnsOf(event, session.speakers).map(({ label, from, to }) => {
+      const who = this.#newName(session, label);
+      return `${who ? `${who}: ` : ''}${event.text.slice(from, to).trim()}`;
+    });
+    this.#announce(said.join(' '));
+  }
+
+  // The name of whoever speaks, where it is to be said; else empty.
+  #newName(session, label) {
+    const who = session.speakers.of(label) === null ? '' : session.speakers.name(label);
+    if (!who || who === this.#lastSaid) return '';
+    this.#lastSaid = who;
+    return who;
+  }
+
+  // The same twice running is said once.
   #announce(text) {
     const log = $('announce');
+    if (text === MENDED_TEXT && log.lastElementChild?.textContent === text) return;
     child(log, 'p').textContent = text;
     while (log.childElementCount > ANNOUNCED_MAX) log.firstElementChild.remove();
   }

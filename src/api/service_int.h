@@ -90,7 +90,8 @@ struct service {
     int promised;  /* voices let in whose streams are not open yet */
     worker *store; /* NULL: no database */
     net_watch *store_watch;
-    jobs *jobs; /* NULL: none are taken */
+    jobs *jobs;         /* NULL: none are taken */
+    speakers *speakers; /* NULL: no voices are kept */
     net_timer *sweep, *retry;
     int64_t started_ms;
     bool draining, ending;

@@ -29,7 +29,7 @@
 #define AUDIO_MAX_S 600 /* of all recordings of one voice */
 #define GAP_S       0.5 /* between two recordings */
 
-enum { OPT_CONSENT = 'a', OPT_BY, OPT_CONFIG, OPT_DATA_DIR, OPT_MODELS_DIR, OPT_KEY, OPT_JSON, OPT_ALL };
+enum { OPT_CONSENT = 256, OPT_BY, OPT_CONFIG, OPT_DATA_DIR, OPT_MODELS_DIR, OPT_KEY, OPT_JSON, OPT_ALL };
 
 typedef struct speaker_options {
     const char *config_file, *data_dir, *models_dir, *consent, *by;
@@ -401,10 +401,11 @@ static void say_erased(bool erased) {
 static int delete_one(const speaker_options *o, db *d, const char *name, bool *erased) {
     char wanted[STENO_VOICE_NAME_BYTES];
     voices_record was;
-    bool by_id = ident_is(VOICES_ID_PREFIX, name);
+    bool gone, by_id = ident_is(VOICES_ID_PREFIX, name);
     steno_err e = by_id ? STENO_OK : voices_name_read(name, wanted);
-    if (e == STENO_OK) e = voices_delete(d, by_id && !o->key ? NULL : owner_of(o), by_id ? name : wanted, &was, erased);
+    if (e == STENO_OK) e = voices_delete(d, by_id && !o->key ? NULL : owner_of(o), by_id ? name : wanted, &was, &gone);
     if (e != STENO_OK) return fail(name);
+    *erased = gone; /* the last one empties the log for all */
     printf("%s: deleted\n", was.id);
     return 0;
 }
@@ -416,7 +417,7 @@ static int delete_all(const speaker_options *o, db *d, bool *erased) {
     return 0;
 }
 
-static int delete (speaker_options *o, char **rest, int n) {
+static int delete_voices(speaker_options *o, char **rest, int n) {
     db *d;
     bool erased = true;
     int status = 0;

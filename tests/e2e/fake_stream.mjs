@@ -17,10 +17,32 @@ export const SCRIPT = [
   [['I said the quick', 0], ['I said the quick brown <b>fox</b>', 16], ['I said the quick brown <b>fox</b> jumps.', null]],
 ];
 const STEP_S = 0.25; // of audio between two events
-const CONFIG = { encoding: 'pcm_s16le', sample_rate: 16000, channels: 1, endpoint_ms: 500, unfinished_ms: 500, max_utterance_s: 15, partial_ms: 500, language: 'en', words: true, stats_ms: 2000 };
+const CONFIG = { encoding: 'pcm_s16le', sample_rate: 16000, channels: 1, endpoint_ms: 500, unfinished_ms: 500, max_utterance_s: 15, partial_ms: 500, language: 'en', words: true, speakers: 'off', max_speakers: 8, hold_ms: 2500, voices: '', stats_ms: 2000 };
+
+// What a message says of its words: of most of them, and of each stretch.
+function labelsOf(words, names) {
+  const most = words.reduce((best, { speaker }) => {
+    const n = words.filter((w) => w.speaker === speaker).length;
+    return n > best.n ? { n, speaker } : best;
+  }, { n: 0, speaker: null }).speaker;
+  const spans = [];
+  words.forEach(({ speaker }, i) => {
+    if (spans.at(-1)?.speaker === speaker) spans.at(-1).words++;
+    else spans.push({ first_word: i, words: 1, speaker, speaker_name: names.get(speaker) ?? null });
+  });
+  return { labels: { speaker: most, speaker_name: names.get(most) ?? null, speaker_margin: most ? 0.5 : 0 }, spans };
+}
+
+// The parameters of speakers as they were asked for.
+function asked(parameters) {
+  const number = (name) => (parameters.has(name) ? { [name]: Number(parameters.get(name)) } : {});
+  const text = (name) => (parameters.has(name) ? { [name]: parameters.get(name) } : {});
+  return { ...text('speakers'), ...number('max_speakers'), ...text('voices') };
+}
 
 class Session {
-  constructor(token, rate) {
+  constructor(token, rate, speakers = 'off') {
+    Object.assign(this, { speakers, names: new Map(), messages: new Map() });
     Object.assign(this, { token, rate, taken: [], count: 0, events: [], seq: 0, steps: 0, utterance: 0, line: -1, socket: null, partials: 0, finals: 0 });
   }
 
@@ -51,9 +73,38 @@ class Session {
     if (last) this.utterance++;
   }
 
+  // A message of a conversation: `said` is [[label, words], …], one word every half a second from `start` on.
+  talk(type, message_id, said, { start = message_id * 5, fixed = false, rev = (this.messages.get(message_id)?.rev ?? 0) + 1 } = {}) {
+    const parts = said.flatMap(([speaker, text]) => text.split(' ').map((word) => ({ word, speaker })));
+    const words = parts.map(({ word, speaker }, i) => ({ word, start: start + i / 2, end: start + i / 2 + 0.4, confidence: 0.9, speaker }));
+    const text = parts.map(({ word }) => word).join(' ');
+    const end = words.at(-1).end;
+    this.messages.set(message_id, { rev, words });
+    this.say({ type, message_id, rev, start, end, text, stable_chars: Array.from(text).length, confidence: 0.9, words, ...labelsOf(words, this.names).labels, speaker_fixed: fixed, audio_end: end, ...(type === 'final' ? { reason: 'endpoint' } : {}) });
+  }
+
+  // `who` is [[label, how many words], …].
+  revise(message_id, who, { fixed = false, rev = this.messages.get(message_id).rev + 1 } = {}) {
+    const message = this.messages.get(message_id);
+    const labels = who.flatMap(([speaker, n]) => Array(n).fill(speaker));
+    const words = message.words.map((word, i) => ({ ...word, speaker: labels[i] ?? null }));
+    if (rev > message.rev) this.messages.set(message_id, { rev, words });
+    const { labels: most, spans } = labelsOf(words, this.names);
+    this.say({ type: 'revision', message_id, rev, ...most, speaker_fixed: fixed, spans });
+  }
+
+  merge({ from, into }) {
+    if (this.speakers !== 'revise' || this.refuses) return this.say({ type: 'error', code: 'not_supported', message: 'merge_speakers: only labels of speakers=revise ever change', fatal: false });
+    for (const [id, { words }] of this.messages) {
+      if (words.some((w) => w.speaker === from)) this.revise(id, words.map((w) => [w.speaker === from ? into : w.speaker, 1]));
+    }
+    return undefined;
+  }
+
   take(samples) {
     this.taken.push(samples);
     this.count += samples.length;
+    if (this.speakers !== 'off') return; // what is said then is a test's own
     while (this.count / this.rate >= (this.steps + 1) * STEP_S) {
       this.steps++;
       this.step();
@@ -88,6 +139,7 @@ class Session {
 // Options, changeable while it runs: refuse (HTTP status of upgrades), shy (a plain request is not told it), closeWith (a close code instead of an answer),
 // drops, overloadAt, failAt: seconds of audio at which the connection breaks (a list), it is overloaded, it fails; drainAt: it goes down; revokeAt: the key is taken back.
 // dropCode: a drop is a close with this code. deafDrops: nothing after `ready` gets through on a connection that will break, as when a reset overtakes it.
+// With `speakers` asked for nothing of the script is said: a test says it by Session.talk() and Session.revise(); Session.refuses: merges are.
 // key: an API key that every request must show. forget: a session that broke is not known any more. `said`: every event, for checking against the schema.
 export class FakeStream {
   options = {};
@@ -155,10 +207,10 @@ export class FakeStream {
     if (this.options.closeWith) return ws.close(this.options.closeWith);
     const token = parameters.get('resume');
     const rate = Number(parameters.get('sample_rate') ?? 16000);
-    const session = this.sessions.find((s) => s.token === token) ?? new Session(`t${this.sessions.length}`, rate);
+    const session = this.sessions.find((s) => s.token === token) ?? new Session(`t${this.sessions.length}`, rate, parameters.get('speakers') ?? 'off');
     if (!token) this.sessions.push(session);
     session.socket = { send: (text) => (this.said.push(JSON.parse(text)), ws.send(text)) };
-    const ready = { type: 'ready', session: session.token, protocol: 1, model: 'tiny', language: 'en', config: { ...CONFIG, sample_rate: rate }, resumed: Boolean(token),
+    const ready = { type: 'ready', session: session.token, protocol: 1, model: 'tiny', language: 'en', config: { ...CONFIG, ...asked(parameters), sample_rate: rate }, resumed: Boolean(token),
       audio_samples: token && this.forgets ? 0 : session.count, resume_window_ms: 30000 };
     if (token) {
       session.socket.send(JSON.stringify({ ...ready, seq: ++session.seq }));
@@ -219,6 +271,9 @@ export class FakeStream {
 
   control(ws, session, message) {
     this.controls.push(message);
+    this.onControl?.();
+    if (message.type === 'name_speaker') session.names.set(message.speaker, message.name);
+    if (message.type === 'merge_speakers') session.merge(message);
     if (message.type === 'configure') session.stats({ configured: true });
     if (message.type === 'finalize') {
       session.finish('finalize');

@@ -12,6 +12,7 @@ process.on('exit', () => rmSync(work, { recursive: true, force: true }));
 
 // ---- tests ------------------------------------------------------------------------------------------------------
 
+const FAILURE_MAX_CHARS = 2000; // of a message that is told again
 const tests = [];
 export class Skip extends Error {}
 export const skip = (why) => {
@@ -19,8 +20,10 @@ export const skip = (why) => {
 };
 export const test = (name, body) => tests.push({ name, body });
 
-// Runs the tests whose name contains `only`, prints "N passed, N failed, N skipped" last, returns the exit status.
+// Runs the tests whose name contains `only`, prints what failed once more and "N passed, N failed, N skipped" last, so that the
+// end of a log is enough to know; returns the exit status.
 export async function runAll(only = '') {
+  const failures = [];
   const count = { passed: 0, failed: 0, skipped: 0 };
   for (const { name, body } of tests.filter((t) => t.name.includes(only))) {
     try {
@@ -31,8 +34,10 @@ export async function runAll(only = '') {
       const skipped = error instanceof Skip;
       count[skipped ? 'skipped' : 'failed']++;
       console.log(`${skipped ? 'skipped ' : 'NOT OK  '} ${name}: ${skipped ? error.message : (error.stack ?? error)}`);
+      if (!skipped) failures.push(`NOT OK   ${name}: ${String(error?.message ?? error).slice(0, FAILURE_MAX_CHARS)}`);
     }
   }
+  if (failures.length) console.log(`\nfailed:\n${failures.join('\n')}`);
   console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
   return count.failed ? 1 : 0;
 }

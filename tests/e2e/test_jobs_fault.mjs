@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Jobs, place, query, shortPrompts, wav, withJobs, withReceiver } from './jobs_client.mjs';
 import { Client, Server, turn, within } from './live_client.mjs';
-import { STENO, concatenate, recording, samples, skip, test, transcribe, work, writeWav } from './harness.mjs';
+import { STENO, concatenate, recording, riff, samples, skip, test, transcribe, work, write } from './harness.mjs';
 
 const SEED = Number(process.env.STENO_FAULT_SEED ?? Math.floor(Math.random() * 1e9));
 const JOBS = Number(process.env.STENO_FAULT_JOBS ?? 200);
@@ -145,6 +145,19 @@ function mounted(dir, size, before = ':') {
   return file;
 }
 
+// A recording of many minutes in few bytes: 8 kHz, mu-law.
+function smallAndLong(name, files) {
+  const pcm = concatenate(files);
+  const data = Buffer.alloc(pcm.length >> 1);
+  for (let i = 0; i < data.length; i++) {
+    const s = Math.max(-32635, Math.min(32635, (pcm[2 * i] + pcm[2 * i + 1]) >> 1));
+    const size = Math.abs(s) + 132;
+    const exponent = 31 - Math.clz32(size) - 7;
+    data[i] = ~((s < 0 ? 0x80 : 0) | (exponent << 4) | ((size >> (exponent + 3)) & 15));
+  }
+  return write(name, riff({ format: 7, bits: 8, rate: 8000, data }));
+}
+
 test('jobs: a full disk refuses what is new and loses nothing that was taken', async () => {
   const dir = place();
   const server = new Server(['--data-dir', dir, '--webhook-retry-ms', '50'], mounted(dir, '4m'));
@@ -153,8 +166,7 @@ test('jobs: a full disk refuses what is new and loses nothing that was taken', a
     const jobs = new Jobs(server);
     const inside = `/proc/${server.child.pid}/root${dir}`;
     const filler = join(inside, 'filler');
-    const parts = Array(8).fill(recording('0870'));
-    const file = writeWav('minute.wav', concatenate(parts));
+    const file = smallAndLong('minutes.wav', Array(24).fill(recording('0870'))); // still heard when the disk is full, however slow this process is
     await withReceiver(undefined, async (receiver) => {
       const { id } = await jobs.post({ webhook: receiver.url }, wav(file));
       await jobs.until(id, (j) => j.state === 'running');

@@ -248,7 +248,7 @@ test('bench live: refusals, breaks and stretches are told apart', async () => {
 
 test('bench live: the search stops below what is refused', () =>
   withFake(['max=11', 'words=1'], async (url) => {
-    const r = await bench(['--corpus', corpus(), '--url', url, '--find-capacity', '--streams', '4', '--interval-share', '0', '--final-ms', '60000', '--growth-ms', '60000', ...quick]);
+    const r = await bench(['--corpus', corpus(), '--url', url, '--find-capacity', '--streams', '4', '--interval-share', '0', '--final-ms', '60000', '--first-ms', '60000', '--growth-ms', '60000', ...quick]);
     assert.equal(r.capacity, 11, JSON.stringify(r.steps.map((s) => [s.streams, s.missed])));
     assert.equal(r.steps[0].streams, 4);
   }));

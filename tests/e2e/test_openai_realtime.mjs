@@ -437,6 +437,8 @@ test('openai realtime: a full server refuses in the shape of the API', async () 
     const url = `ws://${server.address}/v1/realtime?intent=transcription`;
     const ws = new WebSocket(url);
     await within(new Promise((resolve) => ws.on('message', resolve)), 'the first session');
+    ws.send(JSON.stringify({ type: 'input_audio_buffer.append', audio: Buffer.alloc(9600).toString('base64') })); // who only connects has a place for a second
+    await server.until((s) => s.engines[0].live === 1, 'its place taken');
     const refused = new WebSocket(url);
     refused.on('error', () => {});
     const response = await within(new Promise((resolve) => refused.on('unexpected-response', (request, r) => resolve(r))), 'a refusal');

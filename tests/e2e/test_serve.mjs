@@ -386,6 +386,8 @@ test('serve: more streams than there may be are refused until one ends', async (
     const a = new Client(server);
     const b = new Client(server);
     await Promise.all([a.opened, b.opened]);
+    for (const client of [a, b]) client.send(Buffer.alloc(3200)); // who only connects has a place for a second
+    await server.until((s) => s.engines[0].live === 2, 'both places taken');
     const { status, headers, body } = await new Client(server).refusal();
     assert.equal(status, 503);
     assert.ok(Number(headers['retry-after']) > 0);
@@ -395,6 +397,7 @@ test('serve: more streams than there may be are refused until one ends', async (
     assert.equal(plain.headers.get('retry-after'), headers['retry-after']);
     assert.deepEqual(await plain.json(), body);
     await a.finish();
+    await server.until((s) => s.engines[0].live === 1, 'a place given back');
     assert.equal((await server.get('/v1/stream')).status, 426);
     const c = new Client(server);
     await c.opened;
@@ -429,7 +432,7 @@ test('serve: silence ends a connection, keepalive keeps it', async () => {
 });
 
 test('serve: a peer that answers no ping is dropped', async () => {
-  await withServer(['--ping-s', '1'], async (server) => {
+  await withServer(['--ping-s', '2'], async (server) => {
     const [host, port] = server.address.split(':');
     const dead = net.connect({ host, port: Number(port) });
     const live = new Client(server);
@@ -492,7 +495,8 @@ test('serve: past the drain limit streams end with their last words', async () =
     const client = new Client(server);
     await client.opened;
     client.pieces(bytesOf(speech()), [4000]);
-    await client.event('partial');
+    client.control({ type: 'configure', partial_ms: 400 });
+    await client.event((e) => e.configured); // all of it was taken
     server.child.kill('SIGTERM');
     assert.equal((await client.end()).code, 1001);
     assert.equal(client.events.at(-1).reason, 'draining');

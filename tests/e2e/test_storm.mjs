@@ -171,7 +171,7 @@ async function atRest(server) {
 
 test('storm: clients vanish, sleep and talk nonsense, and nothing of them stays', async () => {
   const bytes = speech();
-  const options = ['--max-ahead-ms', '60000', '--ping-s', '1', '--resume-window-s', '2', '--max-streams', '400', '--max-connections', '1000'];
+  const options = ['--max-ahead-ms', '60000', '--ping-s', '2', '--resume-window-s', '2', '--max-streams', '400', '--max-connections', '1000'];
   await withServer(options, async (server) => {
     console.log(`         seed ${seed}`);
     const count = { until: Date.now() + STORM_MS, connections: 0 };
