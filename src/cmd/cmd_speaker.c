@@ -29,7 +29,7 @@
 #define AUDIO_MAX_S 600 /* of all recordings of one voice */
 #define GAP_S       0.5 /* between two recordings */
 
-enum { OPT_CONSENT = 'a', OPT_BY, OPT_CONFIG, OPT_DATA_DIR, OPT_MODELS_DIR, OPT_KEY, OPT_JSON, OPT_ALL };
+enum { OPT_CONSENT = 256, OPT_BY, OPT_CONFIG, OPT_DATA_DIR, OPT_MODELS_DIR, OPT_KEY, OPT_JSON, OPT_ALL };
 
 typedef struct speaker_options {
     const char *config_file, *data_dir, *models_dir, *consent, *by;

@@ -49,7 +49,7 @@ typedef struct enrolling {
 
 /* Up to FRAMES_A_STEP frames from `first` on. What the level stage gates is silence. */
 static steno_err hear_frames(enrolling *w, silero_state *state, level *gain, int64_t first, int count) {
-    float pcm[FRAMES_A_STEP * SILERO_FRAME_SAMPLES], prob[FRAMES_A_STEP];
+    float pcm[FRAMES_A_STEP * SILERO_FRAME_SAMPLES], prob[FRAMES_A_STEP] = {0};
     bool heard[FRAMES_A_STEP];
     int n = 0;
     for (int f = 0; f < count; f++) {

@@ -55,9 +55,9 @@ steno_err voices_open_pool(steno_engine *e) {
     if (n == 0) return STENO_OK;
     if (!e->model->voices)
         return err_fail(STENO_E_NOT_FOUND,
-                        "speakers are to be told apart, but the model of voices '%s' is not there; "
-                        "'steno model fetch' brings it",
-                        MODEL_VOICES);
+                        "max_speaker_streams %d: the network of voices is missing: 'make models' "
+                        "fetches it, or 'steno model convert xvector' converts it",
+                        n);
     e->voices = mem_alloc((size_t)n, sizeof *e->voices);
     e->voices_free = mem_alloc((size_t)n, sizeof(voices *));
     if (!e->voices || !e->voices_free)

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define VOICE_JOBS      16  /* blocks in one batch */
-#define VOICE_FEW_JOBS  4   /* in one tick while live streams are open: labels do not press */
+#define VOICE_FEW_JOBS  3   /* in one tick while live streams are open: labels do not press */
 #define VOICE_FULL_ROWS 250 /* a stream that has so many rows waiting is not given more */
 #define SPEECH_PROB     0.5f
 #define GAP_ROWS        (2 * XVECTOR_AHEAD)         /* more of them cost more than to begin anew */
@@ -39,11 +39,12 @@ void voices_begin(shard *s, const message *m) {
     v->slot = m->stream;
     v->phase = VOICE_HEARING;
     v->is_live = t->is_live;
-    v->heard_all = v->queued = v->telling = false;
+    v->heard_all = v->queued = v->telling = v->merged = false;
     mfcc_reset(&v->mfcc);
     mfcc_mean_reset(&v->mean, VOICE_MEAN_AHEAD);
     v->frames = v->rows = v->blocks = v->told = 0;
     v->next_out = -1;
+    v->shown.n = v->shown.id = 0;
     memset(v->block_rows, 0, sizeof v->block_rows);
     for (int i = 0; i < STENO_SPEAKERS_MAX; i++) v->into[i] = (int8_t)i;
     timeline_reset(&v->line);
@@ -261,6 +262,7 @@ static xvector_sums *pool_look(shard *s, const voices *v, int64_t block, unsigne
 static void take_look(shard *s, voices *v, const speakers_look *look) {
     tracker_merge merge;
     tracker_step(v->track, look, &v->line, &merge);
+    if (merge.from >= 0) v->merged = true;
     if (v->opt.contract == STENO_SPEAKERS_REVISE) whole_add(v->all, look, timeline_at(&v->line, look->end - 1).speaker);
     counter_add(&s->count.looks, 1);
 }

@@ -66,7 +66,9 @@ struct voices {
     tracker *track;
     whole *all;
     book *said;
-    int64_t told; /* blocks whose turns are out */
+    book_shown shown; /* of the open utterance */
+    bool merged;      /* a number has gone out of use */
+    int64_t told;     /* blocks whose turns are out */
 };
 
 /* speakers_api.c */

@@ -24,16 +24,24 @@ static void set_labels(segment *g, const book_label *l) {
     g->speaker_fixed = l->fixed;
 }
 
+/* Words that lie in the part of the text that is not taken back. */
+static uint32_t stable_words(const segment *g) {
+    uint32_t n = 0;
+    while (n < g->text.n_words && g->text.words[n].text_offset + g->text.words[n].text_bytes <= g->stable_bytes) n++;
+    return n;
+}
+
 void voices_label_partial(stream *t, segment *g) {
+    voices *v = t->voices;
     book_label l;
-    book_partial(t->voices->said, &t->voices->line, g->text.words, g->text.n_words, &l);
+    book_partial(v->said, &v->line, &v->shown, g->id, g->text.words, g->text.n_words, stable_words(g), &l);
     set_labels(g, &l);
 }
 
 void voices_label_final(shard *s, stream *t, segment *g) {
     voices *v = t->voices;
     book_label l;
-    book_add(v->said, &v->line, g->id, g->rev, g->text.words, g->text.n_words, &l);
+    book_add(v->said, &v->line, v->is_live ? &v->shown : NULL, g->id, g->rev, g->text.words, g->text.n_words, &l);
     set_labels(g, &l);
     if (!l.fixed) voices_tell(s, v);
 }
@@ -94,6 +102,8 @@ typedef enum say_result { SAY_NOTHING, SAY_MORE, SAY_WAIT } say_result;
 static say_result say_messages(shard *s, voices *v, int *work) {
     book_touch(v->said, v->line.changed_first, v->line.changed_end);
     timeline_unchanged(&v->line);
+    if (v->merged) book_insist(v->said);
+    v->merged = false;
     for (;;) {
         book_found found = book_find(v->said, &v->line, work);
         if (found == BOOK_NOTHING) return SAY_NOTHING;
@@ -205,5 +215,6 @@ void voices_merge(shard *s, const message *m) {
         if (v->into[i] == from || i == from) v->into[i] = (int8_t)into;
     }
     tracker_merge_speakers(v->track, from, into, &v->line);
+    v->merged = true;
     voices_tell(s, v);
 }

@@ -9,7 +9,7 @@
 
 #define CS_S      0.01 /* times are kept in hundredths of a second */
 #define SHORT_CS  30   /* a speaker's stretch of words shorter than this is its neighbours' */
-#define CALM_CS   30   /* so much of a message must differ to say it again */
+#define CALM_CS   45 /* so much of a message must differ to say it again before its end: more than a block's edge moves */
 #define PEOPLE    STENO_SPEAKERS_MAX
 #define NO_LABELS (-1)
 
@@ -32,6 +32,8 @@ typedef struct book_entry {
 struct book {
     book_contract contract;
     bool finished;
+    bool open;  /* what is judged is no message yet: there is time until it is */
+    bool exact; /* until the look that is under way is over: a word is reason enough to say a message again */
     book_word words[BOOK_WORDS];
     book_entry entries[BOOK_MESSAGES];
     int64_t words_first, words_end, first, end; /* numbers of those kept */
@@ -55,7 +57,7 @@ void book_free(book *b) {
 
 void book_reset(book *b, book_contract contract) {
     b->contract = contract;
-    b->finished = false;
+    b->finished = b->exact = b->open = false;
     b->words_first = b->words_end = b->first = b->end = b->look_first = b->look_end = b->open_first = 0;
     b->found = NO_LABELS;
 }
@@ -145,7 +147,7 @@ static int8_t best_guess(const book *b, const book_entry *m, uint32_t i) {
 /* True when the word has its label for good. */
 static bool becomes_fixed(const book *b, const book_word *w, int label, float margin, double heard_s) {
     bool decided = heard_s >= end_s(w), enrolled = b->contract.contract == STENO_SPEAKERS_ENROLLED;
-    int patience_ms = enrolled ? BOOK_GIVE_UP_MS : b->contract.hold_ms;
+    int patience_ms = enrolled || (b->open && b->contract.hold_ms == 0) ? BOOK_GIVE_UP_MS : b->contract.hold_ms;
     if (b->finished || heard_s >= end_s(w) + patience_ms / 1000.0 || patience_ms == 0) return true;
     return decided && label != SPEAKERS_UNKNOWN && (enrolled || margin >= BOOK_SURE_MARGIN);
 }
@@ -243,16 +245,25 @@ static void put_words(book *b, const book_entry *m, steno_word *words) {
     }
 }
 
-static book_entry *enter(book *b, uint32_t id, uint32_t rev, const steno_word *words, uint32_t n) {
+/* Times of the message's words, and the labels that were shown of it. */
+static void put_message(book *b, const book_entry *m, const book_shown *shown, const steno_word *words) {
+    for (uint32_t i = 0; i < m->n; i++) {
+        book_word *w = word_of(b, m, i);
+        *w = (book_word){.label = SPEAKERS_UNKNOWN};
+        set_times(w, &words[i]);
+        if (!shown || shown->id != m->id || i >= shown->n || shown->label[i] == SPEAKERS_UNKNOWN) continue;
+        w->label = shown->label[i];
+        w->fixed = true;
+    }
+}
+
+static book_entry *enter(book *b, const book_shown *shown, uint32_t id, uint32_t rev, const steno_word *words,
+                         uint32_t n) {
     while (is_full(b, n)) forget_oldest(b);
     book_entry *m = entry_of(b, b->end++);
     *m = (book_entry){.id = id, .rev = rev, .n = n, .first = b->words_end, .speaker = SPEAKERS_UNKNOWN};
     b->words_end += n;
-    for (uint32_t i = 0; i < n; i++) {
-        book_word *w = word_of(b, m, i);
-        *w = (book_word){.label = SPEAKERS_UNKNOWN};
-        set_times(w, &words[i]);
-    }
+    put_message(b, m, shown, words);
     return m;
 }
 
@@ -264,12 +275,12 @@ static void nothing_known(book *b, const book_entry *m) {
     }
 }
 
-void book_add(book *b, const timeline *line, uint32_t id, uint32_t rev, steno_word *words, uint32_t n,
-              book_label *out) {
+void book_add(book *b, const timeline *line, const book_shown *shown, uint32_t id, uint32_t rev, steno_word *words,
+              uint32_t n, book_label *out) {
     assert(n <= BOOK_MESSAGE_WORDS);
     *out = (book_label){.id = id, .rev = rev, .speaker = SPEAKERS_UNKNOWN, .fixed = keeps_promises(b)};
     if (n == 0) return; /* nothing to say of it, ever */
-    book_entry *m = enter(b, id, rev, words, n);
+    book_entry *m = enter(b, shown, id, rev, words, n);
     if (b->contract.at_end)
         nothing_known(b, m);
     else
@@ -281,18 +292,34 @@ void book_add(book *b, const timeline *line, uint32_t id, uint32_t rev, steno_wo
     for (uint32_t i = 0; i < n; i++) words[i].speaker = b->label[i];
 }
 
-void book_partial(book *b, const timeline *line, steno_word *words, uint32_t n, book_label *out) {
-    *out = (book_label){.n_words = n, .speaker = SPEAKERS_UNKNOWN};
-    for (uint32_t i = 0; i < n; i++) words[i].speaker = SPEAKERS_UNKNOWN;
-    if (n == 0 || keeps_promises(b) || b->contract.at_end) return;
-    while (b->words_end - b->words_first + n > BOOK_WORDS) forget_oldest(b);
-    book_entry m = {.n = n, .first = b->words_end};
+/* What is promised of an open text: the labels of words that it will keep. */
+static void show_stable(book *b, book_shown *shown, uint32_t id, uint32_t n, uint32_t stable) {
+    if (shown->id != id) shown->n = 0;
+    shown->id = id;
     for (uint32_t i = 0; i < n; i++) {
-        *word_of(b, &m, i) = (book_word){.label = SPEAKERS_UNKNOWN};
-        set_times(word_of(b, &m, i), &words[i]);
+        bool before = i < shown->n && shown->label[i] != SPEAKERS_UNKNOWN;
+        if (i >= stable && !before) b->label[i] = SPEAKERS_UNKNOWN;
+        if (i >= shown->n) shown->n = i + 1;
+        shown->label[i] = b->label[i];
     }
+}
+
+void book_partial(book *b, const timeline *line, book_shown *shown, uint32_t id, steno_word *words, uint32_t n,
+                  uint32_t stable, book_label *out) {
+    assert(n <= BOOK_MESSAGE_WORDS);
+    *out = (book_label){.id = id, .n_words = n, .speaker = SPEAKERS_UNKNOWN};
+    for (uint32_t i = 0; i < n; i++) words[i].speaker = SPEAKERS_UNKNOWN;
+    if (n == 0 || b->contract.at_end) return;
+    while (b->words_end - b->words_first + n > BOOK_WORDS) forget_oldest(b);
+    book_entry m = {.id = id, .n = n, .first = b->words_end};
+    put_message(b, &m, keeps_promises(b) ? shown : NULL, words);
+    b->open = true;
     judge(b, line, &m);
-    describe(b, &m, out);
+    b->open = false;
+    if (keeps_promises(b))
+        show_stable(b, shown, id, n, stable);
+    else
+        majority(b, &m, out);
     for (uint32_t i = 0; i < n; i++) words[i].speaker = b->label[i];
 }
 
@@ -330,20 +357,26 @@ void book_touch(book *b, int64_t first, int64_t end) {
     look_at(b, from, to);
 }
 
+void book_insist(book *b) {
+    if (keeps_promises(b) || b->contract.at_end) return;
+    b->exact = true;
+    look_at(b, b->first, b->end);
+}
+
 void book_finish(book *b) {
-    b->finished = true;
+    b->finished = b->exact = true;
     b->contract.at_end = false;
     look_at(b, b->first, b->end);
 }
 
-/* Whether what was found differs from what was said by more than a block's edge. */
+/* Whether what was found differs from what was said, by more than a block's edge, or at all where that counts. */
 static bool differs(book *b, const book_entry *m, const book_label *now) {
     uint32_t moved_cs = 0;
     if (!m->said || now->speaker != m->speaker || (keeps_promises(b) && now->fixed != m->fixed)) return true;
     for (uint32_t i = 0; i < m->n; i++) {
         const book_word *w = word_of(b, m, i);
         if (w->label == b->label[i]) continue;
-        if (w->label == SPEAKERS_UNKNOWN) return true;
+        if (w->label == SPEAKERS_UNKNOWN || b->exact) return true;
         moved_cs += w->length_cs;
     }
     return moved_cs >= CALM_CS;
@@ -363,6 +396,7 @@ book_found book_find(book *b, const timeline *line, int *work) {
         b->found = b->look_first;
         return BOOK_MESSAGE;
     }
+    b->exact = false;
     return BOOK_NOTHING;
 }
 

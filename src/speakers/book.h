@@ -8,7 +8,8 @@
  *              DELAYED   a word is unknown until its label is sure, or hold_ms of audio have passed since its end, and then
  *                        fixed; hold_ms 0: it is fixed as it is entered, to the best guess.
  *              ENROLLED  fixed at its first label; unknown for good when there was none for BOOK_GIVE_UP_MS.
- *            A message of these two says who it is of only once all its words are fixed.
+ *            A message of these two says who it is of only once all its words are fixed. Labels of a text that is still open
+ *            count as said, so there only words that the text will keep are given any: see book_partial().
  * Owner      the stream's home shard; fixed-size memory; pure: no clock, no log, no allocation after book_open().
  * Invariants 1. DELAYED, ENROLLED: a label that was said and is not UNKNOWN is never said differently.
  *            2. Work is bounded by the words of the messages that overlap a change; a caller may spread it over calls.
@@ -46,14 +47,27 @@ STENO_CHECK steno_err book_open(book **out);
 void book_free(book *b); /* NULL is allowed */
 void book_reset(book *b, book_contract contract);
 
+/* Labels that words of an open text were given, by their place in it: whatever becomes of the text, the n-th word of its
+ * message keeps the n-th label. */
+typedef struct book_shown {
+    uint32_t id;
+    uint32_t n;
+    int8_t label[BOOK_MESSAGE_WORDS];
+} book_shown;
+
 /* Enters a message that is handed out now as revision `rev`, n <= BOOK_MESSAGE_WORDS words in the order of time; labels are
- * written to words[].speaker and *out. Messages come in the order of time. */
-void book_add(book *b, const timeline *line, uint32_t id, uint32_t rev, steno_word *words, uint32_t n, book_label *out);
-/* Labels of a text that is still open: nothing is entered. Of contracts that fix labels they stay unknown. */
-void book_partial(book *b, const timeline *line, steno_word *words, uint32_t n, book_label *out);
+ * written to words[].speaker and *out. Messages come in the order of time. `shown` is of its partials, or NULL. */
+void book_add(book *b, const timeline *line, const book_shown *shown, uint32_t id, uint32_t rev, steno_word *words,
+              uint32_t n, book_label *out);
+/* Labels of the open text of message `id`, of which the first `stable` words will not be taken back: nothing is entered. Of
+ * contracts that fix labels only stable words get one, and *shown remembers it. */
+void book_partial(book *b, const timeline *line, book_shown *shown, uint32_t id, steno_word *words, uint32_t n,
+                  uint32_t stable, book_label *out);
 
 /* Blocks [first, end) have changed, or time has passed (first == end). */
 void book_touch(book *b, int64_t first, int64_t end);
+/* A label has gone out of use: every message is looked at, and what differs is said, however little. */
+void book_insist(book *b);
 /* No more audio: what is not fixed will be. */
 void book_finish(book *b);
 

@@ -43,6 +43,7 @@ void tracker_step(tracker *t, const speakers_look *look, timeline *line, tracker
     int who = -1;
     merge->from = merge->into = -1;
     for (int i = 0; i < t->n; i++) {
+        if (t->centre[i][0] == 0.0f) continue; /* merged away */
         float c = cosine(look->e, t->centre[i]);
         if (c > best) {
             second = best > 0 ? best : 0;
@@ -52,7 +53,7 @@ void tracker_step(tracker *t, const speakers_look *look, timeline *line, tracker
             second = c;
         }
     }
-    if (best < 0.5f) {
+    if (best < 0.55f) {
         if (t->opt.contract == STENO_SPEAKERS_ENROLLED) {
             who = SPEAKERS_OTHER;
         } else if (t->n < t->opt.max_speakers && look->speech_s >= 1.0f) {

@@ -18,6 +18,7 @@ import './test_funasr.mjs';
 import './test_asyncapi.mjs';
 import './test_auth.mjs';
 import './test_openapi.mjs';
+import './test_speakers.mjs';
 import './test_page.mjs';
 import './test_page_speakers.mjs';
 import './test_page_real.mjs';

@@ -33,15 +33,23 @@ static steno_err live_once(bool fp32, stage *reached) {
         c.shards = 2;
         c.max_batch = 2;
         c.max_streams = 2;
+        c.max_speaker_streams = 1;
         err = steno_engine_open(model, &c, &engine);
         if (err != STENO_OK) assert_null(engine);
     }
     if (err == STENO_OK) {
         *reached = STAGE_STREAM;
+        steno_speakers_options speakers;
+        steno_speakers_options_init(&speakers);
+        speakers.contract = STENO_SPEAKERS_REVISE;
+        speakers.turns = true;
         uint64_t before = mem_alloc_count();
         track t = track_of(pcm, PCM_SAMPLES, vad_of(true, 20.0f));
-        play(engine, &t, 1);
+        track_open(engine, &t);
+        assert_ok(steno_stream_speakers(engine, t.id, &speakers));
+        play_opened(engine, &t, 1);
         assert_int_equal(mem_alloc_count(), before); /* so streams need no sweep of their own */
+        assert_non_null(strstr(t.log, " is 0's: 0")); /* labels, too */
         if (!fp32 && !expected) expected = strdup(t.log);
         if (!fp32) assert_string_equal(t.log, expected);
         track_free(&t);
@@ -91,6 +99,7 @@ static void fp32_life(void **state) {
 static int setup(void **state) {
     (void)state;
     fake_dir_fill(&dir, &fake_tiny, SEED);
+    fake_dir_add_voices(&dir, SEED);
     pcm = fake_talk(PCM_SAMPLES, 3.0, SEED);
     return 0;
 }

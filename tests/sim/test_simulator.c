@@ -3,6 +3,8 @@
  * Purpose   thousands of live streams join, talk, stall, send too fast, finalize, configure and leave, recordings beside
  *           them; the reader of events sleeps now and then; for a while the machine is far too slow. Every event is checked
  *           as it comes (live_test.h), and in the end everything is back where it was.
+ * Speakers  some tell them apart, under every contract; the network of voices hears new people all the time, and each label is
+ *           held against what was promised (label_watch.h).
  * Clock     a tick takes a seeded time and so much for each row it computed, from the shards' own counters, times how slow
  *           the machine is just then; within a tick each look at the clock moves it a little, so that slices end. Nothing else
  *           is random but what follows from the seed: the same seed gives the same events.
@@ -12,6 +14,7 @@
 
 #define CALLERS   48
 #define RECORDERS 3
+#define SPEAKERS  12 /* streams that tell them apart at once */
 #define SHARDS    2
 #define STEP_S    0.004
 #define TALKS     6
@@ -24,11 +27,12 @@ static float *talk[TALKS];
 /* ---- the machine -------------------------------------------------------------------------------------------------- */
 
 typedef struct costs {
-    double tick_s, vad_s, encode_s, decode_s; /* a tick, a frame, a row, a row */
+    double tick_s, vad_s, encode_s, decode_s, voice_s; /* a tick, a frame, a row, a row, a look */
 } costs;
 
 /* Two cores at about half load with CALLERS talking. */
-static const costs machine = {.tick_s = 20e-6, .vad_s = 60e-6, .encode_s = 60e-6, .decode_s = 120e-6};
+static const costs machine = {
+    .tick_s = 20e-6, .vad_s = 60e-6, .encode_s = 60e-6, .decode_s = 120e-6, .voice_s = 600e-6};
 
 typedef struct caller {
     listener l;
@@ -45,16 +49,18 @@ typedef struct sim {
     uint64_t random, digest;
     double now_s, slow; /* slow: how many times slower than usual the machine is */
     double free_at_s[SHARDS], look_s;
-    uint64_t frames[SHARDS], rows[SHARDS], steps[SHARDS];
+    uint64_t frames[SHARDS], rows[SHARDS], steps[SHARDS], looks[SHARDS];
     int wait_ms[SHARDS];
     caller caller[CALLERS];
     track recorder[RECORDERS];
     bool recording[RECORDERS];
-    double reader_s; /* when the reader of events looks again */
-    bool leaving;    /* nobody joins any more */
+    watch *recorded[RECORDERS]; /* labels, or NULL */
+    double reader_s;            /* when the reader of events looks again */
+    bool leaving;               /* nobody joins any more */
     /* what happened */
     uint64_t joins, refused, finals, partials, overloads, relieved, asked, pushed_less, recordings;
-    uint64_t late; /* finals, by more than LATE_S */
+    uint64_t labelled, revisions, turns, merges; /* streams with labels … */
+    uint64_t late;                               /* finals, by more than LATE_S */
     double worst_stretch, slowest_final_s;
 } sim;
 
@@ -89,12 +95,17 @@ static void tick(sim *s, int i) {
     s->wait_ms[i] = shard_tick(sh, 0);
     /* Else nothing would ever wake it for what it has. */
     assert_false(s->wait_ms[i] < 0 && sh->inbox.count == 0 && listen_has_recordings(sh));
+    assert_false(s->wait_ms[i] < 0 && sh->inbox.count == 0 &&
+                 sh->voices_live.count + sh->voices_bulk.count + sh->voices_whole.count > 0);
     uint64_t frames = sh->count.vad_frames, rows = sh->count.encode_rows, steps = sh->count.decode_rows;
+    uint64_t looks = sh->count.looks;
     double cost_s = machine.tick_s * between(s, 0.5, 1.5) + machine.vad_s * (double)(frames - s->frames[i]) +
-                    machine.encode_s * (double)(rows - s->rows[i]) + machine.decode_s * (double)(steps - s->steps[i]);
+                    machine.encode_s * (double)(rows - s->rows[i]) + machine.decode_s * (double)(steps - s->steps[i]) +
+                    machine.voice_s * (double)(looks - s->looks[i]);
     s->frames[i] = frames;
     s->rows[i] = rows;
     s->steps[i] = steps;
+    s->looks[i] = looks;
     s->free_at_s[i] = s->now_s + s->look_s + cost_s * s->slow;
     s->look_s = 0.0;
     /* The shard learns what its tick took as it would from a real clock; load_sleep() has seen only the looks. */
@@ -140,6 +151,37 @@ static steno_live_options options_of(sim *s) {
     return o;
 }
 
+/* Somebody of whom nobody is told but his number. */
+static void make_voices(sim *s, steno_voice *known, int n) {
+    for (int i = 0; i < n; i++) {
+        memset(&known[i], 0, sizeof known[i]);
+        for (int k = 0; k < STENO_VOICE_FLOATS; k++) known[i].print[k] = (float)between(s, -1.0, 1.0);
+    }
+}
+
+/* Asks a stream who speaks, now and then; what will be said is held against the promise. */
+static watch *ask_speakers(sim *s, steno_stream_id id, bool live) {
+    static const int holds[] = {2500, 1000, 300, 0};
+    steno_voice known[3];
+    steno_speakers_options o;
+    if (!chance(s, 0.3)) return NULL;
+    steno_speakers_options_init(&o);
+    o.contract = (steno_speakers_contract)(1 + fake_below(&s->random, 3));
+    o.max_speakers = 3 + fake_below(&s->random, 14);
+    o.hold_ms = holds[fake_below(&s->random, 4)];
+    o.turns = chance(s, 0.5);
+    o.n_voices = o.contract == STENO_SPEAKERS_ENROLLED ? 3 : 0;
+    o.voices = known;
+    make_voices(s, known, o.n_voices);
+    steno_err err = steno_stream_speakers(s->e, id, &o);
+    if (err == STENO_E_LIMIT) return NULL;
+    assert_ok(err);
+    s->labelled++;
+    watch *w = watch_new(&o, live);
+    w->opt.voices = NULL;
+    return w;
+}
+
 static void join(sim *s, caller *c) {
     steno_live_options o = options_of(s);
     size_t from = (size_t)fake_below(&s->random, (int)SECONDS(TALK_S / 2));
@@ -154,6 +196,7 @@ static void join(sim *s, caller *c) {
     c->open = err == STENO_OK;
     if (c->open) {
         s->joins++;
+        c->l.labels = ask_speakers(s, c->l.id, true);
         return;
     }
     assert_true(err == STENO_E_AGAIN || err == STENO_E_LIMIT);
@@ -193,6 +236,12 @@ static void meddle(sim *s, caller *c) {
         if (o.partial_ms == 0) o.partial_ms = 300;
         if (steno_live_configure(s->e, c->l.id, &o) == STENO_OK && c->l.opt.partial_ms == 0) c->l.opt.partial_ms = 300;
     }
+    if (c->l.labels && c->l.labels->opt.contract == STENO_SPEAKERS_REVISE && chance(s, 0.01)) {
+        int from = fake_below(&s->random, 6), into = fake_below(&s->random, 6);
+        steno_err err = steno_stream_merge_speakers(s->e, c->l.id, from, into);
+        assert_true(err == STENO_OK || err == STENO_E_AGAIN);
+        s->merges++;
+    }
     if (chance(s, 0.004)) { /* the connection hangs */
         double hang_s = between(s, 0.1, chance(s, 0.1) ? 20.0 : 2.0);
         c->next_s += hang_s;
@@ -221,12 +270,24 @@ static void record(sim *s, int i) {
         *t = track_of(talk[fake_below(&s->random, TALKS)], n, vad_of(fake_below(&s->random, 4) != 0, 20.0f));
         if (steno_stream_open(s->e, &t->vad, NULL, &t->id) != STENO_OK) return;
         s->recording[i] = true;
+        s->recorded[i] = ask_speakers(s, t->id, false);
         s->recordings++;
     }
     if (s->recording[i]) push_some(s->e, t);
 }
 
 /* ---- the reader of events ----------------------------------------------------------------------------------------- */
+
+static void hear_recording(sim *s, const steno_event *ev) {
+    for (int i = 0; i < RECORDERS; i++) {
+        if (!s->recording[i] || s->recorder[i].id != ev->stream) continue;
+        if (s->recorded[i]) watch_event(s->recorded[i], ev);
+        if (ev->kind != STENO_EVENT_DONE) continue;
+        free(s->recorded[i]);
+        s->recorded[i] = NULL;
+        s->recording[i] = false;
+    }
+}
 
 static void hear(sim *s, const steno_event *ev) {
     digest(s, &ev->kind, sizeof ev->kind);
@@ -238,11 +299,12 @@ static void hear(sim *s, const steno_event *ev) {
     digest(s, &ev->due_s, sizeof ev->due_s);
     digest(s, &ev->done_s, sizeof ev->done_s);
     if (ev->segment.text) digest(s, ev->segment.text, strlen(ev->segment.text));
+    for (uint32_t i = 0; i < ev->segment.n_words; i++) digest(s, &ev->segment.words[i].speaker, sizeof(int));
+    s->revisions += ev->kind == STENO_EVENT_SPEAKERS;
+    s->turns += ev->n_turns;
     caller *c = ev->user;
-    if (!c) { /* a recording */
-        for (int i = 0; i < RECORDERS && ev->kind == STENO_EVENT_DONE; i++) {
-            if (s->recording[i] && s->recorder[i].id == ev->stream) s->recording[i] = false;
-        }
+    if (!c) {
+        hear_recording(s, ev);
         return;
     }
     listener_event(&c->l, ev);
@@ -255,6 +317,8 @@ static void hear(sim *s, const steno_event *ev) {
         if (ev->done_s - ev->due_s > s->slowest_final_s) s->slowest_final_s = ev->done_s - ev->due_s;
     }
     if (ev->kind == STENO_EVENT_DONE) {
+        free(c->l.labels);
+        c->l.labels = NULL;
         c->open = false;
         c->idle_until_s = s->now_s + between(s, 0.0, 1.0);
     }
@@ -295,6 +359,7 @@ static sim *sim_open(uint64_t seed, int max_batch, int kv_pool_mb) {
     for (int i = 0; i < SHARDS; i++) s->wait_ms[i] = -1;
     steno_engine_config c = config_of(SHARDS, max_batch, CALLERS + RECORDERS);
     c.max_live = CALLERS;
+    c.max_speaker_streams = SPEAKERS;
     c.kv_pool_mb = kv_pool_mb;
     c.max_wait_ms = (int)(seed % 3) * 4;
     assert_ok(engine_open_unstarted(normal.model, &c, clock_of, s, &s->e));
@@ -327,6 +392,8 @@ static void report(const sim *s, const char *what) {
                   " pushes not taken whole; stretch up to %.2f, final %.3f s\n",
                   what, s->joins, s->refused, s->finals, s->partials, s->asked, s->recordings, s->pushed_less,
                   s->worst_stretch, s->slowest_final_s);
+    print_message("labels: %" PRIu64 " streams, %" PRIu64 " revisions, %" PRIu64 " turns, %" PRIu64 " merges\n",
+                  s->labelled, s->revisions, s->turns, s->merges);
 }
 
 /* A seeded life with everything in it; returns the digest of all events. */
@@ -436,7 +503,7 @@ static void overload_with_few_pages(void **state) {
 
 static int setup(void **state) {
     (void)state;
-    rig_open(&normal, &fake_tiny, 20260212);
+    rig_open_with_voices(&normal, &fake_tiny, 20260212);
     for (int i = 0; i < TALKS; i++)
         talk[i] = fake_talk(SECONDS(TALK_S), i == 0 ? 28.0 : i == 1 ? 0.5 : 6.0, 20260213u + (unsigned)i);
     return 0;

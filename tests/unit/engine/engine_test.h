@@ -34,10 +34,20 @@ typedef struct rig {
     steno_model *model;
 } rig;
 
-static inline void rig_open(rig *r, const fake_shape *shape, uint64_t seed) {
-    fake_dir_fill(&r->dir, shape, seed);
+static inline void rig_open_model(rig *r) {
     steno_model_options options = {.dir = r->dir.path};
     if (steno_model_open(&options, &r->model) != STENO_OK) fail_msg("%s", steno_error_detail());
+}
+
+static inline void rig_open(rig *r, const fake_shape *shape, uint64_t seed) {
+    fake_dir_fill(&r->dir, shape, seed);
+    rig_open_model(r);
+}
+
+static inline void rig_open_with_voices(rig *r, const fake_shape *shape, uint64_t seed) {
+    fake_dir_fill(&r->dir, shape, seed);
+    fake_dir_add_voices(&r->dir, seed);
+    rig_open_model(r);
 }
 
 static inline void rig_close(rig *r) {
@@ -134,6 +144,13 @@ static inline void note_event(track *t, const steno_event *ev) {
         note_segment(t, &ev->segment);
         return;
     }
+    if (ev->kind == STENO_EVENT_SPEAKERS || ev->kind == STENO_EVENT_TURNS) {
+        note(t, "%u is %d's:", ev->segment.id, ev->segment.speaker);
+        for (uint32_t i = 0; i < ev->segment.n_words; i++) note(t, " %d", ev->segment.words[i].speaker);
+        for (uint32_t i = 0; i < ev->n_turns; i++) note(t, " %g %d", ev->turns[i].start_s, ev->turns[i].speaker);
+        note(t, "\n");
+        return;
+    }
     t->done = true;
     t->end = ev->kind;
     t->stats = ev->stats;
@@ -227,11 +244,14 @@ static inline void assert_pools_full(steno_engine *e) {
 static inline void close_at_rest(steno_engine *e) {
     assert_pools_full(e);
     assert_int_equal(e->claimed, 0);
+    assert_int_equal(e->voices_free_count, e->config.max_speaker_streams);
     for (int i = 0; i < e->shard_count; i++) {
         const shard *s = e->shards[i];
         shard_stop(e->shards[i]);
         assert_int_equal(s->inbox.count, 0);
         assert_int_equal(s->hear_live.count + s->hear_recordings.count, 0);
+        assert_int_equal(s->voices_live.count + s->voices_bulk.count + s->voices_whole.count, 0);
+        assert_int_equal(s->voices_say.count, 0);
         assert_int_equal(s->stalled, 0);
         assert_int_equal(s->open_count, 0);
         assert_int_equal(s->waiting_count, 0);

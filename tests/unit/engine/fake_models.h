@@ -298,6 +298,45 @@ static inline void fake_silero_write(const char *path) {
     fake_free(f);
 }
 
+/* ---- voices ------------------------------------------------------------------------------------------------------ */
+
+/* What goes in at the centre tap comes out: [n, taps * k] with ones on a diagonal. */
+static inline void fake_through(fake_file *f, const char *name, int n, int taps, int k) {
+    char key[64];
+    snprintf(key, sizeof key, "%s.weight", name);
+    float *w = fake_floats(f, key, n, taps * k, 0, 0.0f, 0.0f);
+    for (int i = 0; i < n && i < k; i++) w[(size_t)i * (size_t)(taps * k) + (size_t)(taps / 2 * k + i)] = 1.0f;
+    snprintf(key, sizeof key, "%s.bias", name);
+    fake_floats(f, key, n, 0, 0, 0.0f, 0.0f);
+}
+
+/* Positive and negative parts of the cepstra go through all layers; an embedding is a random turn of their means, so that a
+ * room of people that change their voices all the time is heard in any sound. */
+static inline void fake_xvector_write(const char *path, uint64_t seed) {
+    fake_file *f = fake_new(seed);
+    fake_meta(f, "arch", "xvector");
+    float *first = fake_floats(f, "tdnn1.weight", 512, 5 * 23, 0, 0.0f, 0.0f);
+    for (int i = 0; i < 23; i++) {
+        first[(2 * i) * 115 + 2 * 23 + i] = 1.0f;
+        first[(2 * i + 1) * 115 + 2 * 23 + i] = -1.0f;
+    }
+    fake_floats(f, "tdnn1.bias", 512, 0, 0, 0.0f, 0.0f);
+    fake_through(f, "tdnn2", 512, 3, 512);
+    fake_through(f, "tdnn3", 512, 3, 512);
+    fake_through(f, "tdnn4", 512, 1, 512);
+    fake_through(f, "tdnn5", 1500, 1, 512);
+    float *last = fake_floats(f, "segment.weight", 128, 3000, 0, 0.0f, 0.0f);
+    for (int d = 0; d < 128; d++) {
+        for (int i = 0; i < 23; i++) {
+            last[d * 3000 + 2 * i] = fake_noise(&f->random);
+            last[d * 3000 + 2 * i + 1] = -last[d * 3000 + 2 * i];
+        }
+    }
+    fake_floats(f, "segment.bias", 128, 0, 0, 0.0f, 0.0f);
+    fake_save(f, path);
+    fake_free(f);
+}
+
 /* ---- tokens ----------------------------------------------------------------------------------------------------- */
 
 /* Ids 0..3 are empty; the others are " ka", "lo" and so on: every third starts a word. */
@@ -344,9 +383,16 @@ static inline void fake_dir_fill(fake_dir *dir, const fake_shape *s, uint64_t se
     fake_tokens_write(path, s->vocab);
 }
 
+/* … and what tells people apart. */
+static inline void fake_dir_add_voices(const fake_dir *dir, uint64_t seed) {
+    char path[FAKE_PATH_BYTES];
+    fake_join(path, dir, "xvector-callhome.safetensors");
+    fake_xvector_write(path, seed);
+}
+
 static inline void fake_dir_remove(const fake_dir *dir) {
     static const char *const files[] = {"moonshine-tiny.safetensors", "silero-vad-v6.safetensors", "tokens.txt",
-                                        "one.safetensors"};
+                                        "one.safetensors", "xvector-callhome.safetensors"};
     char path[FAKE_PATH_BYTES];
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         fake_join(path, dir, files[i]);

@@ -8,6 +8,7 @@
 #define STENO_TESTS_LIVE_TEST_H
 
 #include "engine_test.h"
+#include "label_watch.h"
 
 #include <inttypes.h>
 
@@ -16,6 +17,7 @@ typedef struct listener {
     const float *pcm;
     size_t n;
     steno_live_options opt;
+    watch *labels; /* NULL: nobody asked who is speaking */
     steno_stream_id id;
     size_t at, chunk;
     uint64_t chunk_seed;
@@ -165,7 +167,12 @@ static inline void check_end(listener *l, const steno_event *ev) {
 static inline void listener_event(listener *l, const steno_event *ev) {
     assert_false(l->done);
     assert_true(ev->stream == l->id);
+    if (l->labels) watch_event(l->labels, ev);
     switch (ev->kind) {
+    case STENO_EVENT_SPEAKERS:
+    case STENO_EVENT_TURNS:
+        assert_non_null(l->labels);
+        break;
     case STENO_EVENT_SPEECH:
         assert_true((int64_t)ev->segment.id > l->spoken && (int64_t)ev->segment.id > l->announced);
         assert_true(ev->segment.start_s >= 0.0 && ev->segment.start_s < ev->heard_s);
