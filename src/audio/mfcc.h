@@ -14,9 +14,14 @@
 #define MFCC_CEPS   23
 #define MFCC_HOP_MS 10
 
-/* The maker of this file decides what a state holds. */
+#define MFCC_HALF_TAPS     12  /* the resampler looks so far to either side, in samples of 16 kHz */
+#define MFCC_FRAME_SAMPLES 200 /* of a row, 8 kHz */
+
 typedef struct mfcc_state {
-    int64_t samples_in;
+    int64_t samples_in, samples_out; /* 16 kHz taken, 8 kHz made */
+    float past[2 * MFCC_HALF_TAPS];  /* the newest samples taken; zeros stand before the first */
+    float frame[MFCC_FRAME_SAMPLES]; /* samples made of the row that comes next, from its first one on */
+    int filled;                      /* of frame */
 } mfcc_state;
 
 void mfcc_reset(mfcc_state *s);
@@ -27,10 +32,13 @@ int mfcc_step(mfcc_state *s, const float *pcm, int n, float *rows);
  * taken. Rows come out `ahead` rows late; at the beginning the mean is of what there is (Kaldi's sliding CMN at its edges). */
 #define MFCC_MEAN_PAST      150
 #define MFCC_MEAN_AHEAD_MAX 150
+#define MFCC_MEAN_ROWS      (MFCC_MEAN_PAST + 1 + MFCC_MEAN_AHEAD_MAX)
 
 typedef struct mfcc_mean {
     int ahead;
-    int64_t rows_in;
+    int64_t rows_in, rows_out;
+    double sum[MFCC_CEPS];                 /* of rows rows_out - MFCC_MEAN_PAST .. rows_in - 1 */
+    float rows[MFCC_MEAN_ROWS][MFCC_CEPS]; /* by row number modulo */
 } mfcc_mean;
 
 void mfcc_mean_reset(mfcc_mean *m, int ahead);

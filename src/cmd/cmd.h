@@ -11,6 +11,7 @@ int cmd_transcribe(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_key(int argc, char **argv);
+int cmd_speaker(int argc, char **argv);
 int cmd_completion(int argc, char **argv);
 int cmd_live(int argc, char **argv);
 int cmd_bench(int argc, char **argv);

@@ -23,6 +23,7 @@ static const struct command_words {
     {"serve", NULL, NULL},
     {"config", NULL, "check show default reference"},
     {"key", cmd_key_options, "create list revoke"},
+    {"speaker", cmd_speaker_options, "enroll list check delete rotate-key"},
     {"live", cmd_live_options, NULL},
     {"bench", cmd_bench_options, "live"},
     {"bench live", bench_live_options, NULL},

@@ -8,22 +8,17 @@
 #include "cmd/cli.h"
 #include "cmd/cmd.h"
 #include "cmd/cmd_options.h"
-#include "cmd/config.h"
-#include "cmd/config_options.h"
+#include "cmd/data_place.h"
 #include "store/keys.h"
 
 #include <jansson.h>
 #include <openssl/crypto.h>
 
-#include <errno.h>
 #include <getopt.h>
-#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #define CREATE_TRIES    5 /* ids are drawn: one may be there already */
 #define EXPIRY_DAYS_MAX 36500
@@ -156,8 +151,7 @@ const struct option cmd_key_options[] = {{"help", no_argument, NULL, 'h'},
                                          {NULL, 0, NULL, 0}};
 
 static int read_options(key_options *o, int argc, char **argv) {
-    *o = (key_options){.config = getenv("STENO_CONFIG"), .name = ""};
-    if (o->config && !o->config[0]) o->config = NULL;
+    *o = (key_options){.config = data_place_config(), .name = ""};
     optind = 0; /* the tests call this more than once */
     for (int code; (code = getopt_long(argc, argv, ":h", cmd_key_options, NULL)) != -1;) {
         if (code == 'h') {
@@ -173,36 +167,12 @@ static int read_options(key_options *o, int argc, char **argv) {
 
 /* ---- the database ----------------------------------------------------------------------------------------------- */
 
-static steno_err find_data_dir(const key_options *o, char out[CONFIG_TEXT_BYTES]) {
-    config_inputs in = {.file = o->config, .environment = (const char *const *)environ};
-    config_report report = {.say = config_complain};
-    config c;
-    if (o->data_dir) {
-        snprintf(out, CONFIG_TEXT_BYTES, "%s", o->data_dir);
-        return STENO_OK;
-    }
-    ERR_TRY(config_load(&in, &c, NULL, &report));
-    return config_data_dir(&c, out);
-}
-
-/* What root makes in the server's folder the server could not open: root goes on as the folder's owner. */
-static steno_err become_owner_of(const char *dir) {
-    struct stat st;
-    if (geteuid() != 0 || stat(dir, &st) != 0 || st.st_uid == 0) return STENO_OK;
-    if (setgroups(0, NULL) == 0 && setgid(st.st_gid) == 0 && setuid(st.st_uid) == 0) return STENO_OK;
-    return err_fail(STENO_E_IO, "%s: root cannot become its owner: %s", dir, strerror(errno));
-}
-
 /* `make`: a database that is not there is made. */
 static steno_err open_database(const key_options *o, bool make, db **out) {
-    char dir[CONFIG_TEXT_BYTES], path[CONFIG_TEXT_BYTES + 32];
+    char dir[CONFIG_TEXT_BYTES];
     *out = NULL;
-    ERR_TRY(find_data_dir(o, dir));
-    snprintf(path, sizeof path, "%s/" DB_FILE, dir);
-    if (!make && access(path, F_OK) != 0 && errno == ENOENT)
-        return err_fail(STENO_E_NOT_FOUND, "%s: there is no key yet", dir);
-    ERR_TRY(become_owner_of(dir));
-    return db_open(dir, out);
+    ERR_TRY(data_place_find(o->config, o->data_dir, NULL, dir));
+    return data_place_open(dir, make, "key", out);
 }
 
 /* ---- create ----------------------------------------------------------------------------------------------------- */

@@ -38,7 +38,8 @@ void config_init(config *c) {
                   .webhook_attempts = 8,
                   .webhook_retry_ms = 5000,
                   .decoders = 4,
-                  .max_audio_h = 12};
+                  .max_audio_h = 12,
+                  .voices_max = 1000};
     put_text(c->bind, "127.0.0.1");
     put_text(c->wyoming_bind, "127.0.0.1");
     put_text(c->log_level, "info");

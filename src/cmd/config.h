@@ -32,6 +32,9 @@ typedef struct config {
     char webhook_networks[CONFIG_TEXT_BYTES], webhook_ca_file[CONFIG_TEXT_BYTES];
     /* [media] */
     int decoders, max_audio_h;
+    /* [speakers] */
+    char voice_key_file[CONFIG_TEXT_BYTES];
+    int voices_max;
 } config;
 
 /* PATH and LIST may be empty; items of a list stand between commas. A field of kind BOOL is a bool, of INT an int, of

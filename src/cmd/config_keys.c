@@ -119,6 +119,13 @@ const config_key config_keys[] = {
     WHOLE("media", decoders, FIXED, 1, 64, NULL, "files decoded at once",
           "Each in a process of its own, without rights."),
     WHOLE("media", max_audio_h, RELOADS, 1, 1000, NULL, "length of a recording; longer ones are refused", NOTHING_MORE),
+
+    TEXT("speakers", voice_key_file, CONFIG_PATH, FIXED, "a file", "key that voice prints are encrypted with",
+         "Empty: `voice.key` in data_dir. Made at first use; must be readable by its owner alone. Without it enrolled "
+         "voices "
+         "are lost."),
+    WHOLE("speakers", voices_max, RELOADS, 1, 100000, NULL, "enrolled voices; more are refused",
+          "Of all keys together."),
     {0},
 };
 
@@ -126,7 +133,7 @@ const char *config_section_title(const char *section) {
     static const char *const titles[][2] = {
         {"server", "the network"},         {"engine", "recognition and memory"},
         {"live", "how streams are heard"}, {"jobs", "recordings in the background"},
-        {"media", "decoding of files"},
+        {"media", "decoding of files"},    {"speakers", "enrolled voices"},
     };
     for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++) {
         if (strcmp(titles[i][0], section) == 0) return titles[i][1];

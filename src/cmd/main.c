@@ -25,6 +25,7 @@ static const struct command {
     {"serve", cmd_serve, "live speech over WebSockets, and a page that shows it"},
     {"config", cmd_config, "check, show and explain the configuration of serve"},
     {"key", cmd_key, "API keys: made, listed, revoked"},
+    {"speaker", cmd_speaker, "voices: enrolled with consent, listed, checked, deleted"},
     {"live", cmd_live, "words while people speak: a recording or a microphone, at the pace of time"},
     {"bench", cmd_bench, "measure speed, CPU time by stage and memory on recordings"},
     {"plan", cmd_plan, "capacity arithmetic: real-time factors and key/value memory"},

@@ -43,6 +43,18 @@ static steno_err open_vad(steno_model *m, const char *dir) {
     return err;
 }
 
+/* Speakers can be told apart only where its file is; everything else works without. */
+static steno_err open_voices(steno_model *m, const char *dir, bool fp32) {
+    char path[MANIFEST_PATH_BYTES];
+    weights *w = NULL;
+    if (models_find("xvector-callhome", dir, path, sizeof path) == STENO_E_NOT_FOUND) return STENO_OK;
+    ERR_TRY(find_intact("xvector-callhome", dir, path, sizeof path));
+    ERR_TRY(weights_open(path, &w));
+    steno_err err = name_file(xvector_open(w, fp32, &m->voices), path);
+    weights_close(w);
+    return err;
+}
+
 static steno_err open_all(steno_model *m, const steno_model_options *o) {
     const char *name = o->name ? o->name : "tiny", *precision = o->precision ? o->precision : "int8";
     if (strcmp(name, "tiny") != 0 && strcmp(name, "base") != 0)
@@ -51,8 +63,10 @@ static steno_err open_all(steno_model *m, const steno_model_options *o) {
         return err_fail(STENO_E_INVALID, "precision '%s' is unknown: int8 or fp32", precision);
     snprintf(m->name, sizeof m->name, "%s", name);
     char path[MANIFEST_PATH_BYTES];
-    ERR_TRY(open_asr(m, o->dir, strcmp(precision, "fp32") == 0));
+    bool fp32 = strcmp(precision, "fp32") == 0;
+    ERR_TRY(open_asr(m, o->dir, fp32));
     ERR_TRY(open_vad(m, o->dir));
+    ERR_TRY(open_voices(m, o->dir, fp32));
     ERR_TRY(find_intact("tokens.txt", o->dir, path, sizeof path));
     ERR_TRY(tokenizer_open(path, &m->tokens));
     if (tokenizer_size(m->tokens) > (size_t)moonshine_describe(m->asr)->vocab)
@@ -78,6 +92,7 @@ void steno_model_close(steno_model *model) {
     if (!model) return;
     moonshine_free(model->asr);
     silero_free(model->vad);
+    xvector_free(model->voices);
     tokenizer_close(model->tokens);
     mem_free(model);
 }

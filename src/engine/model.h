@@ -4,6 +4,7 @@
 
 #include "models/moonshine.h"
 #include "models/silero.h"
+#include "models/xvector.h"
 #include "nn/tokenizer.h"
 #include "steno.h"
 
@@ -11,6 +12,7 @@ struct steno_model {
     char name[32];
     moonshine *asr;
     silero *vad;
+    xvector *voices; /* NULL: the folder of models has no network of voices */
     tokenizer *tokens;
 };
 

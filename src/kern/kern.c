@@ -73,7 +73,7 @@ static steno_err q8_reserve(kern_q8 *m, int n, int k) {
 /* Column `column` of the packed matrix from column j of the part. */
 static void q8_describe_column(kern_q8 *m, const kern_q8_part *part, int j, int column) {
     m->zp[column] = (int32_t)part->zero_point - 128;
-    m->scale[column] = part->scale;
+    m->scale[column] = part->scales ? part->scales[j] : part->scale;
     m->bias[column] = part->bias ? part->bias[j] : 0.0f;
     m->col_corr[column] -= m->k * m->zp[column]; /* on top of the sum that packing left there */
 }

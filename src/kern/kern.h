@@ -192,8 +192,9 @@ typedef struct kern_q8_part {
     int n;
     float scale;
     uint8_t zero_point;
-    const float *bias; /* [n] or NULL */
-    int transposed;    /* w is [n, k] instead (the tied embedding) */
+    const float *bias;   /* [n] or NULL */
+    int transposed;      /* w is [n, k] instead (the tied embedding) */
+    const float *scales; /* [n]: a scale a column in the place of `scale`; or NULL */
 } kern_q8_part;
 
 STENO_CHECK steno_err kern_q8_pack(kern_q8 *m, const kern_q8_part *parts, int n_parts, int k);

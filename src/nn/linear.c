@@ -1,6 +1,9 @@
 /* linear.c: see linear.h. */
 #include "nn/linear.h"
 
+#include "base/mem.h"
+
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,6 +42,38 @@ steno_err linear_load(linear *l, const weights *w, const char *const *names, int
     if (!fp32) return STENO_OK;
     steno_err err = kern_q8_to_f32(&l->q8, &l->f32);
     kern_q8_free(&l->q8);
+    return err;
+}
+
+#define ZERO_POINT 128
+#define Q8_MOST    127 /* on either side of zero */
+
+/* One column: w [k] -> q [k]; returns its scale. */
+static float quantise_column(const float *w, int k, uint8_t *q) {
+    float most = 0.0f;
+    for (int i = 0; i < k; i++) most = fmaxf(most, fabsf(w[i]));
+    float scale = most > 0.0f ? most / Q8_MOST : 1.0f;
+    for (int i = 0; i < k; i++) q[i] = (uint8_t)(lrintf(w[i] / scale) + ZERO_POINT);
+    return scale;
+}
+
+steno_err linear_from_f32(linear *l, const char *what, const float *w, const float *bias, int k, int n, bool fp32) {
+    memset(l, 0, sizeof *l);
+    l->fp32 = fp32;
+    l->n = n;
+    l->k = k;
+    if (fp32) return kern_f32_pack(&l->f32, w, bias, n, k);
+    uint8_t *q = mem_alloc((size_t)n, (size_t)k);
+    float *scales = mem_alloc((size_t)n, sizeof *scales);
+    steno_err err = q && scales ? STENO_OK : err_fail(STENO_E_NOMEM, "%s: no memory to quantise it", what);
+    if (err == STENO_OK) {
+        for (int j = 0; j < n; j++)
+            scales[j] = quantise_column(w + (size_t)j * (size_t)k, k, q + (size_t)j * (size_t)k);
+        kern_q8_part part = {.w = q, .n = n, .zero_point = ZERO_POINT, .bias = bias, .transposed = 1, .scales = scales};
+        err = kern_q8_pack(&l->q8, &part, 1, k);
+    }
+    mem_free(q);
+    mem_free(scales);
     return err;
 }
 

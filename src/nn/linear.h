@@ -21,6 +21,10 @@ typedef struct linear {
  * `.zero_point` and, with `bias`, `.bias` [n]. The file must agree on k and n: callers' buffers are made for them. */
 STENO_CHECK steno_err linear_load(linear *l, const weights *w, const char *const *names, int parts, int k, int n,
                                   bool bias, bool fp32);
+/* From floats, w [n, k] (PyTorch's out, in) and bias [n] or NULL; `what` names the layer in errors. int8: quantised here, with
+ * a scale a column and zero in the middle. */
+STENO_CHECK steno_err linear_from_f32(linear *l, const char *what, const float *w, const float *bias, int k, int n,
+                                      bool fp32);
 void linear_free(linear *l);
 
 /* Rows as a layer reads them. */

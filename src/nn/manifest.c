@@ -148,26 +148,46 @@ static steno_err check_file(const char *path, const char *sha256, uint64_t bytes
 
 /* ---- conversion ------------------------------------------------------------------------------------------------- */
 
-static steno_err convert_pair(const catalogue_entry *entry, const char *first, const char *second, const char *out) {
+typedef char source_paths[CATALOGUE_MAX_SOURCES][MANIFEST_PATH_BYTES];
+
+static steno_err convert_onnx(const catalogue_entry *entry, source_paths paths, const convert_source *source,
+                              const char *out) {
     onnx *a = NULL, *b = NULL;
-    convert_source source = {.name = entry->name,
-                             .language = entry->language,
-                             .package = entry->package,
-                             .licence = entry->licence,
-                             .sha256 = {entry->sources[0].sha256, entry->sources[1].sha256}};
-    steno_err err = onnx_open(first, &a);
-    if (err == STENO_OK && entry->kind == CATALOGUE_MOONSHINE) err = onnx_open(second, &b);
+    steno_err err = onnx_open(paths[0], &a);
+    if (err == STENO_OK && entry->kind == CATALOGUE_MOONSHINE) err = onnx_open(paths[1], &b);
     if (err == STENO_OK) {
-        err = entry->kind == CATALOGUE_MOONSHINE ? convert_moonshine(a, b, &source, out)
-                                                 : convert_silero(a, &source, out);
+        err =
+            entry->kind == CATALOGUE_MOONSHINE ? convert_moonshine(a, b, source, out) : convert_silero(a, source, out);
     }
     onnx_close(a);
     onnx_close(b);
     return err;
 }
 
-static steno_err check_sources(const catalogue_entry *entry, const char *from,
-                               char paths[CATALOGUE_MAX_SOURCES][MANIFEST_PATH_BYTES]) {
+static steno_err convert_kaldi(source_paths paths, const convert_source *source, const char *out) {
+    enum { DIM = CONVERT_XVECTOR_DIM };
+    kaldi *net = NULL;
+    float *mean = mem_alloc(DIM, sizeof *mean), *transform = mem_alloc((size_t)DIM * DIM, sizeof *transform);
+    steno_err err = mean && transform ? STENO_OK : err_fail(STENO_E_NOMEM, "%s: no memory to convert it", paths[0]);
+    if (err == STENO_OK) err = kaldi_open(paths[0], &net);
+    if (err == STENO_OK) err = kaldi_load(paths[1], 1, DIM, mean);
+    if (err == STENO_OK) err = kaldi_load(paths[2], DIM, DIM, transform);
+    if (err == STENO_OK) err = convert_xvector(net, mean, transform, source, out);
+    kaldi_close(net);
+    mem_free(mean);
+    mem_free(transform);
+    return err;
+}
+
+static steno_err convert_sources(const catalogue_entry *entry, source_paths paths, const char *out) {
+    convert_source source = {
+        .name = entry->name, .language = entry->language, .package = entry->package, .licence = entry->licence};
+    for (int i = 0; i < CATALOGUE_MAX_SOURCES; i++) source.sha256[i] = entry->sources[i].sha256;
+    return entry->kind == CATALOGUE_XVECTOR ? convert_kaldi(paths, &source, out)
+                                            : convert_onnx(entry, paths, &source, out);
+}
+
+static steno_err check_sources(const catalogue_entry *entry, const char *from, source_paths paths) {
     for (int i = 0; i < CATALOGUE_MAX_SOURCES && entry->sources[i].path; i++) {
         const catalogue_source *s = &entry->sources[i];
         ERR_TRY(join(paths[i], MANIFEST_PATH_BYTES, from, s->path));
@@ -177,7 +197,8 @@ static steno_err check_sources(const catalogue_entry *entry, const char *from,
 }
 
 steno_err models_convert(const catalogue_entry *entry, const char *from, const char *dir, bool *changed) {
-    char out[MANIFEST_PATH_BYTES], paths[CATALOGUE_MAX_SOURCES][MANIFEST_PATH_BYTES];
+    char out[MANIFEST_PATH_BYTES];
+    source_paths paths;
     *changed = false;
     ERR_TRY(join(out, sizeof out, dir, entry->file));
     steno_err have = check_file(out, entry->sha256, entry->bytes);
@@ -187,7 +208,7 @@ steno_err models_convert(const catalogue_entry *entry, const char *from, const c
                         have == STENO_E_NOT_FOUND ? "not there yet" : "wrong or damaged", out, from);
     }
     ERR_TRY(check_sources(entry, from, paths));
-    ERR_TRY(convert_pair(entry, paths[0], paths[1], out));
+    ERR_TRY(convert_sources(entry, paths, out));
     *changed = true;
     /* The sources are right, so a different result is a defect of this program or of the disk. */
     return check_file(out, entry->sha256, entry->bytes);

@@ -6,5 +6,6 @@
 const char *const schema_steps[] = {
     schema_jobs, /* 1 */
     schema_keys, /* 2 */
+    schema_voices, /* 3 */
     NULL,
 };

@@ -9,6 +9,7 @@
 
 extern const char schema_jobs[];
 extern const char schema_keys[];
+extern const char schema_voices[];
 
 extern const char *const schema_steps[]; /* ends with NULL */
 
