@@ -416,7 +416,7 @@ static int delete_all(const speaker_options *o, db *d, bool *erased) {
     return 0;
 }
 
-static int delete (speaker_options *o, char **rest, int n) {
+static int delete_voices(speaker_options *o, char **rest, int n) {
     db *d;
     bool erased = true;
     int status = 0;
