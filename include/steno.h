@@ -234,7 +234,8 @@ STENO_CHECK steno_err steno_stream_speakers(steno_engine *engine, steno_stream_i
 /* Whether steno_stream_speakers() would find places for `n` more streams now: STENO_OK or STENO_E_LIMIT. */
 STENO_CHECK steno_err steno_speakers_admits(steno_engine *engine, int n);
 /* Somebody says that `from` and `into` are one person: from now on they are, and messages that said `from` are revised.
- * STENO_E_UNSUPPORTED where labels never change; STENO_E_NOT_FOUND: no such speaker yet is not told here, nothing happens. */
+ * STENO_E_UNSUPPORTED where labels never change; STENO_E_AGAIN: earlier ones are still on their way. Numbers that nobody has
+ * are not an error: nothing happens. */
 STENO_CHECK steno_err steno_stream_merge_speakers(steno_engine *engine, steno_stream_id id, int from, int into);
 
 /* What steno_live_open() would answer now if `promised` more live streams were open: STENO_OK, STENO_E_LIMIT or
@@ -305,6 +306,8 @@ typedef struct steno_engine_stats {
     uint64_t partials, partials_skipped; /* skipped: overtaken before they began */
     uint64_t finals, finals_early;       /* early: recognised during the pause, before it was long enough */
     uint64_t draft_tokens, draft_kept;
+    int speaker_streams;       /* open ones that tell speakers apart */
+    uint64_t looks, revisions; /* embeddings made; STENO_EVENT_SPEAKERS handed out */
     int kv_pages, kv_pages_free, kv_pages_low;
     int audio_frames, audio_frames_free; /* 32 ms each */
     int segments, segments_free;

@@ -7,6 +7,7 @@
 #include "cmd/bench_kernels.h"
 #include "cmd/bench_live.h"
 #include "cmd/bench_speakers.h"
+#include "cmd/bench_voices.h"
 #include "cmd/cli.h"
 #include "cmd/cmd.h"
 #include "output/format.h"
@@ -69,21 +70,22 @@ static long peak_memory_kib(void) {
 /* ---- options ---------------------------------------------------------------------------------------------------- */
 
 static void help(void) {
-    printf(
-        "Usage: steno bench offline [options] FILE…\n"
-        "       steno bench offline [options] --list LIST\n"
-        "       steno bench live [options]; see 'steno bench live --help'\n"
-        "       steno bench speakers [options] FILE…; see 'steno bench speakers --help'\n"
-        "       steno bench kernels\n\n"
-        "Transcribes recordings and reports audio, CPU and wall seconds, real-time factors, CPU time by stage and\n"
-        "peak memory. Loading the model is not part of the figures. 'kernels' measures the numeric kernels alone.\n\n"
-        "Measurement:\n"
-        "      --list LIST        take the names of recordings from a file, one a line ('-': standard input)\n"
-        "  -0, --null             names in LIST end in a zero byte instead\n"
-        "      --repeat N         so many passes; figures are of the pass with the median CPU time (default 1)\n"
-        "      --alone            one recording at a time: latency of each, as median and 95th percentile\n"
-        "      --texts FILE       write 'base name TAB text' of every recording there (for steno score wer)\n"
-        "      --json             print JSON instead of a table\n\n");
+    printf("Usage: steno bench offline [options] FILE…\n"
+           "       steno bench offline [options] --list LIST\n"
+           "       steno bench live [options]; see 'steno bench live --help'\n"
+           "       steno bench speakers [options] FILE…; see 'steno bench speakers --help'\n"
+           "       steno bench kernels\n"
+           "       steno bench voices\n\n"
+           "Transcribes recordings and reports audio, CPU and wall seconds, real-time factors, CPU time by stage and\n"
+           "peak memory. Loading the model is not part of the figures. 'kernels' measures the numeric kernels alone,\n"
+           "'voices' the embeddings of voices.\n\n"
+           "Measurement:\n"
+           "      --list LIST        take the names of recordings from a file, one a line ('-': standard input)\n"
+           "  -0, --null             names in LIST end in a zero byte instead\n"
+           "      --repeat N         so many passes; figures are of the pass with the median CPU time (default 1)\n"
+           "      --alone            one recording at a time: latency of each, as median and 95th percentile\n"
+           "      --texts FILE       write 'base name TAB text' of every recording there (for steno score wer)\n"
+           "      --json             print JSON instead of a table\n\n");
     session_help();
     printf("\nOther:\n"
            "  -h, --help             this text\n");
@@ -365,8 +367,11 @@ int cmd_bench(int argc, char **argv) {
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } benches[] = {
-        {"offline", offline}, {"live", bench_live}, {"speakers", bench_speakers}, {"kernels", bench_kernels}};
+    } benches[] = {{"offline", offline},
+                   {"live", bench_live},
+                   {"speakers", bench_speakers},
+                   {"kernels", bench_kernels},
+                   {"voices", bench_voices}};
     if (argc < 2) return cli_usage("bench", "which benchmark?");
     if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0) {
         help();

@@ -3,6 +3,7 @@
  * Threads: open and close from one thread; push and finish of one stream from one thread at a time; one thread polls.
  */
 #include "engine/engine_int.h"
+#include "engine/voices_int.h"
 
 #include "base/mem.h"
 #include "kern/kern.h"
@@ -90,6 +91,9 @@ static steno_err check_config(steno_engine_config *c) {
         return err_fail(STENO_E_INVALID, "audio_pool_s %d: want 40 to %d", c->audio_pool_s, 1 << 17);
     if (c->kv_pool_mb == 0) c->kv_pool_mb = KV_BATCH_MB + (c->max_live + c->shards - 1) / c->shards * KV_LIVE_KB / 1024;
     if (c->nice < 0 || c->nice > 19) return err_fail(STENO_E_INVALID, "nice %d: want 0 to 19", c->nice);
+    if (c->max_speaker_streams < 0 || c->max_speaker_streams > c->max_streams)
+        return err_fail(STENO_E_INVALID, "max_speaker_streams %d: want 0 to max_streams (%d)", c->max_speaker_streams,
+                        c->max_streams);
     if (c->kv_pool_mb < 8 || c->kv_pool_mb > 1 << 16)
         return err_fail(STENO_E_INVALID, "kv_pool_mb %d: want 8 to %d", c->kv_pool_mb, 1 << 16);
     return STENO_OK;
@@ -104,7 +108,7 @@ static steno_err open_parts(steno_engine *e) {
     e->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (e->event_fd < 0) return err_fail(STENO_E_IO, "cannot make an event descriptor: %s", strerror(errno));
     int frames = (int)((int64_t)c->audio_pool_s * STENO_SAMPLE_RATE_HZ / FRAME_SAMPLES);
-    int segments = 3 * c->max_batch * c->shards + 3 * c->max_live + 16;
+    int segments = 3 * c->max_batch * c->shards + 3 * c->max_live + c->max_speaker_streams + 16;
     ERR_TRY(frame_pool_init(&e->frames, frames, e->event_fd));
     ERR_TRY(segment_pool_init(&e->segments, segments));
     e->segments.engine = e;
@@ -112,6 +116,7 @@ static steno_err open_parts(steno_engine *e) {
     e->streams = mem_alloc((size_t)c->max_streams, sizeof *e->streams);
     e->shards = mem_alloc((size_t)c->shards, sizeof(shard *));
     if (!e->streams || !e->shards) return err_fail(STENO_E_NOMEM, "cannot reserve %d streams", c->max_streams);
+    ERR_TRY(voices_open_pool(e));
     for (int i = 0; i < c->shards; i++) {
         ERR_TRY(shard_open(e, i, &e->shards[i]));
         e->shard_count++;
@@ -175,6 +180,7 @@ void steno_engine_close(steno_engine *e) {
     if (!e) return;
     for (int i = 0; i < e->shard_count; i++) shard_stop(e->shards[i]);
     for (int i = 0; i < e->shard_count; i++) shard_free(e->shards[i]);
+    voices_close_pool(e);
     mem_free(e->shards);
     mem_free(e->streams);
     ring_free(&e->events);
@@ -193,7 +199,7 @@ static steno_stream_id make_id(int slot, uint32_t generation) {
     return (steno_stream_id)generation << SLOT_BITS | (steno_stream_id)slot;
 }
 
-static steno_err find_stream(steno_engine *e, steno_stream_id id, stream **out) {
+steno_err engine_find_stream(steno_engine *e, steno_stream_id id, stream **out) {
     uint64_t slot = id & ((1u << SLOT_BITS) - 1);
     if (slot >= (uint64_t)e->config.max_streams || atomic_load(&e->streams[slot].generation) != id >> SLOT_BITS ||
         (id >> SLOT_BITS & 1) == 0)
@@ -259,6 +265,7 @@ static void reset_slot(stream *s, void *user, int claim, bool live) {
     atomic_store(&s->starved, false);
     atomic_store(&s->finalizing, false);
     atomic_store(&s->notes, 0);
+    atomic_store(&s->merges, 0);
     atomic_fetch_add(&s->generation, 1);
 }
 
@@ -363,7 +370,7 @@ steno_err steno_live_open(steno_engine *e, const steno_live_options *options, vo
 }
 
 static steno_err find_live(steno_engine *e, steno_stream_id id, stream **out) {
-    ERR_TRY(find_stream(e, id, out));
+    ERR_TRY(engine_find_stream(e, id, out));
     if (!(*out)->is_live || (*out)->finished)
         return err_fail(STENO_E_INVALID, "stream %llu is not live%s", (unsigned long long)id,
                         (*out)->finished ? " any more" : "");
@@ -437,7 +444,7 @@ static bool all_finite(const float *pcm, size_t n) {
 steno_err steno_stream_push(steno_engine *e, steno_stream_id id, const float *pcm, size_t n, size_t *taken) {
     stream *s;
     *taken = 0;
-    ERR_TRY(find_stream(e, id, &s));
+    ERR_TRY(engine_find_stream(e, id, &s));
     if (s->finished) return err_fail(STENO_E_INVALID, "stream %llu is finished", (unsigned long long)id);
     if (!all_finite(pcm, n)) return err_fail(STENO_E_FORMAT, "the audio contains samples that are not numbers");
     message batch[POST_BATCH];
@@ -461,7 +468,7 @@ steno_err steno_stream_push(steno_engine *e, steno_stream_id id, const float *pc
 
 steno_err steno_stream_finish(steno_engine *e, steno_stream_id id) {
     stream *s;
-    ERR_TRY(find_stream(e, id, &s));
+    ERR_TRY(engine_find_stream(e, id, &s));
     if (s->finished) return STENO_OK;
     s->finished = true;
     message m[2];
@@ -504,6 +511,8 @@ void engine_close_slot(steno_engine *e, int slot) {
     e->claimed -= e->streams[slot].held_limit;
     e->open_count--;
     e->live_count -= e->streams[slot].is_live;
+    if (e->streams[slot].with_voices) e->voices_free[e->voices_free_count++] = e->streams[slot].with_voices;
+    e->streams[slot].with_voices = NULL;
     atomic_fetch_add(&e->streams[slot].generation, 1);
     pthread_mutex_unlock(&e->table_lock);
 }
@@ -518,16 +527,24 @@ static void fill_event(steno_engine *e, const event_message *m, steno_event *eve
     event->partial_ms = m->partial_ms;
     event->overloaded = m->overloaded;
     event->heard_s = m->heard_s;
-    if (m->kind == STENO_EVENT_SPEECH) event->segment = (steno_segment){.id = m->id, .start_s = m->start_s, .text = ""};
-    if (m->segment) {
+    if (m->kind == STENO_EVENT_SPEECH)
+        event->segment =
+            (steno_segment){.id = m->id, .start_s = m->start_s, .text = "", .speaker = STENO_SPEAKER_UNKNOWN};
+    event->owned = m->segment;
+    if (m->kind == STENO_EVENT_TURNS) {
+        event->turns = m->segment->turns;
+        event->n_turns = m->segment->n_turns;
+    } else if (m->segment) {
         event->segment = transcript_view(&m->segment->text, m->id);
         event->segment.rev = m->segment->rev;
         event->segment.stable_bytes = m->segment->stable_bytes;
         event->segment.end = m->segment->end;
+        event->segment.speaker = m->segment->speaker;
+        event->segment.speaker_margin = m->segment->speaker_margin;
+        event->segment.speaker_fixed = m->segment->speaker_fixed;
         event->heard_s = m->segment->heard_s;
         event->due_s = m->segment->due_s;
         event->done_s = m->segment->done_s;
-        event->owned = m->segment;
     }
     if (m->kind == STENO_EVENT_ERROR)
         snprintf(event->detail, sizeof event->detail, "recognition failed (%s)", steno_err_name(m->error));
@@ -575,6 +592,7 @@ void steno_engine_get_stats(steno_engine *e, steno_engine_stats *out) {
     pthread_mutex_lock(&e->table_lock);
     out->streams = e->open_count;
     out->live = e->live_count;
+    out->speaker_streams = e->config.max_speaker_streams - e->voices_free_count;
     out->opened = e->opened;
     out->refused = e->refused;
     pthread_mutex_unlock(&e->table_lock);

@@ -27,9 +27,11 @@
 #define STREAM_WINDOW_FRAMES 1024 /* 32.8 s: the longest span and what waits behind it */
 #define SEGMENT_MAX_FRAMES   (SEGMENTER_MAX_FRAMES)
 #define SEGMENT_IDS          TRANSCRIPT_MAX_TOKENS
+#define SEGMENT_TURNS        256 /* in one TURNS event */
 
 typedef struct shard shard;
 typedef struct growing growing;
+typedef struct voices voices; /* voices_int.h */
 
 /* ---- audio frames ----------------------------------------------------------------------------------------------- */
 
@@ -96,7 +98,16 @@ typedef struct segment {
     double encode_cpu_s, decode_cpu_s;
     int tokens, draft_tokens, draft_kept;
     hypothesis text_ids;
-    transcript text;
+    union {
+        transcript text; /* of SPEAKERS: words without a text */
+        struct {         /* of TURNS */
+            uint32_t n_turns;
+            steno_turn turns[SEGMENT_TURNS];
+        };
+    };
+    int speaker; /* as in steno_segment */
+    float speaker_margin;
+    bool speaker_fixed;
     growing *grow; /* what is kept between partials of one utterance, see grow.c; NULL: everything is heard again */
     /* live */
     uint32_t id, rev, stable_bytes;
@@ -123,6 +134,11 @@ void segment_pool_free(segment_pool *p);
 segment *segment_pool_take(segment_pool *p, int keep);
 /* True when a shard waits for a segment: see engine_give_segment(). */
 STENO_CHECK bool segment_pool_give(segment_pool *p, segment *s);
+/* The next one that is given back wakes the shards. */
+void segment_pool_want(segment_pool *p);
+
+/* Nobody knows who speaks in it. */
+void segment_unlabelled(segment *s);
 
 /* Samples a segment asks the recogniser to hear (at least what the network needs). */
 int segment_samples(const segment *s);
@@ -134,6 +150,7 @@ void segment_gather(const segment *s, int from, int n, float *out);
 #define STREAM_ROWS    64          /* frames of one stream in one VAD batch: 2 s */
 #define STREAM_STALLED STREAM_ROWS /* a frame closes at most one span */
 #define STREAM_PENDING 64          /* segments of one stream on their way at once */
+#define MERGES_MAX     8           /* steno_stream_merge_speakers() of one stream on their way */
 #define STREAM_NOTES   4           /* SPEECH and OVERLOAD events of one stream that wait for the reader */
 
 /* A closed span on its way to become a segment. */
@@ -185,6 +202,8 @@ typedef struct stream {
     bool configuring;          /* from CONFIGURE until its place in the audio is reached; table_lock */
     steno_live_options wanted; /* by the newest steno_live_configure(); table_lock */
     _Atomic int notes;         /* SPEECH and OVERLOAD events that nobody has taken yet */
+    voices *with_voices;       /* of the pool, or NULL; table_lock */
+    _Atomic int merges;        /* steno_stream_merge_speakers() on their way */
     /* shard: the home shard's */
     bool hearing; /* in the shard's queue of streams with something to hear */
     int open_index;
@@ -207,6 +226,7 @@ typedef struct stream {
     segment *pending[STREAM_PENDING]; /* done or not, by order modulo its size */
     int64_t cut_samples;
     steno_stats stats;
+    voices *voices; /* NULL: nobody asked who is speaking */
     live_state live;
 } stream;
 
@@ -217,6 +237,8 @@ typedef enum message_kind {
     MSG_OPEN,
     MSG_OPEN_LIVE,
     MSG_CONFIGURE,
+    MSG_SPEAKERS,
+    MSG_MERGE,
     MSG_FRAME,
     MSG_FINALIZE,
     MSG_FINISH,
@@ -233,9 +255,13 @@ typedef struct message {
     union {
         steno_vad_options vad;   /* OPEN */
         steno_live_options live; /* OPEN_LIVE */
-        frame *frame;            /* FRAME */
-        int64_t total_samples;   /* FINISH */
-        segment *segment;        /* SEGMENT: recognise it; RESULT: it is done */
+        voices *voices;          /* SPEAKERS */
+        struct {
+            int from, into;
+        } merge;               /* MERGE */
+        frame *frame;          /* FRAME */
+        int64_t total_samples; /* FINISH */
+        segment *segment;      /* SEGMENT: recognise it; RESULT: it is done */
     } u;
 } message;
 
@@ -267,6 +293,9 @@ struct steno_engine {
     int claimed;                /* frames promised to open streams; table_lock */
     int open_count, live_count; /* table_lock */
     uint64_t opened, refused;   /* table_lock */
+    voices *voices;             /* [config.max_speaker_streams] */
+    voices **voices_free;       /* stack; table_lock */
+    int voices_free_count;
     int shard_count;
     shard **shards;
     double (*clock)(void *ctx); /* seconds; CLOCK_MONOTONIC, or a simulator's */
@@ -277,6 +306,8 @@ struct steno_engine {
 STENO_CHECK steno_err engine_open_unstarted(const steno_model *model, const steno_engine_config *config,
                                             double (*clock)(void *ctx), void *clock_ctx, steno_engine **out);
 double engine_now_s(const steno_engine *e);
+
+STENO_CHECK steno_err engine_find_stream(steno_engine *e, steno_stream_id id, stream **out);
 
 /* Called by a home shard when a stream's last event is out. */
 void engine_close_slot(steno_engine *e, int slot);

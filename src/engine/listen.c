@@ -28,24 +28,32 @@ static int window_index(int64_t frame_number) {
 
 /* ---- streams with something to hear ------------------------------------------------------------------------------- */
 
-static void queue_push(slot_queue *q, int slot) {
+void slot_queue_push(slot_queue *q, int slot) {
     assert(q->count < q->cap);
     q->slots[(q->head + q->count++) % q->cap] = slot;
 }
 
-static int queue_pop(slot_queue *q) {
+int slot_queue_pop(slot_queue *q) {
     int slot = q->slots[q->head];
     q->head = (q->head + 1) % q->cap;
     q->count--;
     return slot;
 }
 
+void slot_queue_remove(slot_queue *q, int slot) {
+    int n = q->count;
+    for (int i = 0; i < n; i++) {
+        int other = slot_queue_pop(q);
+        if (other != slot) slot_queue_push(q, other);
+    }
+}
+
 /* Queued at most once, however much there is to hear. Nothing is heard while a span waits for a segment. */
-static void something_to_hear(shard *s, int slot) {
+void listen_something_to_hear(shard *s, int slot) {
     stream *t = stream_of(s, slot);
     if (t->hearing || t->stalled_count) return;
     t->hearing = true;
-    queue_push(t->is_live ? &s->hear_live : &s->hear_recordings, slot);
+    slot_queue_push(t->is_live ? &s->hear_live : &s->hear_recordings, slot);
 }
 
 bool listen_has_recordings(const shard *s) {
@@ -64,6 +72,7 @@ void listen_open(shard *s, const message *m) {
     t->error = STENO_OK;
     t->next_order = t->emit_order = t->emit_id = 0;
     t->cut_samples = 0;
+    t->voices = NULL;
     memset(&t->stats, 0, sizeof t->stats);
     if (t->is_live) {
         live_open(s, m->stream, &m->u.live);
@@ -81,14 +90,14 @@ void listen_frame(shard *s, const message *m) {
     stream *t = stream_of(s, m->stream);
     assert(t->arrived - t->window_first < STREAM_WINDOW_FRAMES); /* held_limit sees to it */
     t->window[window_index(t->arrived++)] = m->u.frame;
-    something_to_hear(s, m->stream);
+    listen_something_to_hear(s, m->stream);
 }
 
 void listen_finish(shard *s, const message *m) {
     stream *t = stream_of(s, m->stream);
     t->ending = true;
     t->total_samples = m->u.total_samples;
-    something_to_hear(s, m->stream); /* the end itself: it flushes the segmenter */
+    listen_something_to_hear(s, m->stream); /* the end itself: it flushes the segmenter */
 }
 
 /* ---- windows ------------------------------------------------------------------------------------------------------ */
@@ -160,6 +169,7 @@ segment *listen_take_segment(shard *s, int slot, const segmenter_span *span, pas
     g->tokens = g->draft_tokens = g->draft_kept = 0;
     g->text_ids.n = g->text_ids.forced = 0;
     g->grow = NULL;
+    segment_unlabelled(g);
     g->id = g->rev = g->stable_bytes = 0;
     g->end = STENO_END_NONE;
     g->heard_s = g->done_s = g->ripe_s = 0.0;
@@ -229,7 +239,7 @@ static int retry_stalled(shard *s, int slot) {
     if (t->stalled_count) return sent;
     s->stalled--;
     listen_trim(s, t); /* or a stream at its limit would never be fed again */
-    something_to_hear(s, slot);
+    listen_something_to_hear(s, slot);
     return sent;
 }
 
@@ -257,6 +267,7 @@ static void emit_end(shard *s, int slot) {
                        .stats = t->stats,
                        .error = t->error};
     forget_stream(s, slot);
+    if (t->voices) voices_leave(s, t);
     if (t->is_live) shard_live_add(s, -1);
     engine_emit(s->engine, &m);
 }
@@ -280,6 +291,7 @@ static void emit_segment(shard *s, stream *t, segment *g) {
     }
     if (!empty) t->stats.segments++;
     if (!t->is_live) g->id = t->emit_id++;
+    if (t->voices) voices_label_final(s, t, g);
     event_message m = {.kind = STENO_EVENT_SEGMENT, .stream = g->stream, .generation = g->generation, .id = g->id};
     m.segment = g;
     if (t->is_live) counter_add(&s->count.finals, 1);
@@ -292,6 +304,7 @@ void listen_hand_out(shard *s, int slot) {
         emit_segment(s, t, t->pending[t->emit_order++ % STREAM_PENDING]);
     if (t->is_live) live_handed_out(s, slot);
     if (!t->flushed || t->emit_order < t->next_order) return;
+    if (t->voices && t->error == STENO_OK && !voices_are_over(s, t)) return;
     emit_end(s, slot);
 }
 
@@ -357,10 +370,11 @@ static steno_err add_job(shard *s, listen_batch *b, int slot, int n) {
  * comes in for its end. */
 static steno_err collect(shard *s, listen_batch *b, slot_queue *q, int most_rows) {
     for (int turns = q->count; turns > 0 && b->n < LISTEN_ROWS && b->rows < most_rows; turns--) {
-        int slot = queue_pop(q), room = most_rows - b->rows;
+        int slot = slot_queue_pop(q), room = most_rows - b->rows;
         stream *t = stream_of(s, slot);
         t->hearing = false;
-        if (t->stalled_count) continue; /* retry_stalled() queues it again */
+        if (t->stalled_count) continue;                  /* retry_stalled() queues it again */
+        if (t->voices && !voices_have_room(t)) continue; /* and voices_step() does */
         int64_t n = t->arrived - t->listened;
         if (n > STREAM_ROWS) n = STREAM_ROWS;
         if (n > room) n = room;
@@ -386,6 +400,7 @@ static void note_heard(shard *s, const listen_job *j, double cpu_share_s) {
         frame *fr = t->window[window_index(t->listened++)];
         fr->speech = speech;
         fr->power = mean_square(fr->pcm);
+        if (t->voices) voices_hear(s, t, fr);
     }
     counter_add(&s->count.vad_frames, (uint64_t)j->frames);
     counter_add(&s->count.gated_frames, (uint64_t)__builtin_popcountll(j->gated));
@@ -416,7 +431,7 @@ static void flush_recording(shard *s, int slot) {
 
 static void advance(shard *s, int slot) {
     stream *t = stream_of(s, slot);
-    if (t->listened < t->arrived) something_to_hear(s, slot);
+    if (t->listened < t->arrived) listen_something_to_hear(s, slot);
     if (t->is_live) {
         live_advance(s, slot);
     } else {

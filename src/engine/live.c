@@ -261,6 +261,7 @@ static void emit_partial(shard *s, stream *t, segment *g) {
     g->end = STENO_END_NONE;
     g->stable_bytes = stable_bytes(s->engine->model->tokens, l->last.ids, l->last.forced, &g->text);
     l->shown = true;
+    if (t->voices) voices_label_partial(t, g);
     t->stats.partials++;
     counter_add(&s->count.partials, 1);
     event_message m = {.kind = STENO_EVENT_PARTIAL, .stream = g->stream, .generation = g->generation, .id = g->id};
@@ -303,6 +304,7 @@ static void show_copy(shard *s, stream *t, const segment *g) {
     copy->text = g->text;
     copy->text_ids = g->text_ids;
     copy->frames_n = 0;
+    segment_unlabelled(copy);
     show(s, t, copy);
 }
 

@@ -8,6 +8,8 @@
 #include "nn/tokenizer.h"
 #include "steno.h"
 
+#define MODEL_VOICES "xvector-callhome" /* the network of voices in the catalogue */
+
 struct steno_model {
     char name[32];
     moonshine *asr;

@@ -105,6 +105,18 @@ bool segment_pool_give(segment_pool *p, segment *s) {
     return wanted;
 }
 
+void segment_pool_want(segment_pool *p) {
+    pthread_mutex_lock(&p->lock);
+    p->wanted = true;
+    pthread_mutex_unlock(&p->lock);
+}
+
+void segment_unlabelled(segment *s) {
+    s->speaker = STENO_SPEAKER_UNKNOWN;
+    s->speaker_margin = 0.0f;
+    s->speaker_fixed = false;
+}
+
 int segment_samples(const segment *s) {
     int64_t n = s->span.end_sample - s->span.start_sample;
     return n < MOONSHINE_MIN_SAMPLES ? MOONSHINE_MIN_SAMPLES : (int)n;

@@ -56,14 +56,17 @@ static steno_err slots_init(slot_queue *q, int cap) {
 
 static steno_err reserve(shard *s) {
     const steno_engine_config *c = &s->engine->config;
-    /* Every frame, every segment there and back, every stream's beginning, end, FINALIZE and some CONFIGUREs, one WAKE and
-     * one STOP. */
+    /* Every frame, every segment there and back, every stream's beginning, end, FINALIZE and some CONFIGUREs, what is said
+     * of its speakers, one WAKE and one STOP. */
     size_t messages = (size_t)(s->engine->frames.count + 2 * s->engine->segments.count + 4 * c->max_streams + 4);
+    messages += (size_t)c->max_speaker_streams * (2 + 2 * MERGES_MAX);
     size_t vad = silero_arena_bytes(LISTEN_ROWS) + LISTEN_ROWS * (FRAME_SAMPLES * 4 + 64 + sizeof(silero_job)) + 4096;
     ERR_TRY(ring_init(&s->inbox, messages, sizeof(message)));
-    ERR_TRY(arena_init(&s->scratch, max_size(vad, recognise_scratch_bytes(s->engine))));
-    ERR_TRY(slots_init(&s->hear_live, c->max_streams));
-    ERR_TRY(slots_init(&s->hear_recordings, c->max_streams));
+    size_t labels = c->max_speaker_streams ? voices_scratch_bytes() : 0;
+    ERR_TRY(arena_init(&s->scratch, max_size(max_size(vad, labels), recognise_scratch_bytes(s->engine))));
+    slot_queue *const queues[] = {&s->hear_live,   &s->hear_recordings, &s->voices_live,
+                                  &s->voices_bulk, &s->voices_whole,    &s->voices_say};
+    for (size_t i = 0; i < sizeof queues / sizeof queues[0]; i++) ERR_TRY(slots_init(queues[i], c->max_streams));
     s->open_streams = mem_alloc((size_t)c->max_streams, sizeof(int));
     if (!s->open_streams) return err_fail(STENO_E_NOMEM, "cannot reserve a shard's streams");
     ERR_TRY(encode_open(s));
@@ -95,6 +98,10 @@ void shard_free(shard *s) {
     mem_free(s->open_streams);
     mem_free(s->hear_live.slots);
     mem_free(s->hear_recordings.slots);
+    mem_free(s->voices_live.slots);
+    mem_free(s->voices_bulk.slots);
+    mem_free(s->voices_whole.slots);
+    mem_free(s->voices_say.slots);
     arena_free(&s->scratch);
     ring_free(&s->inbox);
     mem_free(s);
@@ -110,6 +117,12 @@ static void handle(shard *s, const message *m) {
         break;
     case MSG_CONFIGURE:
         live_configure(s, m);
+        break;
+    case MSG_SPEAKERS:
+        voices_begin(s, m);
+        break;
+    case MSG_MERGE:
+        voices_merge(s, m);
         break;
     case MSG_FRAME:
         listen_frame(s, m);
@@ -159,11 +172,12 @@ int shard_tick(shard *s, int wait_ms) {
     if (s->stopping) return -1;
     counter_add(&s->count.ticks, 1);
     bool moved = listen_step(s);
+    moved = voices_step(s) || moved;
     if (!moved || !listen_first(s)) moved = recognise_step(s) || moved;
     load_sleep(s, engine_now_s(s->engine));
     /* The last of what was live may have ended just now, in a step that had nothing else to do: then nobody would wake the
      * shard for the recordings that waited for it. */
-    if (moved || listen_may_hear_recordings(s)) return 0;
+    if (moved || listen_may_hear_recordings(s) || voices_may_work(s)) return 0;
     int wait_for_ms = recognise_patience_ms(s);
     return wait_for_ms >= 0 ? wait_for_ms : load_patience_ms(s);
 }
@@ -220,6 +234,8 @@ void shard_add_stats(const shard *s, steno_engine_stats *out) {
     out->finals_early += count_of(&c->finals_early);
     out->draft_tokens += count_of(&c->draft_tokens);
     out->draft_kept += count_of(&c->draft_kept);
+    out->looks += count_of(&c->looks);
+    out->revisions += count_of(&c->revisions);
     out->kv_pages += s->pages.count;
     out->kv_pages_free += atomic_load_explicit(&c->pages_free, memory_order_relaxed);
     out->kv_pages_low += atomic_load_explicit(&c->pages_low, memory_order_relaxed);

@@ -101,7 +101,7 @@ typedef struct shard_meter {
 typedef struct shard_counters {
     _Atomic uint64_t ticks, vad_frames, gated_frames, speech_frames, encode_batches, encode_utterances, encode_rows;
     _Atomic uint64_t decode_steps, decode_rows, partials, partials_skipped, finals, finals_early;
-    _Atomic uint64_t draft_tokens, draft_kept;
+    _Atomic uint64_t draft_tokens, draft_kept, looks, revisions;
     _Atomic double busy_s;
     _Atomic int waiting, active, pages_free, pages_low;
 } shard_counters;
@@ -133,6 +133,9 @@ struct shard {
     int *open_streams;   /* slots at home here, dense [open_count] */
     int open_count;
     slot_queue hear_live, hear_recordings; /* streams with something to hear */
+    slot_queue voices_live, voices_bulk;   /* streams whose rows the network of voices has to hear */
+    slot_queue voices_whole;               /* streams in the pass over all of them */
+    slot_queue voices_say;                 /* streams with labels to look at */
     int stalled;                           /* streams with a span that waits for a free segment */
     _Atomic bool woken;                    /* a WAKE is in the inbox */
     shard_meter meter;
@@ -170,6 +173,32 @@ void listen_trim(shard *s, stream *t);
 void listen_add_costs(stream *t, const segment *g);
 /* Everything at the head of the line that is done; and the end, when nothing is left. */
 void listen_hand_out(shard *s, int slot);
+
+void listen_something_to_hear(shard *s, int slot);
+void slot_queue_push(slot_queue *q, int slot);
+int slot_queue_pop(slot_queue *q);
+void slot_queue_remove(slot_queue *q, int slot); /* wherever it stands, if it does */
+
+/* voices.c, voices_say.c: who is speaking; see voices_int.h */
+void voices_begin(shard *s, const message *m);
+void voices_merge(shard *s, const message *m);
+size_t voices_scratch_bytes(void);
+/* True when so much audio may be heard: the network has kept up. */
+bool voices_have_room(const stream *t);
+/* A frame that has just been heard. */
+void voices_hear(shard *s, stream *t, const frame *f);
+/* Rows through the network, looks, labels, events; true when anything moved. */
+bool voices_step(shard *s);
+/* True when recordings' work is waiting and need not wait for what is live. */
+bool voices_may_work(const shard *s);
+/* Labels of what is handed out now. */
+void voices_label_partial(stream *t, segment *g);
+void voices_label_final(shard *s, stream *t, segment *g);
+/* All audio is heard and all finals are out: true when all labels are out, too. Else listen_hand_out() is called once they
+ * are. */
+bool voices_are_over(shard *s, stream *t);
+/* The stream's last event is about to go out. */
+void voices_leave(shard *s, stream *t);
 
 /* live.c */
 void live_open(shard *s, int slot, const steno_live_options *o);

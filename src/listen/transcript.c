@@ -157,7 +157,7 @@ static void begin_word(builder *b) {
     transcript *out = b->out;
     b->full = out->n_words == TRANSCRIPT_MAX_TOKENS;
     if (b->full) return;
-    out->words[out->n_words++] = (steno_word){.text_offset = out->text_bytes};
+    out->words[out->n_words++] = (steno_word){.text_offset = out->text_bytes, .speaker = STENO_SPEAKER_UNKNOWN};
     b->logprob_sum = 0.0;
     b->last_token = -1;
     b->visible = CHAR_SPACE;
@@ -335,7 +335,8 @@ steno_segment transcript_view(const transcript *t, uint32_t id) {
                            .looped = t->looped,
                            .text = t->text,
                            .words = t->words,
-                           .n_words = t->n_words};
+                           .n_words = t->n_words,
+                           .speaker = STENO_SPEAKER_UNKNOWN};
 }
 
 int transcript_loop(const int32_t *ids, int n) {

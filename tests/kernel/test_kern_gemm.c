@@ -75,7 +75,10 @@ static void q8_pack_parts(const q8_case *c, q8_data *d) {
                 copies[p][transposed ? (size_t)j * (size_t)c->k + (size_t)i : (size_t)i * (size_t)n + (size_t)j] = w;
             }
         }
-        parts[p] = (kern_q8_part){copies[p], n, scale, (uint8_t)zp, c->unit ? NULL : d->bias + from, transposed};
+        /* The scale of a part, or the same one for each of its columns. */
+        const float *scales = random_below(2) ? d->scale + from : NULL;
+        parts[p] = (kern_q8_part){copies[p],  n,     scales ? NAN : scale, (uint8_t)zp, c->unit ? NULL : d->bias + from,
+                                  transposed, scales};
         from += n;
     }
     assert_int_equal(kern_q8_pack(&d->packed, parts, n_parts, c->k), STENO_OK);
