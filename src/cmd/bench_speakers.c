@@ -183,7 +183,8 @@ static steno_err read_truth(talk *k) {
     steno_err e = rttm_read(path, &k->ref);
     if (e == STENO_E_NOT_FOUND) return STENO_OK;
     if (e != STENO_OK) return e;
-    snprintf(name, sizeof name, "%.*s", (int)output_base_name(k->path, true, &base), base);
+    size_t n = output_base_name(k->path, true, &base);
+    snprintf(name, sizeof name, "%.*s", (int)n, base);
     k->t.of = rttm_find(&k->ref, name, "1");
     if (!k->t.of && k->ref.n_recordings == 1) k->t.of = &k->ref.recording[0]; /* of another name */
     k->t.ref = &k->ref;
@@ -455,7 +456,8 @@ int bench_speakers(int argc, char **argv) {
     b.speakers.contract = STENO_SPEAKERS_REVISE;
     int status = read_options(&b, argc, argv);
     if (status == -1) {
-        b.session.speakers = b.speakers; /* room for them in the engine */
+        b.session.speakers = b.speakers;  /* room for them in the engine */
+        b.session.engine.max_wait_ms = 0; /* there is nobody to wait for */
         steno_err e = run_all(&b);
         if (e != STENO_OK) fprintf(stderr, "steno: %s\n", steno_error_detail());
         session_close(&b.run);

@@ -2,11 +2,13 @@
 #include "cmd/bench_speakers_tally.h"
 
 #include "base/mem.h"
+#include "speakers/look.h"
 
 #include <math.h>
 #include <string.h>
 
 #define CELL_S   (TALLY_CELL_MS / 1000.0)
+#define BLOCK_S  (SPEAKERS_BLOCK_MS / 1000.0)
 #define SPEAKERS (STENO_SPEAKERS_MAX + 2) /* bits: UNKNOWN and OTHER, then 0, 1 … */
 #define FIRST    STENO_SPEAKER_OTHER      /* the speaker of bit 0 */
 
@@ -54,10 +56,10 @@ static size_t cell_at(const tally *t, double s) {
     return cell < (double)t->n_cells ? (size_t)cell : t->n_cells;
 }
 
-/* What comes now counts for cells that ended no longer ago than the latency. */
+/* What comes now counts for blocks that ended no longer ago than the latency. */
 static size_t first_in_time(const tally *t, int latency, double heard_s) {
-    double s = heard_s - t->latency_s[latency] - CELL_S;
-    return cell_at(t, ceil(s / CELL_S - 1e-6) * CELL_S);
+    double blocks = (heard_s - t->latency_s[latency]) / BLOCK_S - 1.0;
+    return cell_at(t, ceil(blocks - 1e-6) * BLOCK_S);
 }
 
 static void span_of(const steno_turn *turns, uint32_t n, double *from_s, double *to_s) {

@@ -1,8 +1,8 @@
 /* bench_speakers_tally.h: what a live stream said about who speaks, and when it said so, against the truth.
  *
  * Purpose    figures of `steno bench speakers`. Time is that of the audio: something counts as known as soon as so much audio
- *            had gone in when it came out. A label at latency L is the last one that came at most L after the end of its piece of
- *            time.
+ *            had gone in when it came out. A label at latency L is the last one that came at most L after the end of its block
+ *            (speakers/look.h).
  * Owner      the main thread; owned arrays. Pure but for memory.
  */
 #ifndef STENO_CMD_BENCH_SPEAKERS_TALLY_H
