@@ -15,9 +15,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { PEOPLE, RATE, available, clips, missing } from './voices.mjs';
+import { PEOPLE, RATE, clips, missing } from './voices.mjs';
 
-export { PEOPLE, RATE, available, missing };
+export { PEOPLE, RATE, missing };
 
 export const SETS = { dev: [1, 99], test: [1001, 1099] };
 const TURN = { median: 2.5, sigma: 0.8, least: 0.4, most: 12 };
@@ -252,20 +252,22 @@ const overlapOf = (turns) => {
 };
 
 // People by chance; of two or three all have enough to say.
-function drawn(dice, installed, speakers) {
+function drawn(dice, everybody, speakers) {
   const isGuest = (n) => sum(clips(n).first.map((c) => c.speech)) < GUEST_S;
-  return dice.shuffle(speakers < 4 ? installed.filter((n) => !isGuest(n)) : installed).slice(0, speakers);
+  return dice.shuffle(speakers < 4 ? everybody.filter((n) => !isGuest(n)) : everybody).slice(0, speakers);
 }
 
 // { name, pcm, turns: [{ start_s, end_s, speaker }] in order of time, enrolment: { PERSON: pcm }, about }
-// `people` names them; else `speakers` of those that are installed are drawn. Throws when there are not enough.
+// `people` names them, and behind them there is a room; else `speakers` of all people are drawn, which wants all packages, so that a
+// seed means the same everywhere. Throws when somebody is not installed.
 export function conversation({ seed, speakers = 3, minutes = 4, people = null, enrol_s = 10 }) {
-  const dice = chance(seed), installed = available();
-  const names = people ?? drawn(dice, installed, speakers);
-  if (names.length < speakers || names.some((n) => !installed.includes(n))) throw new Error(`install ${missing(people ?? undefined).join(' ')}`);
+  const lacking = missing(people ?? undefined);
+  if (lacking.length) throw new Error(`install ${lacking.join(' ')}`);
+  const dice = chance(seed), all_people = people ? [] : Object.keys(PEOPLE);
+  const names = people ?? drawn(dice, all_people, speakers);
   const all = names.map((n) => speaker(dice, n, enrol_s, (minutes * 60) / names.length));
   const { talk, seconds } = plan(dice, all, minutes * 60);
-  const sound = mix(dice, talk, seconds, installed.filter((n) => !names.includes(n)));
+  const sound = mix(dice, talk, seconds, all_people.filter((n) => !names.includes(n)));
   const turns = talk.flatMap((t) => spansOf(t).map(([a, b]) => ({ start_s: a, end_s: b, speaker: t.who.name })))
     .sort((a, b) => a.start_s - b.start_s);
   const heard = all.filter((p) => turns.some((t) => t.speaker === p.name));

@@ -41,8 +41,6 @@ const folders = (p) => [...p.dirs, ...(p.second ?? [])].map((d) => join(p.sphinx
 export const missing = (people = Object.keys(PEOPLE)) =>
   [...new Set(people.filter((who) => !existsSync(folders(PEOPLE[who])[0])).map((who) => PEOPLE[who].package))];
 
-export const available = () => Object.keys(PEOPLE).filter((who) => existsSync(folders(PEOPLE[who])[0]));
-
 // ---- reading --------------------------------------------------------------------------------------------------------
 
 // Twice as many samples: a windowed sinc, 48 taps on each side of what is between two samples.
