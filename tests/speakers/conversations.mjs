@@ -70,10 +70,9 @@ const sum = (list) => list.reduce((a, b) => a + b, 0);
 // ---- people ---------------------------------------------------------------------------------------------------------
 
 // Somebody who has things to say: clips in a random order, each at most REUSE times.
-function speaker(dice, name, enrol_s, share_s) {
-  const { first, second } = clips(name);
-  const language = dice.next(); // of people with two
-  const all = second.length === 0 || language < 0.6 ? first : language < 0.8 ? second : [...first, ...second];
+function speaker(dice, name, enrol_s, share_s, languages) {
+  const language = languages === 1 || !PEOPLE[name].second ? 0 : dice.next();
+  const all = language < 0.6 ? clips(name) : language < 0.8 ? clips(name, true) : [...clips(name), ...clips(name, true)];
   let stock = dice.shuffle(all);
   const kept = []; // for enrolment: never in the conversation
   const total = sum(stock.map((c) => c.speech));
@@ -208,7 +207,7 @@ function room(dice, n) {
 function babble(dice, n, others) {
   const out = new Float32Array(n);
   for (let voice = 0; voice < 6; voice++) {
-    const list = clips(others[voice % others.length]).first;
+    const list = clips(others[voice % others.length]);
     let at = dice.between(0, 1);
     while (at < n / RATE) {
       const clip = dice.pick(list);
@@ -253,19 +252,20 @@ const overlapOf = (turns) => {
 
 // People by chance; of two or three all have enough to say.
 function drawn(dice, everybody, speakers) {
-  const isGuest = (n) => sum(clips(n).first.map((c) => c.speech)) < GUEST_S;
+  const isGuest = (n) => sum(clips(n).map((c) => c.speech)) < GUEST_S;
   return dice.shuffle(speakers < 4 ? everybody.filter((n) => !isGuest(n)) : everybody).slice(0, speakers);
 }
 
 // { name, pcm, turns: [{ start_s, end_s, speaker }] in order of time, enrolment: { PERSON: pcm }, about }
-// `people` names them, and behind them there is a room; else `speakers` of all people are drawn, which wants all packages, so that a
-// seed means the same everywhere. Throws when somebody is not installed.
+// `people` names them: then each speaks one language and behind them there is a room, so that their packages are all it takes. Else
+// `speakers` of all people are drawn, which wants all packages. So a seed means the same everywhere; where something is not
+// installed this throws.
 export function conversation({ seed, speakers = 3, minutes = 4, people = null, enrol_s = 10 }) {
   const lacking = missing(people ?? undefined);
   if (lacking.length) throw new Error(`install ${lacking.join(' ')}`);
   const dice = chance(seed), all_people = people ? [] : Object.keys(PEOPLE);
   const names = people ?? drawn(dice, all_people, speakers);
-  const all = names.map((n) => speaker(dice, n, enrol_s, (minutes * 60) / names.length));
+  const all = names.map((n) => speaker(dice, n, enrol_s, (minutes * 60) / names.length, people ? 1 : 2));
   const { talk, seconds } = plan(dice, all, minutes * 60);
   const sound = mix(dice, talk, seconds, all_people.filter((n) => !names.includes(n)));
   const turns = talk.flatMap((t) => spansOf(t).map(([a, b]) => ({ start_s: a, end_s: b, speaker: t.who.name })))
