@@ -71,8 +71,8 @@ const sum = (list) => list.reduce((a, b) => a + b, 0);
 
 // Somebody who has things to say: clips in a random order, each at most REUSE times.
 function speaker(dice, name, enrol_s, share_s, languages) {
-  const language = languages === 1 || !PEOPLE[name].second ? 0 : dice.next();
-  const all = language < 0.6 ? clips(name) : language < 0.8 ? clips(name, true) : [...clips(name), ...clips(name, true)];
+  // One language in a conversation: the two were recorded by other microphones, which nobody changes while they talk.
+  const all = clips(name, languages > 1 && PEOPLE[name].second && dice.next() < 0.4);
   let stock = dice.shuffle(all);
   const kept = []; // for enrolment: never in the conversation
   const total = sum(stock.map((c) => c.speech));

@@ -21,8 +21,9 @@ const LEVEL = 0.05; // RMS of a clip's speech: all come alike, conversations set
 // Sounds that are no speech, or not this person's.
 const NOT_SPEECH = /tone|beep|silence|music|monkeys|confbridge-(begin|join|leave|pin-bad)|conf-conf|zip|crash|ring/;
 
-// Who is who: figures of pitch and the packages' own words say that these are distinct; where it is not known (goforward,
-// numbers and something of pocketsphinx may be one man), nobody is made of it.
+// Who is who: by the packages' own words, by pitch, and by embeddings of 10 s: cosines are 0.73 to 0.91 within each of these (0.60
+// to 0.77 within menardi) and at most 0.67 between them (allison and june). Goforward, numbers and something of pocketsphinx are
+// perhaps one man (0.62 to 0.67), so nobody is made of them. Allison's two languages are as far apart as two people (0.55 to 0.66).
 export const PEOPLE = {
   allison: { sex: 'f', package: 'asterisk-core-sounds-en-wav', dirs: ['en_US_f_Allison'],
     second: ['es_MX_f_Allison'], second_package: 'asterisk-core-sounds-es-wav' },
