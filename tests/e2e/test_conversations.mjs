@@ -80,3 +80,22 @@ test('conversations: what was said to enrol somebody is not said again', () => {
     for (const t of said) for (const [, c] of t.parts) assert.ok(!kept.includes(c), c.name);
   }
 });
+
+// The whole way: what a live stream says of a conversation is counted, and promises hold.
+test('conversations: steno bench speakers plays one live, and no promised label changes', () => {
+  talk();
+  const short = write(join(work, 'short'), conversation({ seed: 9, people: PEOPLE.slice(0, 2), minutes: 0.5 }), true);
+  for (const contract of ['revise', 'delayed', 'enrolled']) {
+    const out = join(work, 'short', contract);
+    const r = steno(['bench', 'speakers', '--json', '--contract', contract, '--latency', '2', '--out', out, short.wav]);
+    if (r.status !== 0 && /xvector|voices/.test(r.err) && /not found/.test(r.err)) skip('the model of voices is not there');
+    assert.equal(r.status, 0, r.err);
+    const f = JSON.parse(r.out);
+    assert.equal(f.with_truth, 1);
+    assert.ok(f.turns > 3 && f.words > 0 && f.speakers_cpu_s > 0);
+    assert.equal(f.broken, 0, `${contract}: ${f.broken} labels changed that never should`);
+    if (contract === 'enrolled') assert.ok(f.identified_s > 3);
+    const der = JSON.parse(steno(['score', 'der', '--json', short.rttm, join(out, 'live-2s.rttm')]).out);
+    assert.ok(der.missed_s < 0.3 * der.reference_s && der.false_alarm_s < 0.2 * der.reference_s, JSON.stringify(der));
+  }
+});

@@ -15,7 +15,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { PEOPLE, RATE, clips, missing } from './voices.mjs';
+import { LEVEL, PEOPLE, RATE, clips, missing } from './voices.mjs';
 
 export { PEOPLE, RATE, missing };
 
@@ -32,6 +32,8 @@ const LEAST_S = 6; // everybody says so much, if they have it
 const GUEST_S = 60; // who has less to say than that comes only into larger companies
 const REUSE = 2; // a clip is said so often at most
 const EDGE_S = 0.5;
+const ENROL_PAUSE_S = 0.5;
+const ENROL_SNR_DB = 30;
 const PEAK = 0.9;
 
 // ---- chance ---------------------------------------------------------------------------------------------------------
@@ -272,19 +274,21 @@ export function conversation({ seed, speakers = 3, minutes = 4, people = null, e
     .sort((a, b) => a.start_s - b.start_s);
   const heard = all.filter((p) => turns.some((t) => t.speaker === p.name));
   const said = Object.fromEntries(heard.map((p) => [p.name, +sum(turns.filter((t) => t.speaker === p.name).map((t) => t.end_s - t.start_s)).toFixed(2)]));
-  const enrolment = Object.fromEntries(heard.filter((p) => p.kept.length).map((p) => [p.name, joined(p.kept)]));
+  const enrolment = Object.fromEntries(heard.filter((p) => p.kept.length).map((p) => [p.name, joined(dice, p.kept)]));
   const about = { seed, seconds: +seconds.toFixed(3), speakers: heard.length, speech_s: said, sex: Object.fromEntries(heard.map((p) => [p.name, PEOPLE[p.name].sex])),
     turns: talk.length, backchannels: talk.filter((t) => t.back).length, overlap: +overlapOf(turns).toFixed(4), noise: sound.noise, snr_db: +sound.snr_db.toFixed(1) };
   return { name: `conv-${String(seed).padStart(4, '0')}-${heard.length}spk`, pcm: sound.pcm, turns, enrolment, about, talk };
 }
 
-// Speech of one person with a breath between prompts.
-function joined(list) {
-  const out = new Float32Array(Math.ceil((sum(list.map((c) => c.seconds)) + 0.3 * list.length) * RATE));
-  let at = 0.15;
+// Speech of one person in a quiet room, with a breath between prompts.
+function joined(dice, list) {
+  const out = room(dice, Math.ceil((sum(list.map((c) => c.seconds)) + ENROL_PAUSE_S * (list.length + 1)) * RATE));
+  const gain = (LEVEL * dB(-ENROL_SNR_DB)) / Math.sqrt(power(out));
+  for (let i = 0; i < out.length; i++) out[i] *= gain;
+  let at = ENROL_PAUSE_S;
   for (const clip of list) {
     addAt(out, at, clip.pcm, 1);
-    at += clip.seconds + 0.3;
+    at += clip.seconds + ENROL_PAUSE_S;
   }
   return out;
 }

@@ -17,7 +17,7 @@ const SPLIT_S = 0.3; // a longer pause inside a clip is a pause of the truth
 const BURST_S = 0.05; // shorter sounds by themselves are clicks
 const LONG_S = 4; // longer clips are cut at their pauses …
 const LONGEST_S = 10; // … and left out where they have none
-const LEVEL = 0.05; // RMS of a clip's speech: all come alike, conversations set levels
+export const LEVEL = 0.05; // RMS of a clip's speech: all come alike, conversations set levels
 // Sounds that are no speech, or not this person's.
 const NOT_SPEECH = /tone|beep|silence|music|monkeys|confbridge-(begin|join|leave|pin-bad)|conf-conf|zip|crash|ring/;
 
