@@ -115,17 +115,15 @@ void tally_turns(tally *t, double heard_s, const steno_turn *turns, uint32_t n) 
 
 /* ---- messages --------------------------------------------------------------------------------------------------- */
 
-static steno_err message_of(tally *t, uint32_t id, tally_message **out) {
+static steno_err make_room(tally *t, uint32_t id) {
     if (id >= TALLY_MESSAGES_MAX) return err_fail(STENO_E_LIMIT, "more than %d messages", TALLY_MESSAGES_MAX);
-    if (id >= t->n_messages) {
-        size_t n = (size_t)id + 64;
-        tally_message *grown = mem_resize(t->message, t->n_messages * sizeof *grown, n * sizeof *grown);
-        if (!grown) return err_fail(STENO_E_NOMEM, "no memory for %zu messages", n);
-        memset(grown + t->n_messages, 0, (n - t->n_messages) * sizeof *grown);
-        t->message = grown;
-        t->n_messages = n;
-    }
-    *out = &t->message[id];
+    if (id < t->n_messages) return STENO_OK;
+    size_t n = (size_t)id + 64;
+    tally_message *grown = mem_resize(t->message, t->n_messages * sizeof *grown, n * sizeof *grown);
+    if (!grown) return err_fail(STENO_E_NOMEM, "no memory for %zu messages", n);
+    memset(grown + t->n_messages, 0, (n - t->n_messages) * sizeof *grown);
+    t->message = grown;
+    t->n_messages = n;
     return STENO_OK;
 }
 
@@ -152,10 +150,10 @@ static void compare(tally *t, const tally_message *m, const steno_segment *s) {
 }
 
 steno_err tally_segment(tally *t, double heard_s, steno_event_kind kind, const steno_segment *s) {
-    tally_message *m = NULL;
     label_words(t, heard_s, s);
     if (kind == STENO_EVENT_PARTIAL || s->n_words == 0) return STENO_OK;
-    ERR_TRY(message_of(t, s->id, &m));
+    ERR_TRY(make_room(t, s->id));
+    tally_message *m = &t->message[s->id];
     if (m->speaker) {
         compare(t, m, s);
     } else {

@@ -63,7 +63,8 @@ static void known_answers(void **state) {
     is(score("A 2 10", "x 0 12", all, "f 1 0 20\n"), 8, 0, 4, 0);            /* … but where a UEM says so */
     is(score("A 0 10, B 4 6", "x 0 10", all, NULL), 12, 2, 0, 0);            /* the second of two is missed */
     is(score("A 0 10, B 4 6", "x 0 10, y 4 6", all, NULL), 12, 0, 0, 0);
-    is(score("A 0 4, A 6 10", "x 0 10", all, NULL), 8, 0, 2, 0); /* a pause that was not heard */
+    is(score("A 0 4, A 6 10", "x 0 10", all, NULL), 8, 0, 2, 0);                  /* a pause that was not heard */
+    is(score("A 0 5, A 5 10, B 4 12", "x 0 10, y 4 12", all, NULL), 18, 0, 0, 0); /* turns that touch */
     is(score("A 0 10", "", all, NULL), 10, 10, 0, 0);
     is(score("A 0 10", "x 0 10, y 0 10, z 3 4", all, NULL), 10, 0, 11, 0);
     assert_float_equal(der_percent(&(der_counts){.reference_s = 20, .missed_s = 1, .confusion_s = 2}), 15, 1e-9);
