@@ -123,7 +123,7 @@ static void put_map(const rttm_recording *ref, const rttm_recording *hyp, const 
         if (i) putchar(',');
         put_json_string(ref->speaker[i]);
         putchar(':');
-        if (map[i] < 0)
+        if (!hyp || map[i] < 0)
             fputs("null", stdout);
         else
             put_json_string(hyp->speaker[map[i]]);
