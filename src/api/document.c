@@ -57,6 +57,20 @@ void document_label(document *d, int channel, const steno_segment *labels) {
     }
 }
 
+steno_err document_add_turns(document *d, int channel, const steno_turn *turns, uint32_t n) {
+    if (d->n_turns + n > d->turns_room) {
+        size_t room = 2 * (d->n_turns + n);
+        if (room * sizeof *d->turns > DOCUMENT_BYTES_MAX)
+            return err_fail(STENO_E_LIMIT, "the transcript has more than %zu turns", d->n_turns);
+        document_turn *more = mem_resize(d->turns, d->turns_room * sizeof *more, room * sizeof *more);
+        if (!more) return err_fail(STENO_E_NOMEM, "no memory for %zu turns", room);
+        d->turns = more;
+        d->turns_room = room;
+    }
+    for (uint32_t i = 0; i < n; i++) d->turns[d->n_turns++] = (document_turn){channel, turns[i]};
+    return STENO_OK;
+}
+
 static int earlier(const void *a, const void *b) {
     const document_segment *x = a, *y = b;
     if (x->segment.start_s != y->segment.start_s) return x->segment.start_s < y->segment.start_s ? -1 : 1;
@@ -71,5 +85,6 @@ void document_sort(document *d) {
 void document_free(document *d) {
     for (size_t i = 0; i < d->n; i++) mem_free((void *)d->segments[i].segment.words);
     mem_free(d->segments);
+    mem_free(d->turns);
     *d = (document){0};
 }

@@ -45,7 +45,7 @@ static steno_err tell_speakers(session *s) {
 
 steno_err live_session_open(service *v, const stream_params *params, session **out) {
     ERR_TRY(voice_admits(v));
-    if (params->speakers.contract != STENO_SPEAKERS_OFF) ERR_TRY(speakers_admit(v, 1));
+    if (params->speakers.contract != STENO_SPEAKERS_OFF) ERR_TRY(diarize_admit(v, 1));
     ERR_TRY(steno_live_options_check(&params->live));
     session *s = mem_alloc(1, sizeof *s);
     if (!s) return err_fail(STENO_E_NOMEM, "no memory for a session");

@@ -103,6 +103,7 @@ static void free_recording(recording *r) {
     unlink_recording(r);
     uncount(r);
     net_timer_close(r->timer);
+    diarize_wipe(r->voices, r->options.speakers.n_voices);
     mem_free(r->voices);
     service_check_drained(r->service);
     mem_free(r);
@@ -176,7 +177,7 @@ static steno_err open_lanes(recording *r) {
     if (r->options.vad_given) vad = r->options.vad;
     /* All or none: one that waited with half of its streams open could wait for another that does the same. */
     ERR_TRY(steno_stream_admits(r->service->slots->engine, &vad, n));
-    if (tells_speakers(r)) ERR_TRY(speakers_admit(r->service, n));
+    if (tells_speakers(r)) ERR_TRY(diarize_admit(r->service, n));
     if (!r->chunk) r->chunk = mem_alloc((size_t)n * CHUNK_FRAMES, sizeof *r->chunk);
     if (!r->chunk) return err_fail(STENO_E_NOMEM, "no memory for %d channels", n);
     r->slot = r->service->slots;
@@ -451,7 +452,7 @@ steno_err recording_open(service *v, const recording_options *o, const recording
         return err_fail(STENO_E_INVALID, "%s: too long a path", o->path);
     if (o->speakers.contract != STENO_SPEAKERS_OFF) {
         ERR_TRY(steno_speakers_options_check(&o->speakers));
-        if (!speakers_served(v)) return err_fail(STENO_E_UNSUPPORTED, "this server does not tell speakers apart");
+        if (!diarize_served(v)) return err_fail(STENO_E_UNSUPPORTED, "this server does not tell speakers apart");
     }
     recording *r = make_recording(v, o);
     if (!r) return err_fail(STENO_E_NOMEM, "no memory for a recording");

@@ -69,9 +69,16 @@ typedef struct document_segment {
     steno_segment segment; /* owned text and words */
 } document_segment;
 
+typedef struct document_turn {
+    int channel; /* from 0 */
+    steno_turn turn;
+} document_turn;
+
 typedef struct document {
     document_segment *segments; /* [n] */
     size_t n, room, bytes;
+    document_turn *turns; /* [n_turns] */
+    size_t n_turns, turns_room;
     size_t labelled; /* the segment that got the last label: the next one is behind it */
 } document;
 
@@ -80,6 +87,8 @@ STENO_CHECK steno_err document_add(document *d, int channel, const steno_segment
 /* Who speaks the words of a segment that is in: the segment has its id, n_words and their speakers. One that is not in is
  * passed over. Before document_sort(). */
 void document_label(document *d, int channel, const steno_segment *labels);
+/* Who spoke when, behind what is there already. STENO_E_LIMIT as above. */
+STENO_CHECK steno_err document_add_turns(document *d, int channel, const steno_turn *turns, uint32_t n);
 /* By start time, then channel: once all are in. */
 void document_sort(document *d);
 void document_free(document *d);

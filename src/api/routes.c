@@ -7,6 +7,7 @@
 #include "api/jobs.h"
 #include "api/openai.h"
 #include "api/service_int.h"
+#include "api/speakers.h"
 #include "api/vosk.h"
 #include "api/wire.h"
 #include "base/mem.h"
@@ -30,6 +31,9 @@ static const route routes[] = {
     {"GET", "/v1/jobs/*", ROUTE_REQUEST, jobs_answer_get, native_refuse},
     {"DELETE", "/v1/jobs/*", ROUTE_REQUEST, jobs_answer_delete, native_refuse},
     {"GET", "/v1/jobs/*/result", ROUTE_REQUEST, jobs_answer_result, native_refuse},
+    {"POST", "/v1/speakers", ROUTE_RECORDING, speakers_answer_post, native_refuse},
+    {"GET", "/v1/speakers", ROUTE_REQUEST, speakers_answer_list, native_refuse},
+    {"DELETE", "/v1/speakers/*", ROUTE_REQUEST, speakers_answer_delete, native_refuse},
     {"POST", "/v1/audio/transcriptions", ROUTE_RECORDING, openai_answer_transcription, openai_refuse},
     {"POST", "/v1/audio/translations", ROUTE_REQUEST, openai_answer_unsupported, openai_refuse},
     {"POST", "/v1/audio/speech", ROUTE_REQUEST, openai_answer_unsupported, openai_refuse},

@@ -1,4 +1,5 @@
 /* service.c: the service: engines, who is let in, draining. See service.h. */
+#include "api/openai_known.h"
 #include "api/wire_int.h"
 
 #include "base/log.h"
@@ -109,12 +110,14 @@ static void reap_engines(service *v) {
 steno_err service_replace(service *v, const service_config *config, steno_model *model, steno_engine *engine) {
     ERR_TRY(auth_configure(v->auth, &config->auth));
     if (v->jobs) ERR_TRY(jobs_configure(v->jobs, &config->jobs));
+    if (v->speakers) speakers_configure(v->speakers, &config->speakers);
     ERR_TRY(add_engine(v, model, engine)); /* last: what fails has taken nothing over */
     service_config same = v->config;       /* sockets and the store stay as they are */
     v->config = *config;
     v->config.net = same.net;
     v->config.store = NULL; /* its own are in v; those of the new configuration are nobody's to take over */
     v->config.keys = NULL;
+    v->config.voices = NULL;
     v->reloads++;
     return STENO_OK;
 }
@@ -171,6 +174,7 @@ static void sweep(void *ctx) {
     }
     wire_free_dead(v);
     auth_tick(v->auth);
+    speakers_tick(v->speakers);
     reap_engines(v);
     sweep_drain(v, now_ms);
     service_check_drained(v); /* whoever ended without saying so */
@@ -190,6 +194,9 @@ static steno_err open_store(service *v) {
     if (!v->store) return STENO_OK;
     v->store_watch = net_watch_open(v->net, worker_fd(v->store), on_store, v);
     if (!v->store_watch) return err_fail(STENO_E_NOMEM, "no memory for the store");
+    voices_table *voices = v->config.voices;
+    v->config.voices = NULL;
+    ERR_TRY(speakers_open(v, &v->config.speakers, v->store, voices, &v->speakers));
     steno_err e = jobs_open(&v->config.jobs, v, v->config.data_dir, v->store, &v->jobs);
     if (e != STENO_E_AGAIN || !v->config.jobs.optional) return e;
     log_line(LOG_LEVEL_WARN, "no jobs here: %s", steno_error_detail());
@@ -214,6 +221,7 @@ steno_err service_open(const service_config *config, steno_model *model, steno_e
     *out = NULL;
     if (!v) {
         keys_table_free(config->keys);
+        voices_table_free(config->voices);
         worker_close(config->store);
         return err_fail(STENO_E_NOMEM, "no memory for the service");
     }
@@ -243,6 +251,8 @@ net *service_net(service *v) {
 void service_close(service *v) {
     if (!v) return;
     jobs_stop(v->jobs);
+    openai_known_stop(v);
+    speakers_stop(v->speakers);
     if (v->store_watch) net_watch_close(v->store_watch);
     while (v->slots) {
         engine_slot *slot = v->slots;
@@ -261,8 +271,10 @@ void service_close(service *v) {
     wire_free_dead(v);
     auth_close(v->auth);
     keys_table_free(v->config.keys); /* nobody came so far as to take them */
-    worker_close(v->store);          /* what was put is written, though nobody waits for it any more */
+    voices_table_free(v->config.voices);
+    worker_close(v->store); /* what was put is written, though nobody waits for it any more */
     jobs_close(v->jobs);
+    speakers_close(v->speakers);
     mem_free(v->scratch);
     mem_free(v);
 }

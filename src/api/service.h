@@ -11,6 +11,7 @@
 #include "api/auth.h"
 #include "audio/media.h"
 #include "api/jobs.h"
+#include "api/speakers.h"
 #include "net/net.h"
 #include "steno.h"
 
@@ -31,9 +32,11 @@ typedef struct service_config {
     int recordings_max;   /* recordings that run or wait; more are refused */
     worker *store;        /* keys and jobs; NULL: neither. Taken over by service_open(), also on failure */
     keys_table *keys;     /* what keys_load() said; taken over as the store is */
+    voices_table *voices; /* what voices_load() said, taken over likewise; NULL: they could not be read */
     const char *data_dir; /* of the store */
     auth_config auth;
     jobs_config jobs;
+    speakers_config speakers;
 } service_config;
 
 /* Listens, and takes over model and engine (on failure they stay the caller's). */

@@ -7,7 +7,7 @@
 #include "api/params.h"
 #include "api/routes.h"
 #include "api/service.h"
-#include "api/speakers.h"
+#include "api/diarize.h"
 #include "api/voice.h"
 
 #define SESSION_TOKEN_BYTES 16
@@ -90,11 +90,15 @@ struct service {
     int recordings_running[2]; /* by rank: those that have a child */
     float *scratch;            /* [4096, channels]: what a recording reads, at once handed on */
     voice *stalled;
-    int promised;  /* voices let in whose streams are not open yet … */
+    int promised;          /* voices let in whose streams are not open yet … */
     int promised_speakers; /* … and of them, those that tell speakers apart */
-    worker *store; /* NULL: no database */
+    worker *store;         /* NULL: no database */
     net_watch *store_watch;
-    jobs *jobs; /* NULL: none are taken */
+    jobs *jobs;         /* NULL: none are taken */
+    speakers *speakers; /* NULL: no voices are kept */
+    worker *known;      /* listens to known speakers of OpenAI's requests; NULL: none came yet */
+    net_watch *known_watch;
+    int known_waiting;
     net_timer *sweep, *retry;
     int64_t started_ms;
     bool draining, ending;

@@ -1,21 +1,249 @@
-/* speakers.c: see speakers.h. */
-#include "api/speakers.h"
+/* speakers.c: life of the voices' API, the list, deleting. See speakers.h. */
+#include "api/speakers_int.h"
 
+#include "api/events.h"
 #include "api/service_int.h"
+#include "base/mem.h"
 
-bool speakers_served(const service *v) {
-    return v->config.speaker_streams > 0;
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define TIME_BYTES 32
+
+/* ---- answers ------------------------------------------------------------------------------------------------------ */
+
+void speakers_refuse(net_reply *reply, int status, const char *code, const char *text) {
+    native_refuse(
+        reply, NULL,
+        &(call_refusal){
+            .status = status, .code = code, .message = text, .retry_after_s = status == 503 ? SPEAKERS_RETRY_S : 0});
 }
 
-steno_err speakers_admit(service *v, int n) {
-    if (!speakers_served(v)) return err_fail(STENO_E_UNSUPPORTED, "this server does not tell speakers apart");
-    return steno_speakers_admits(v->slots->engine, v->promised_speakers + n);
+void speakers_refuse_error(net_reply *reply, steno_err e, const char *why) {
+    log_line(LOG_LEVEL_ERROR, "voices: %s", why);
+    if (e == STENO_E_AGAIN)
+        speakers_refuse(reply, 503, "busy", "the server has too much to write: try again");
+    else if (e == STENO_E_LIMIT)
+        speakers_refuse(reply, 507, "disk_full", "the server's disk is full: nothing was changed");
+    else
+        speakers_refuse(reply, 503, "store", "voices cannot be read or written now: the server's log says why");
 }
 
-steno_err speakers_find_voices(service *v, const auth_pass *pass, const char *list, steno_voice out[STENO_SPEAKERS_MAX],
-                               int *n) {
-    (void)v, (void)pass, (void)out;
-    *n = 0;
-    if (!list[0]) return STENO_OK;
-    return err_fail(STENO_E_NOT_FOUND, "voices: no voice is enrolled");
+bool speakers_ready(call *c, speakers **out) {
+    *out = c->service->speakers;
+    if (!*out)
+        speakers_refuse(c->reply, 503, "not_configured", "this server keeps no voices: data_dir is not set");
+    else if (!voice_book_table((*out)->book))
+        speakers_refuse(c->reply, 503, "store", "voices cannot be read now: the server's log says why");
+    else
+        return true;
+    if (!*out) c->reply->retry_after_s = 0;
+    return false;
+}
+
+static const char *time_text(int64_t wall_s, char out[TIME_BYTES]) {
+    time_t at = wall_s;
+    struct tm utc;
+    out[0] = 0;
+    if (gmtime_r(&at, &utc)) strftime(out, TIME_BYTES, "%Y-%m-%dT%H:%M:%S.000Z", &utc);
+    return out;
+}
+
+json_t *speakers_json(const voices_record *r) {
+    char created[TIME_BYTES], agreed[TIME_BYTES];
+    return json_pack("{s:s, s:o, s:f, s:{s:f, s:f, s:f}, s:s, s:{s:o, s:o, s:s}, s:s}", "id", r->id, "name",
+                     events_string(r->name, strlen(r->name)), "speech_s", r->speech_s, "quality", "snr_db", r->snr_db,
+                     "clipped", r->clipped, "unity", r->unity, "model", r->model, "consent", "text",
+                     events_string(r->consent, strlen(r->consent)), "by",
+                     events_string(r->consent_by, strlen(r->consent_by)), "at", time_text(r->consent_s, agreed),
+                     "created", time_text(r->created_s, created));
+}
+
+/* ---- a request that waits ----------------------------------------------------------------------------------------- */
+
+static const char *owner_of(const call *c) {
+    return c->pass ? auth_owner(c->pass) : AUTH_NONE_ID;
+}
+
+speaker_ask *speaker_ask_make(call *c, speakers *s, size_t bytes) {
+    speaker_ask *a = mem_alloc(1, bytes);
+    if (!a) {
+        speakers_refuse(c->reply, 503, "nomem", "no memory for this request");
+        return NULL;
+    }
+    a->owner = s;
+    snprintf(a->request, sizeof a->request, "%s", c->id);
+    snprintf(a->who, sizeof a->who, "%s", owner_of(c));
+    return a;
+}
+
+void speaker_ask_free(speaker_ask *a) {
+    auth_leave(a->pass);
+    if (a->drop) a->drop(a);
+    voices_table_free(a->table);
+    mem_free(a);
+}
+
+void speaker_ask_gone(speaker_ask *a) {
+    a->exchange = NULL;
+    if (!a->pays) { /* what is under way may outlive who gave it */
+        auth_leave(a->pass);
+        a->pass = NULL;
+    }
+    if (!a->working) speaker_ask_free(a);
+}
+
+bool speaker_ask_put(speaker_ask *a, worker *to, steno_err (*run)(work *w, db *d), void (*done)(work *w)) {
+    a->head = (work){.run = run, .done = done};
+    a->working = worker_put(to, &a->head);
+    if (a->working) return true;
+    a->head.error = STENO_E_AGAIN;
+    snprintf(a->head.why, sizeof a->head.why, "the queue of a thread is full");
+    return false;
+}
+
+void speaker_ask_done(work *w) {
+    speaker_ask *a = (speaker_ask *)w;
+    net_exchange *x = a->exchange;
+    net_reply reply = {0};
+    a->working = false;
+    voice_book_adopt(a->owner->book, a->table);
+    a->table = NULL;
+    if (!x) {
+        speaker_ask_free(a);
+        return;
+    }
+    a->answer(a, &reply);
+    reply_call_headers(&reply, a->request, a->pass);
+    net_answer(x, &reply); /* gone() may come from in here */
+}
+
+/* ---- the list ----------------------------------------------------------------------------------------------------- */
+
+void speakers_answer_list(call *c) {
+    speakers *s;
+    if (!speakers_ready(c, &s)) return;
+    const voices_table *t = voice_book_table(s->book);
+    json_t *all = json_array();
+    for (size_t i = 0; i < t->n; i++) {
+        if (strcmp(t->records[i].owner, owner_of(c)) == 0) json_array_append_new(all, speakers_json(&t->records[i]));
+    }
+    reply_json(c->reply, 200, json_pack("{s:o}", "speakers", all));
+}
+
+/* ---- deleting ----------------------------------------------------------------------------------------------------- */
+
+static steno_err run_delete(work *w, db *d) {
+    speaker_ask *a = (speaker_ask *)w;
+    char id[IDENT_BYTES];
+    bool erased; /* if not, the book does it */
+    memcpy(id, a->voice.id, sizeof id);
+    ERR_TRY(voices_delete(d, a->who, id, &a->voice, &erased));
+    if (voices_load(d, voice_book_key_file(a->owner->book), &a->table) != STENO_OK)
+        a->table = NULL; /* the book tells */
+    return STENO_OK;
+}
+
+static void answer_delete(speaker_ask *a, net_reply *reply) {
+    if (a->head.error == STENO_E_NOT_FOUND) {
+        speakers_refuse(reply, 404, "not_found", "there is no such voice");
+        return;
+    }
+    if (a->head.error != STENO_OK) {
+        speakers_refuse_error(reply, a->head.error, a->head.why);
+        return;
+    }
+    log_event(LOG_LEVEL_INFO, "voice deleted", LOG_STR("request", a->request), LOG_STR("voice", a->voice.id));
+    *reply = (net_reply){.status = 204};
+}
+
+static void no_body(void *user, const unsigned char *bytes, size_t n, bool last) {
+    (void)user;
+    (void)bytes;
+    (void)n;
+    (void)last;
+}
+
+static void gone(void *user, bool complete) {
+    (void)complete;
+    speaker_ask_gone(user);
+}
+
+static const net_exchange_handler waiting = {.body = no_body, .gone = gone};
+
+void speakers_answer_delete(call *c) {
+    speakers *s;
+    char id[IDENT_BYTES];
+    if (!speakers_ready(c, &s)) return;
+    if (!call_segment(c, 0, id, sizeof id) || !ident_is(VOICES_ID_PREFIX, id)) {
+        speakers_refuse(c->reply, 404, "not_found", "there is no such voice");
+        return;
+    }
+    speaker_ask *a = speaker_ask_make(c, s, sizeof *a);
+    if (!a) return;
+    memcpy(a->voice.id, id, sizeof id);
+    a->answer = answer_delete;
+    if (!speaker_ask_put(a, s->store, run_delete, speaker_ask_done)) {
+        speakers_refuse_error(c->reply, a->head.error, a->head.why);
+        speaker_ask_free(a);
+        return;
+    }
+    a->exchange = c->exchange;
+    a->pass = c->pass;
+    c->pass = NULL;
+    net_take(c->exchange, &waiting, a, 0);
+}
+
+/* ---- life --------------------------------------------------------------------------------------------------------- */
+
+static void on_heard(void *ctx) {
+    worker_deliver(((speakers *)ctx)->listener);
+}
+
+static steno_err start(speakers *s, const speakers_config *config, voices_table *table) {
+    ERR_TRY(voice_book_open(s->store, config->key_file, table, &s->book));
+    ERR_TRY(worker_open(NULL, &s->listener));
+    s->listener_watch = net_watch_open(s->service->net, worker_fd(s->listener), on_heard, s);
+    return s->listener_watch ? STENO_OK : err_fail(STENO_E_NOMEM, "no memory for voices");
+}
+
+steno_err speakers_open(service *v, const speakers_config *config, worker *store, voices_table *table, speakers **out) {
+    speakers *s = mem_alloc(1, sizeof *s);
+    *out = NULL;
+    if (!s) {
+        voices_table_free(table);
+        return err_fail(STENO_E_NOMEM, "no memory for voices");
+    }
+    *s = (speakers){.service = v, .store = store, .voices_max = config->voices_max};
+    steno_err e = start(s, config, table);
+    if (e != STENO_OK) {
+        speakers_stop(s);
+        speakers_close(s);
+        return e;
+    }
+    *out = s;
+    return STENO_OK;
+}
+
+void speakers_configure(speakers *s, const speakers_config *config) {
+    s->voices_max = config->voices_max;
+}
+
+void speakers_tick(speakers *s) {
+    if (s) voice_book_tick(s->book);
+}
+
+voice_book *speakers_book(const speakers *s) {
+    return s ? s->book : NULL;
+}
+
+steno_err voices_find(service *v, const char *owner, const char *names, steno_voice *out, int cap, int *n) {
+    return voice_book_find(speakers_book(v->speakers), owner, names, out, cap, n);
+}
+
+void speakers_close(speakers *s) {
+    if (!s) return;
+    voice_book_close(s->book);
+    mem_free(s);
 }

@@ -1,23 +1,42 @@
-/* speakers.h: what every dialect asks before it lets a stream tell speakers apart.
+/* speakers.h: the API of enrolled voices: /v1/speakers. See docs/speakers.md.
  *
- * Owner: the network thread.
+ * Owner      the network thread. Recordings are decoded and heard on a thread of its own, rows are the store thread's.
+ * Invariants nobody sees another owner's voices; no answer has a print; what was uploaded is in files without names until it was
+ *            heard, and then nowhere; at most SPEAKERS_WAITING_MAX recordings wait to be heard.
  */
 #ifndef STENO_API_SPEAKERS_H
 #define STENO_API_SPEAKERS_H
 
-#include "api/auth.h"
-#include "steno.h"
+#include "api/routes.h"
+#include "api/voice_book.h"
 
-typedef struct service service;
+#define SPEAKERS_WAITING_MAX  8   /* uploads and enrolments under way; more are told to come again */
+#define SPEAKERS_FILES_MAX    16  /* of one voice */
+#define SPEAKERS_AUDIO_MAX_S  300 /* of one voice, all recordings together */
+#define SPEAKERS_FILE_MAX_MB  64
+#define SPEAKERS_DECODE_CPU_S 30 /* of a child, for one recording */
 
-/* Whether this server tells speakers apart at all (speaker_streams_max, and the model of voices). */
-bool speakers_served(const service *v);
-/* Whether n more streams may do so now: STENO_OK, STENO_E_LIMIT (later, perhaps) or STENO_E_UNSUPPORTED (never). */
-STENO_CHECK steno_err speakers_admit(service *v, int n);
+typedef struct speakers_config {
+    const char *key_file; /* of the voices; copied */
+    int voices_max;
+} speakers_config;
 
-/* The enrolled voices that a list names ("a,b", "*": all) to whoever `pass` is; "": none. STENO_E_NOT_FOUND names the one
- * that is not enrolled, STENO_E_LIMIT: more than STENO_SPEAKERS_MAX. */
-STENO_CHECK steno_err speakers_find_voices(service *v, const auth_pass *pass, const char *list,
-                                           steno_voice out[STENO_SPEAKERS_MAX], int *n);
+typedef struct speakers speakers;
+
+/* `table` as voice_book_open() takes it. */
+STENO_CHECK steno_err speakers_open(service *v, const speakers_config *config, worker *store, voices_table *table,
+                                    speakers **out);
+void speakers_configure(speakers *s, const speakers_config *config);
+/* Once a second. */
+void speakers_tick(speakers *s);
+voice_book *speakers_book(const speakers *s); /* NULL is allowed, and gives NULL */
+/* Gives up what is being heard: before the engines close. NULL is allowed. */
+void speakers_stop(speakers *s);
+/* After the store has closed. NULL is allowed. */
+void speakers_close(speakers *s);
+
+void speakers_answer_post(call *c);
+void speakers_answer_list(call *c);
+void speakers_answer_delete(call *c);
 
 #endif

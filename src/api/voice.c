@@ -22,14 +22,19 @@ static void drop_promise(voice *w) {
     w->promised = false;
 }
 
+static void drop_voices(voice *w) {
+    diarize_wipe(w->speaker_voices, w->speakers.n_voices);
+    mem_free(w->speaker_voices);
+    w->speaker_voices = NULL;
+}
+
 static void forget_due(voice *w) {
     drop_promise(w);
     w->held_n = w->held_at = 0;
     w->configure_due = w->finalize_due = w->finish_due = false;
     mem_free(w->held);
     w->held = NULL;
-    mem_free(w->speaker_voices);
-    w->speaker_voices = NULL;
+    drop_voices(w);
     pcm_free(&w->audio);
     service_unstall(w);
 }
@@ -69,15 +74,15 @@ void voice_init(voice *w, service *v, const pcm_format *audio, const steno_live_
     pace_init(&w->pace, ahead_ms ? ahead_ms : v->config.max_ahead_ms, v->config.resume_window_s * 1000);
 }
 
-steno_err voice_tell_speakers(voice *w, const steno_speakers_options *speakers) {
-    ERR_TRY(steno_speakers_options_check(speakers));
-    if (speakers->n_voices) {
-        size_t n = (size_t)speakers->n_voices;
+steno_err voice_tell_speakers(voice *w, const steno_speakers_options *who) {
+    ERR_TRY(steno_speakers_options_check(who));
+    if (who->n_voices) {
+        size_t n = (size_t)who->n_voices;
         w->speaker_voices = mem_alloc(n, sizeof *w->speaker_voices);
         if (!w->speaker_voices) return err_fail(STENO_E_NOMEM, "no memory for %zu voices", n);
-        memcpy(w->speaker_voices, speakers->voices, n * sizeof *w->speaker_voices);
+        memcpy(w->speaker_voices, who->voices, n * sizeof *w->speaker_voices);
     }
-    w->speakers = *speakers;
+    w->speakers = *who;
     w->speakers.voices = w->speaker_voices;
     if (w->promised && tells_speakers(w)) w->service->promised_speakers++;
     return STENO_OK;
@@ -108,8 +113,7 @@ void voice_sweep(voice *w, int64_t now_ms) {
 static steno_err tell_speakers(voice *w) {
     if (!tells_speakers(w)) return STENO_OK;
     steno_err e = steno_stream_speakers(w->slot->engine, w->stream, &w->speakers);
-    mem_free(w->speaker_voices);
-    w->speaker_voices = NULL;
+    drop_voices(w);
     w->speakers.voices = NULL;
     return e;
 }
@@ -117,7 +121,7 @@ static steno_err tell_speakers(voice *w) {
 static steno_err open_stream(voice *w) {
     engine_slot *slot = w->service->slots;
     drop_promise(w);
-    if (tells_speakers(w)) ERR_TRY(speakers_admit(w->service, 1)); /* before there is a stream */
+    if (tells_speakers(w)) ERR_TRY(diarize_admit(w->service, 1)); /* before there is a stream */
     ERR_TRY(steno_live_open(slot->engine, &w->live, &w->owner, &w->stream));
     w->slot = slot;
     slot->streams++;

@@ -9,6 +9,7 @@
 #include "cmd/cmd.h"
 #include "cmd/live_int.h"
 #include "cmd/stoppable.h"
+#include "cmd/voice_names.h"
 #include "cmd/cmd_options.h"
 
 #include <errno.h>
@@ -210,11 +211,6 @@ static int read_options(live *l, int argc, char **argv) {
     return settle(l, &c, argc - optind);
 }
 
-steno_err live_find_voices(live *l) {
-    if (l->speakers.n_voices == 0) return STENO_OK;
-    return err_fail(STENO_E_NOT_FOUND, "--voice %s: no such voice is enrolled", l->voices[0].name);
-}
-
 /* ---- stopping --------------------------------------------------------------------------------------------------- */
 
 bool live_stopped(live *l) {
@@ -331,5 +327,7 @@ int cmd_live(int argc, char **argv) {
     steno_speakers_options_init(&l.speakers);
     l.speakers.voices = l.voices;
     int status = read_options(&l, argc, argv);
-    return status == -1 ? run(&l) : status;
+    if (status == -1) status = run(&l);
+    voice_names_wipe(l.voices, l.speakers.n_voices);
+    return status;
 }

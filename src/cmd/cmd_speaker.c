@@ -401,10 +401,11 @@ static void say_erased(bool erased) {
 static int delete_one(const speaker_options *o, db *d, const char *name, bool *erased) {
     char wanted[STENO_VOICE_NAME_BYTES];
     voices_record was;
-    bool by_id = ident_is(VOICES_ID_PREFIX, name);
+    bool gone, by_id = ident_is(VOICES_ID_PREFIX, name);
     steno_err e = by_id ? STENO_OK : voices_name_read(name, wanted);
-    if (e == STENO_OK) e = voices_delete(d, by_id && !o->key ? NULL : owner_of(o), by_id ? name : wanted, &was, erased);
+    if (e == STENO_OK) e = voices_delete(d, by_id && !o->key ? NULL : owner_of(o), by_id ? name : wanted, &was, &gone);
     if (e != STENO_OK) return fail(name);
+    *erased = gone; /* the last one empties the log for all */
     printf("%s: deleted\n", was.id);
     return 0;
 }

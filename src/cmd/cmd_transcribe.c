@@ -11,6 +11,7 @@
 #include "cmd/progress.h"
 #include "cmd/session.h"
 #include "cmd/stoppable.h"
+#include "cmd/voice_names.h"
 #include "cmd/cmd_options.h"
 
 #include <errno.h>
@@ -384,17 +385,12 @@ static steno_err prepare_results(transcribe *t, int stop_fd) {
     return cli_result_names(&t->paths, t->output_dir, t->format->extension, &t->names, &t->clash);
 }
 
-/* The prints of the voices that were named. */
-static steno_err find_voices(transcribe *t) {
-    if (t->session.speakers.n_voices == 0) return STENO_OK;
-    return err_fail(STENO_E_NOT_FOUND, "--voice %s: no such voice is enrolled", t->voices[0].name);
-}
-
 static int run(transcribe *t) {
     session s;
     sigset_t old;
     int stop_fd = stoppable_signals(&old);
-    if (prepare_results(t, stop_fd) != STENO_OK || find_voices(t) != STENO_OK ||
+    if (prepare_results(t, stop_fd) != STENO_OK ||
+        voice_names_find(t->voices, t->session.speakers.n_voices) != STENO_OK ||
         session_open(&s, &t->session) != STENO_OK) {
         fprintf(stderr, "steno: %s\n", steno_error_detail());
         if (stop_fd != -1) close(stop_fd);
@@ -434,6 +430,7 @@ int cmd_transcribe(int argc, char **argv) {
     int status = read_options(&t, argc, argv);
     if (status == -1) status = run(&t);
     if (t.standard_output) fclose(t.standard_output); /* every segment was flushed: this writes nothing */
+    voice_names_wipe(t.voices, t.session.speakers.n_voices);
     cli_names_free(t.names, t.clash, t.paths.n);
     mem_free(t.documents);
     cli_paths_free(&t.paths);

@@ -52,8 +52,6 @@ size_t live_due(live *l, double now_s, int *wait_ms);
 
 /* Counts what signal_fd says. True: stop at once. */
 bool live_stopped(live *l);
-/* Without a server: the prints of the voices that were named. */
-STENO_CHECK steno_err live_find_voices(live *l);
 STENO_CHECK steno_err live_show(live *l, const live_event *e);
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include "api/events.h"
 #include "cmd/live_int.h"
+#include "cmd/voice_names.h"
 
 #include <inttypes.h>
 #include <poll.h>
@@ -30,7 +31,7 @@ static steno_err local_open(local *o) {
     config.max_streams = 1;
     if (l->speakers.contract != STENO_SPEAKERS_OFF) config.max_speaker_streams = 1;
     ERR_TRY(steno_live_options_check(&l->options));
-    ERR_TRY(live_find_voices(l));
+    ERR_TRY(voice_names_find(l->voices, l->speakers.n_voices));
     ERR_TRY(steno_model_open(&l->session.model, &o->model));
     ERR_TRY(steno_engine_open(o->model, &config, &o->engine));
     ERR_TRY(steno_live_open(o->engine, &l->options, NULL, &o->stream));

@@ -97,6 +97,16 @@ static steno_err load_keys(db *d, serve_parts *parts) {
     return STENO_OK;
 }
 
+/* Voices that cannot be read harm nobody who names none: the service tries again once a second. */
+static void load_voices(db *d, const config *c, serve_parts *parts) {
+    if (c->voice_key_file[0])
+        snprintf(parts->voice_key_file, sizeof parts->voice_key_file, "%s", c->voice_key_file);
+    else
+        snprintf(parts->voice_key_file, sizeof parts->voice_key_file, "%s/" VOICE_KEY_FILE, parts->dir);
+    if (voices_load(d, parts->voice_key_file, &parts->voices) == STENO_OK) return;
+    log_line(LOG_LEVEL_ERROR, "voices: nobody can be recognised by name: %s", steno_error_detail());
+}
+
 steno_err serve_open_store(const config *c, serve_parts *parts) {
     db *d;
     parts->n_keys = -1;
@@ -107,6 +117,7 @@ steno_err serve_open_store(const config *c, serve_parts *parts) {
             db_close(d);
             return e;
         }
+        load_voices(d, c, parts);
         ERR_TRY(worker_open(d, &parts->store));
     }
     choose_bind(c, parts);
@@ -116,10 +127,12 @@ steno_err serve_open_store(const config *c, serve_parts *parts) {
 void serve_give_store(serve_parts *parts) {
     parts->store = NULL;
     parts->keys = NULL;
+    parts->voices = NULL;
 }
 
 void serve_close_parts(serve_parts *parts) {
     keys_table_free(parts->keys);
+    voices_table_free(parts->voices);
     worker_close(parts->store);
     if (parts->media) media_host_stop(parts->media);
     *parts = (serve_parts){0};
@@ -168,6 +181,8 @@ service_config serve_service_config(const config *c, const serve_parts *parts) {
                                      .webhook_networks = c->webhook_networks,
                                      .webhook_ca_file = c->webhook_ca_file},
                             .keys = parts->keys,
+                            .voices = parts->voices,
+                            .speakers = {.key_file = parts->voice_key_file, .voices_max = c->voices_max},
                             .auth = {.allowed_origins = c->allowed_origins,
                                      .allow_anonymous = c->allow_anonymous,
                                      .loopback = parts->loopback}};

@@ -12,10 +12,12 @@ typedef struct serve_parts {
     media_host *media;
     worker *store;    /* until a service has taken it over; NULL: nothing is kept */
     keys_table *keys; /* the same */
-    int n_keys;       /* -1: no store */
+    voices_table *voices;
+    int n_keys; /* -1: no store */
     char bind[CONFIG_TEXT_BYTES];
     bool loopback;               /* what `bind` is */
     char dir[CONFIG_TEXT_BYTES]; /* of the store */
+    char voice_key_file[CONFIG_TEXT_BYTES + 32];
 } serve_parts;
 
 /* *speaker_streams: how many of its streams may tell speakers apart. */

@@ -173,11 +173,16 @@ const char *enrol_verdict_name(enrol_verdict v) {
     return names[v];
 }
 
+static double min_unity(double speech_s) {
+    double least = ENROL_MIN_UNITY + ENROL_UNITY_A_S * (speech_s - STENO_ENROL_MIN_SPEECH_S);
+    return least < ENROL_MAX_UNITY ? least : ENROL_MAX_UNITY;
+}
+
 enrol_verdict enrol_judge(const steno_enrolment *e) {
     if (e->speech_s < STENO_ENROL_MIN_SPEECH_S) return ENROL_TOO_SHORT;
     if (e->clipped > ENROL_MAX_CLIPPED) return ENROL_CLIPPED;
     if (e->snr_db < ENROL_MIN_SNR_DB) return ENROL_TOO_NOISY;
-    return e->unity < ENROL_MIN_UNITY ? ENROL_TWO_VOICES : ENROL_GOOD;
+    return e->unity < min_unity(e->speech_s) ? ENROL_TWO_VOICES : ENROL_GOOD;
 }
 
 steno_err enrol_check(const steno_enrolment *e) {
@@ -198,7 +203,7 @@ steno_err enrol_check(const steno_enrolment *e) {
         return err_fail(STENO_E_INVALID,
                         "two voices: parts of the recording sound like different people (likeness %.2f, at "
                         "least %.2f is needed); one person alone may speak in it",
-                        e->unity, ENROL_MIN_UNITY);
+                        e->unity, min_unity(e->speech_s));
     default:
         return STENO_OK;
     }

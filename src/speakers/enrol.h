@@ -18,14 +18,17 @@
 #define ENROL_HOP_BLOCKS    3
 #define ENROL_LOOK_SPEECH_S 0.6f /* with less speech it is no look */
 
-/* Where the verdicts lie, docs/speakers.md says by which measurements. */
+/* Where the verdicts lie; docs/speakers.md says by which measurements. */
 #define ENROL_SPEECH_PROB   0.5f
 #define ENROL_PAUSE_PROB    0.2f
-#define ENROL_MIN_SNR_DB    8.0
+#define ENROL_MIN_SNR_DB    10.0
 #define ENROL_MAX_CLIPPED   0.01
-#define ENROL_MIN_UNITY     0.35
-#define ENROL_SAME_LIKENESS 0.45f /* of two prints: above it they are of one person */
 #define ENROL_SECOND_SHARE  0.12f /* of the looks' speech: a second voice that is heard for less is a cough */
+#define ENROL_SAME_LIKENESS 0.62f /* of two prints: above it they are of one person */
+/* How alike the two halves of one voice are depends on how much there is of it: at 5 s, more for each second, at most. */
+#define ENROL_MIN_UNITY 0.38
+#define ENROL_UNITY_A_S 0.02
+#define ENROL_MAX_UNITY 0.58
 
 #define ENROL_LEVELS 100 /* -100 .. -1 dBFS, 1 dB each */
 

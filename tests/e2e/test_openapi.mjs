@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { recording, steno, test, work } from './harness.mjs';
 import { turn, withServer } from './live_client.mjs';
+import { good, short } from './voices.mjs';
 import { answer, document, lookUp, validateOpenApi } from './openapi_schema.mjs';
 
 function* references(node) {
@@ -94,6 +95,23 @@ test('openapi: real answers about jobs are what it says', async () => {
     assert.equal((await call('get', '/v1/jobs', `/v1/jobs?after=${page.next}`)).next, null);
     assert.equal(await call('delete', '/v1/jobs/{id}', `/v1/jobs/${job.id}`), null);
     assert.equal((await get(job.id)).code, 'not_found');
+  });
+});
+
+test('openapi: real answers about speakers are what it says', async () => {
+  await withJobs(async (server) => {
+    const path = '/v1/speakers';
+    const post = async (...fields) => answer('post', path, await server.get(path, { method: 'POST', body: form(fields) }));
+    const voice = new Blob([readFileSync(good())], { type: 'audio/wav' });
+    const made = await post(['name', 'Allison'], ['consent', 'on paper'], ['file', voice]);
+    assert.equal(made.name, 'Allison');
+    assert.equal((await post(['name', 'Allison'], ['consent', 'on paper'], ['file', voice])).code, 'name_taken');
+    assert.equal((await post(['name', 'B'], ['consent', 'on paper'], ['file', new Blob([readFileSync(short())])])).code, 'too_short');
+    assert.equal((await post(['name', 'B'], ['file', voice])).code, 'consent_required');
+    assert.deepEqual((await answer('get', path, await server.get(path))).speakers, [made]);
+    const remove = async () => answer('delete', '/v1/speakers/{id}', await server.get(`${path}/${made.id}`, { method: 'DELETE' }));
+    assert.equal(await remove(), null);
+    assert.equal((await remove()).code, 'not_found');
   });
 });
 
