@@ -123,7 +123,7 @@ static void put_map(const rttm_recording *ref, const rttm_recording *hyp, const 
         if (i) putchar(',');
         put_json_string(ref->speaker[i]);
         putchar(':');
-        if (map[i] < 0)
+        if (!hyp || map[i] < 0)
             fputs("null", stdout);
         else
             put_json_string(hyp->speaker[map[i]]);
@@ -143,7 +143,7 @@ static bool score_one(const score_turns *job, const sides *s, uint32_t i, der_co
     const der_options o = {job->collar_s, job->no_overlap, job->uem_path ? &s->uem : NULL};
     const rttm_recording *r = &s->ref.recording[i], *h = heard_of(s, r);
     char room[600];
-    der_counts c;
+    der_counts c = {0};
     int *map = mem_alloc(r->n_speakers, sizeof *map);
     steno_err err = map ? der_score(&s->ref, r, &s->hyp, h, &o, &c, map)
                         : err_fail(STENO_E_NOMEM, "%s: no memory to score it", r->file);

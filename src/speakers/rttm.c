@@ -103,8 +103,8 @@ static bool other_type(text t) {
 }
 
 static steno_err take_rttm(reader *r, const text *f, int n) {
-    row next;
-    double duration_s;
+    row next = {.start_s = 0};
+    double duration_s = 0;
     if (other_type(f[0])) return STENO_OK;
     if (!is(f[0], "SPEAKER")) return wrong(r, "not a type of RTTM:", f[0]);
     if (n < 8) return err_fail(STENO_E_FORMAT, "%s: line %zu: %d fields of the 8 of a SPEAKER", r->source, r->line, n);

@@ -11,6 +11,7 @@ import './test_config.mjs';
 import './test_log.mjs';
 import './test_tls.mjs';
 import './test_completion.mjs';
+import './test_conversations.mjs';
 import './test_serve.mjs';
 import './test_vosk.mjs';
 import './test_wyoming.mjs';

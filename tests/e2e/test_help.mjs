@@ -18,7 +18,7 @@ test('version, help and wrong usage', () => {
   assert.match(steno([write('x.wav', 'x')]).err, /steno transcribe/);
 });
 
-for (const name of [...COMMANDS, 'bench live']) {
+for (const name of [...COMMANDS, 'bench live', 'bench speakers']) {
   test(`steno ${name}: help and manual page name the same options`, () => {
     const help = steno([...name.split(' '), '--help']);
     assert.equal(help.status, 0);

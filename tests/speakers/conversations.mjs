@@ -15,9 +15,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { PEOPLE, RATE, available, clips, missing } from './voices.mjs';
+import { LEVEL, PEOPLE, RATE, clips, missing } from './voices.mjs';
 
-export { PEOPLE, RATE, available, missing };
+export { PEOPLE, RATE, missing };
 
 export const SETS = { dev: [1, 99], test: [1001, 1099] };
 const TURN = { median: 2.5, sigma: 0.8, least: 0.4, most: 12 };
@@ -32,6 +32,8 @@ const LEAST_S = 6; // everybody says so much, if they have it
 const GUEST_S = 60; // who has less to say than that comes only into larger companies
 const REUSE = 2; // a clip is said so often at most
 const EDGE_S = 0.5;
+const ENROL_PAUSE_S = 0.5;
+const ENROL_SNR_DB = 30;
 const PEAK = 0.9;
 
 // ---- chance ---------------------------------------------------------------------------------------------------------
@@ -70,10 +72,9 @@ const sum = (list) => list.reduce((a, b) => a + b, 0);
 // ---- people ---------------------------------------------------------------------------------------------------------
 
 // Somebody who has things to say: clips in a random order, each at most REUSE times.
-function speaker(dice, name, enrol_s, share_s) {
-  const { first, second } = clips(name);
-  const language = dice.next(); // of people with two
-  const all = second.length === 0 || language < 0.6 ? first : language < 0.8 ? second : [...first, ...second];
+function speaker(dice, name, enrol_s, share_s, languages) {
+  // One language in a conversation: the two were recorded by other microphones, which nobody changes while they talk.
+  const all = clips(name, languages > 1 && PEOPLE[name].second && dice.next() < 0.4);
   let stock = dice.shuffle(all);
   const kept = []; // for enrolment: never in the conversation
   const total = sum(stock.map((c) => c.speech));
@@ -208,7 +209,7 @@ function room(dice, n) {
 function babble(dice, n, others) {
   const out = new Float32Array(n);
   for (let voice = 0; voice < 6; voice++) {
-    const list = clips(others[voice % others.length]).first;
+    const list = clips(others[voice % others.length]);
     let at = dice.between(0, 1);
     while (at < n / RATE) {
       const clip = dice.pick(list);
@@ -252,37 +253,42 @@ const overlapOf = (turns) => {
 };
 
 // People by chance; of two or three all have enough to say.
-function drawn(dice, installed, speakers) {
-  const isGuest = (n) => sum(clips(n).first.map((c) => c.speech)) < GUEST_S;
-  return dice.shuffle(speakers < 4 ? installed.filter((n) => !isGuest(n)) : installed).slice(0, speakers);
+function drawn(dice, everybody, speakers) {
+  const isGuest = (n) => sum(clips(n).map((c) => c.speech)) < GUEST_S;
+  return dice.shuffle(speakers < 4 ? everybody.filter((n) => !isGuest(n)) : everybody).slice(0, speakers);
 }
 
 // { name, pcm, turns: [{ start_s, end_s, speaker }] in order of time, enrolment: { PERSON: pcm }, about }
-// `people` names them; else `speakers` of those that are installed are drawn. Throws when there are not enough.
+// `people` names them: then each speaks one language and behind them there is a room, so that their packages are all it takes. Else
+// `speakers` of all people are drawn, which wants all packages. So a seed means the same everywhere; where something is not
+// installed this throws.
 export function conversation({ seed, speakers = 3, minutes = 4, people = null, enrol_s = 10 }) {
-  const dice = chance(seed), installed = available();
-  const names = people ?? drawn(dice, installed, speakers);
-  if (names.length < speakers || names.some((n) => !installed.includes(n))) throw new Error(`install ${missing(people ?? undefined).join(' ')}`);
-  const all = names.map((n) => speaker(dice, n, enrol_s, (minutes * 60) / names.length));
+  const lacking = missing(people ?? undefined);
+  if (lacking.length) throw new Error(`install ${lacking.join(' ')}`);
+  const dice = chance(seed), all_people = people ? [] : Object.keys(PEOPLE);
+  const names = people ?? drawn(dice, all_people, speakers);
+  const all = names.map((n) => speaker(dice, n, enrol_s, (minutes * 60) / names.length, people ? 1 : 2));
   const { talk, seconds } = plan(dice, all, minutes * 60);
-  const sound = mix(dice, talk, seconds, installed.filter((n) => !names.includes(n)));
+  const sound = mix(dice, talk, seconds, all_people.filter((n) => !names.includes(n)));
   const turns = talk.flatMap((t) => spansOf(t).map(([a, b]) => ({ start_s: a, end_s: b, speaker: t.who.name })))
     .sort((a, b) => a.start_s - b.start_s);
   const heard = all.filter((p) => turns.some((t) => t.speaker === p.name));
   const said = Object.fromEntries(heard.map((p) => [p.name, +sum(turns.filter((t) => t.speaker === p.name).map((t) => t.end_s - t.start_s)).toFixed(2)]));
-  const enrolment = Object.fromEntries(heard.filter((p) => p.kept.length).map((p) => [p.name, joined(p.kept)]));
+  const enrolment = Object.fromEntries(heard.filter((p) => p.kept.length).map((p) => [p.name, joined(dice, p.kept)]));
   const about = { seed, seconds: +seconds.toFixed(3), speakers: heard.length, speech_s: said, sex: Object.fromEntries(heard.map((p) => [p.name, PEOPLE[p.name].sex])),
     turns: talk.length, backchannels: talk.filter((t) => t.back).length, overlap: +overlapOf(turns).toFixed(4), noise: sound.noise, snr_db: +sound.snr_db.toFixed(1) };
   return { name: `conv-${String(seed).padStart(4, '0')}-${heard.length}spk`, pcm: sound.pcm, turns, enrolment, about, talk };
 }
 
-// Speech of one person with a breath between prompts.
-function joined(list) {
-  const out = new Float32Array(Math.ceil((sum(list.map((c) => c.seconds)) + 0.3 * list.length) * RATE));
-  let at = 0.15;
+// Speech of one person in a quiet room, with a breath between prompts.
+function joined(dice, list) {
+  const out = room(dice, Math.ceil((sum(list.map((c) => c.seconds)) + ENROL_PAUSE_S * (list.length + 1)) * RATE));
+  const gain = (LEVEL * dB(-ENROL_SNR_DB)) / Math.sqrt(power(out));
+  for (let i = 0; i < out.length; i++) out[i] *= gain;
+  let at = ENROL_PAUSE_S;
   for (const clip of list) {
     addAt(out, at, clip.pcm, 1);
-    at += clip.seconds + 0.3;
+    at += clip.seconds + ENROL_PAUSE_S;
   }
   return out;
 }
