@@ -19,9 +19,9 @@ build = cmake --build $(1) $(2) -j $(JOBS) -- --quiet >$(1)/build.log 2>&1; stat
     grep -vx 'ninja: no work to do.' $(1)/build.log >&2; exit $$status
 
 .DEFAULT_GOAL := build
-.PHONY: help build models golden run transcribe test unit asan tsan fuzz lint format layers bench bench-live bench-connections bench-live-quality bench-peers bench-peers-live bench-times \
+.PHONY: help build models golden run transcribe test unit asan tsan fuzz lint format layers bench bench-live bench-connections bench-live-quality bench-peers bench-peers-live bench-speakers bench-times \
         bench-calibration install deb test-deb clean setup-build setup-run setup-test setup-dev \
-        setup-deb
+        setup-bench setup-deb
 
 help:
 	@echo 'make build        the program: $(STENO)'
@@ -36,6 +36,7 @@ help:
 	@echo 'make bench-live   how many people at once;  make bench-live-quality: how good partials are'
 	@echo 'make bench-connections   10,000 connections, pings, jobs beside people'
 	@echo 'make bench-peers-live    how many people at once, beside vosk and sherpa-onnx'
+	@echo 'make bench-speakers   who is speaking: error rates, how soon labels come, how often they change'
 	@echo 'make bench-times bench-calibration    how good word times and confidence are'
 	@echo 'make install      PREFIX=$(PREFIX), DESTDIR=$(DESTDIR)'
 	@echo 'make deb          Debian packages of program and weights: $(BUILD)/deb;  make test-deb: installed in a clean root'
@@ -43,7 +44,7 @@ help:
 
 # ---- set-up ---------------------------------------------------------------------------------------------------------
 
-setup-build setup-run setup-test setup-dev setup-deb: setup-%:
+setup-build setup-run setup-test setup-dev setup-bench setup-deb: setup-%:
 	@tools/setup.sh $*
 
 # ---- the program and its weights ------------------------------------------------------------------------------------
@@ -177,6 +178,11 @@ bench-peers: models setup-test
 bench-peers-live: models setup-test
 	@$(MAKE) --no-print-directory -s bench/peers/node_modules/.package-lock.json
 	@node bench/peers/live.mjs $(BUILD) --talk-share $(or $(TALK_SHARE),1)
+
+# How well speakers are told apart, live and in recordings (docs/scoring.md). SPEAKERS: more options of the script, as in
+# SPEAKERS='--set dev --count 5 --pairs'.
+bench-speakers: models setup-test setup-bench
+	@STENO_MODELS=$(MODELS) node bench/speakers/run.mjs $(STENO) --out $(BUILD)/speakers $(SPEAKERS)
 
 # How good word times and confidence are (docs/word-times.md, docs/confidence.md).
 bench-times: models setup-test

@@ -83,6 +83,11 @@ static void on_segment(void *user, int channel, const steno_segment *s) {
     if (deepgram_track_add(&j->tracks[channel], s, j->query.punctuate) != STENO_OK) j->too_long = true;
 }
 
+static void on_labels(void *user, int channel, const steno_segment *s) {
+    listening *j = user;
+    if (channel < DEEPGRAM_CHANNELS_MAX) deepgram_track_label(&j->tracks[channel], s);
+}
+
 /* What was understood of a damaged file is answered, and said to be that. */
 static void warn_incomplete(listening *j, const char *detail) {
     json_t *message = json_string(detail);
@@ -198,7 +203,7 @@ static void on_done(void *user, const recording_result *r) {
     if (e != STENO_OK) on_stored(j, e);
 }
 
-static const recording_handler recognised = {.segment = on_segment, .done = on_done};
+static const recording_handler recognised = {.segment = on_segment, .done = on_done, .labels = on_labels};
 
 static void recognise(listening *j) {
     char path[32];
@@ -216,6 +221,8 @@ static void recognise(listening *j) {
                            .rank = j->query.callback[0] ? RECORDING_JOB : RECORDING_REQUEST,
                            .owed = j->query.callback[0] != 0,
                            .pass = j->pass};
+    steno_speakers_options_init(&o.speakers);
+    if (j->query.diarize) o.speakers.contract = STENO_SPEAKERS_REVISE;
     steno_err e = recording_open(j->service, &o, &recognised, j, &j->recording);
     if (e == STENO_OK) {
         if (j->query.callback[0]) promise(j);
@@ -283,6 +290,8 @@ static bool prepare(listening *j, const call *c) {
     upload_refusal why = {0};
     const char *language = steno_model_language(c->service->slots->model);
     if (!deepgram_read_query(c, DEEPGRAM_FILE, j->model, language, &j->query)) return false;
+    if (j->query.diarize && !diarize_served(c->service) && deepgram_query_no_speakers(&j->query) != STENO_OK)
+        return refuse(c, 503, "no memory for a recording");
     if (j->query.callback[0] && !c->service->jobs)
         return refuse(c, 503, "callback: this server keeps nothing, so it calls nobody back");
     if (j->query.callback[0] && webhook_url_check(j->query.callback) != STENO_OK)

@@ -2,6 +2,7 @@
 #include "api/deepgram_int.h"
 #include "api/deepgram_turn.h"
 #include "api/deepgram_wav.h"
+#include "api/diarize.h"
 #include "api/wire.h"
 
 #include <string.h>
@@ -34,11 +35,15 @@ typedef struct live {
 
 static steno_err open_voices(wire *w, live *l) {
     steno_live_options options;
+    steno_speakers_options speakers;
     pcm_format one = l->format;
     int n = l->query.multichannel ? l->format.channels : 1;
     deepgram_query_live(&l->query, wire_defaults(w), &options);
     if (l->query.multichannel) one.channels = 1;
-    ERR_TRY(wire_open(w, n, &one, &options));
+    steno_speakers_options_init(&speakers);
+    speakers.contract = STENO_SPEAKERS_DELAYED; /* what is final stays, and cannot be said again … */
+    speakers.hold_ms = 0;                       /* … so its labels come with it */
+    ERR_TRY(wire_open_speakers(w, n, &one, &options, l->query.diarize ? &speakers : NULL));
     l->about.channels = n;
     l->ready = true;
     return STENO_OK;
@@ -65,6 +70,8 @@ static bool begin(wire *w, void *state, call *c) {
     l->about = (deepgram_about){.request_id = wire_id(w), .model = wire_model(w), .query = &l->query, .channels = 1};
     l->created_ms = deepgram_calendar_ms();
     if (!deepgram_read_query(c, DEEPGRAM_LIVE, wire_model(w), wire_language(w), &l->query)) return false;
+    if (l->query.diarize && !diarize_served(wire_service(w)) && deepgram_query_no_speakers(&l->query) != STENO_OK)
+        return refuse_busy(c, STENO_E_NOMEM);
     l->format = l->query.audio;
     steno_err e = l->query.raw ? open_voices(w, l) : STENO_OK;
     if (e == STENO_OK && !(l->sum = deepgram_sum_start())) e = err_fail(STENO_E_NOMEM, "no memory for a stream");

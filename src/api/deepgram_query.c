@@ -253,6 +253,19 @@ static steno_err take_punctuate(query_reader *r, const char *name, const char *v
     return STENO_OK;
 }
 
+/* There is one way to tell speakers apart, whichever is named. */
+static steno_err take_diarize_version(query_reader *r, const char *name, const char *value) {
+    if (strcasecmp(value, "latest") == 0 || strcasecmp(value, "false") == 0) return STENO_OK;
+    return warn(r->q, name, "adjusted", "there is one, and it is taken");
+}
+
+/* Naming one asks for it. */
+static steno_err take_diarize_model(query_reader *r, const char *name, const char *value) {
+    if (strcasecmp(value, "false") == 0) return STENO_OK;
+    r->q->diarize = true;
+    return take_diarize_version(r, name, value);
+}
+
 /* ---- the table -------------------------------------------------------------------------------------------------- */
 
 typedef struct parameter {
@@ -270,7 +283,6 @@ typedef struct parameter {
     { name, kinds, take, 0, NULL }
 #define LACKS(name, kinds, why)                                                                                        \
     { name, kinds, NULL, 0, why }
-#define NO_SPEAKERS "speakers are not told apart"
 #define NO_BOOST    "terms are not boosted"
 #define NO_ANALYSIS "texts are not analysed"
 
@@ -285,9 +297,9 @@ static const parameter parameters[] = {
     LACKS("custom_topic_mode", DEEPGRAM_FILE, NO_ANALYSIS),
     LACKS("detect_entities", BOTH, NO_ANALYSIS),
     TAKEN("detect_language", BOTH, take_detect_language),
-    LACKS("diarize", BOTH, NO_SPEAKERS),
-    LACKS("diarize_model", BOTH, NO_SPEAKERS),
-    LACKS("diarize_version", BOTH, NO_SPEAKERS),
+    SWITCH("diarize", BOTH, diarize),
+    TAKEN("diarize_model", BOTH, take_diarize_model),
+    TAKEN("diarize_version", BOTH, take_diarize_version),
     LACKS("dictation", BOTH, "spoken commands stay words"),
     TAKEN("encoding", BOTH, take_encoding),
     TAKEN("endpointing", DEEPGRAM_LIVE, take_endpointing),
@@ -393,6 +405,11 @@ steno_err deepgram_query_parse(const char *const *args, int n_args, deepgram_kin
         ERR_TRY(take_one(&r, name, args[i][n] ? args[i] + n + 1 : ""));
     }
     return check(&r);
+}
+
+steno_err deepgram_query_no_speakers(deepgram_query *q) {
+    q->diarize = false;
+    return warn(q, "diarize", "unsupported_parameter", "speakers are not told apart");
 }
 
 void deepgram_query_free(deepgram_query *q) {

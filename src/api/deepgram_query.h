@@ -28,6 +28,7 @@ typedef struct deepgram_query {
     pcm_format audio; /* channels: 0 when not given */
     bool multichannel, interim_results, vad_events;
     bool punctuate, utterances, paragraphs;
+    bool diarize;
     bool endpointing;     /* speech_final is said */
     int endpoint_ms;      /* 0: as the server is configured */
     int utterance_end_ms; /* 0: not asked for */
@@ -44,6 +45,9 @@ typedef struct deepgram_query {
 STENO_CHECK steno_err deepgram_query_parse(const char *const *args, int n_args, deepgram_kind kind, const char *model,
                                            const char *language, deepgram_query *out);
 void deepgram_query_free(deepgram_query *q);
+
+/* Speakers are not told apart after all: a warning. */
+STENO_CHECK steno_err deepgram_query_no_speakers(deepgram_query *q);
 
 /* How a live stream is heard; `server` has the server's own defaults. */
 void deepgram_query_live(const deepgram_query *q, const steno_live_options *server, steno_live_options *out);

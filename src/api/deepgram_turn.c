@@ -2,18 +2,31 @@
 #include "api/deepgram_turn.h"
 
 #include "api/deepgram_text.h"
+#include "output/speakers.h"
 
 #include <string.h>
 
 /* ---- words ------------------------------------------------------------------------------------------------------ */
 
-static json_t *words_of(const steno_segment *s, bool punctuated) {
+/* People are numbers; a word nobody can tell of is whose the words around it are. */
+static bool put_speaker(json_t *word, int speaker) {
+    return speaker == STENO_SPEAKER_UNKNOWN || json_object_set_new(word, "speaker", json_integer(speaker)) == 0;
+}
+
+static json_t *words_of(const steno_segment *s, const deepgram_query *q) {
+    bool punctuated = q->punctuate;
+    speaker_run run = {0};
     json_t *list = json_array();
     for (uint32_t i = 0; list && i < s->n_words; i++) {
         const steno_word *w = &s->words[i];
+        if (i >= run.behind) (void)speaker_run_next(s, &run);
         json_t *word = deepgram_word(s->text + w->text_offset, w->text_bytes, w->start_s, w->end_s,
                                      (double)w->confidence, punctuated);
         if (json_is_null(word)) continue;
+        if (word && q->diarize && !put_speaker(word, run.speaker)) {
+            json_decref(word);
+            word = NULL;
+        }
         if (!word || json_array_append_new(list, word) != 0) {
             json_decref(list);
             return NULL;
@@ -22,10 +35,11 @@ static json_t *words_of(const steno_segment *s, bool punctuated) {
     return list;
 }
 
-static json_t *alternative(const steno_segment *s, bool punctuated) {
+static json_t *alternative(const steno_segment *s, const deepgram_query *q) {
+    bool punctuated = q->punctuate;
     json_t *text = punctuated ? deepgram_string(s->text, strlen(s->text)) : deepgram_plain(s->text, strlen(s->text));
     return json_pack("{s:o, s:o, s:o}", "transcript", text, "confidence",
-                     deepgram_seconds(s->n_words ? (double)s->confidence : 0), "words", words_of(s, punctuated));
+                     deepgram_seconds(s->n_words ? (double)s->confidence : 0), "words", words_of(s, q));
 }
 
 /* ---- results ---------------------------------------------------------------------------------------------------- */
@@ -39,8 +53,8 @@ static json_t *results(const deepgram_about *a, int channel, const span *p, cons
     return json_pack("{s:s, s:[i,i], s:o, s:o, s:b, s:b, s:{s:[o]}, s:o, s:b}", "type", "Results", "channel_index",
                      channel, a->channels, "duration", deepgram_seconds(p->end_s - p->start_s), "start",
                      deepgram_seconds(p->start_s), "is_final", p->is_final, "speech_final", p->speech_final, "channel",
-                     "alternatives", alternative(s, a->query->punctuate), "metadata", deepgram_result_metadata(a),
-                     "from_finalize", p->from_finalize);
+                     "alternatives", alternative(s, a->query), "metadata", deepgram_result_metadata(a), "from_finalize",
+                     p->from_finalize);
 }
 
 /* Nothing more is said of the time up to `end_s`. */

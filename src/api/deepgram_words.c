@@ -3,11 +3,14 @@
 
 #include "api/deepgram_text.h"
 #include "base/mem.h"
+#include "output/speakers.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#define FIRST_BYTES 4096
-#define FIRST_WORDS 256
+#define FIRST_BYTES    4096
+#define FIRST_WORDS    256
+#define FIRST_SEGMENTS 64
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------ */
 
@@ -126,25 +129,55 @@ static bool reserve_words(deepgram_track *t, size_t more) {
     return true;
 }
 
+static bool reserve_heard(deepgram_track *t) {
+    if (t->n_heard < t->heard_room) return true;
+    size_t room = t->heard_room ? 2 * t->heard_room : FIRST_SEGMENTS;
+    deepgram_heard *grown = mem_resize(t->heard, t->heard_room * sizeof *grown, room * sizeof *grown);
+    if (!grown) return false;
+    t->heard = grown;
+    t->heard_room = room;
+    return true;
+}
+
 steno_err deepgram_track_add(deepgram_track *t, const steno_segment *s, bool punctuated) {
     if (t->texts.n > DEEPGRAM_WORDS_BYTES_MAX) return err_fail(STENO_E_LIMIT, "a transcript longer than is kept");
-    if (!reserve_words(t, s->n_words)) return err_fail(STENO_E_NOMEM, "no memory for a transcript");
+    if (!reserve_words(t, s->n_words) || !reserve_heard(t))
+        return err_fail(STENO_E_NOMEM, "no memory for a transcript");
+    t->heard[t->n_heard++] = (deepgram_heard){.id = s->id, .first = t->n};
     for (uint32_t i = 0; i < s->n_words; i++) {
         const steno_word *from = &s->words[i];
         const char *text = s->text + from->text_offset;
         deepgram_spoken w = {.start_s = from->start_s,
                              .end_s = from->end_s,
                              .confidence = from->confidence,
+                             .speaker = STENO_SPEAKER_UNKNOWN,
                              .ends_sentence = ends_sentence(text, from->text_bytes)};
         write_texts(t, &w, text, from->text_bytes);
         write_json(t, &w, punctuated);
         if (t->texts.failed) return err_fail(STENO_E_NOMEM, "no memory for a transcript");
         t->words[t->n++] = w;
+        t->heard[t->n_heard - 1].n++;
     }
     return STENO_OK;
 }
 
+static int by_id(const void *id, const void *of) {
+    uint32_t x = *(const uint32_t *)id, y = ((const deepgram_heard *)of)->id;
+    return (x > y) - (x < y);
+}
+
+void deepgram_track_label(deepgram_track *t, const steno_segment *labels) {
+    const deepgram_heard *h = t->n_heard ? bsearch(&labels->id, t->heard, t->n_heard, sizeof *h, by_id) : NULL;
+    for (speaker_run run = {0}; h && speaker_run_next(labels, &run);) {
+        for (uint32_t i = run.first; i < run.behind && i < h->n; i++) {
+            t->words[h->first + i].speaker = (int8_t)run.speaker;
+            t->words[h->first + i].margin = run.speaker == labels->speaker ? labels->speaker_margin : 0;
+        }
+    }
+}
+
 void deepgram_track_free(deepgram_track *t) {
+    mem_free(t->heard);
     deepgram_text_free(&t->texts);
     mem_free(t->words);
     *t = (deepgram_track){0};

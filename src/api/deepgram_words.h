@@ -35,18 +35,30 @@ typedef struct deepgram_spoken {
     double start_s, end_s;
     float confidence;
     bool ends_sentence;
+    int8_t speaker; /* STENO_SPEAKER_UNKNOWN until it is labelled */
+    float margin;
     deepgram_piece text, plain, json; /* plain and json are empty for what is nothing but punctuation */
 } deepgram_spoken;
+
+/* Which words came together. */
+typedef struct deepgram_heard {
+    uint32_t id, n;
+    size_t first;
+} deepgram_heard;
 
 /* A channel. Zeroed is empty. */
 typedef struct deepgram_track {
     deepgram_spoken *words; /* [n] owned */
     size_t n, room;
+    deepgram_heard *heard; /* [n_heard] owned, by id */
+    size_t n_heard, heard_room;
     deepgram_text texts;
 } deepgram_track;
 
 /* STENO_E_LIMIT: no more is kept; what was there stays. */
 STENO_CHECK steno_err deepgram_track_add(deepgram_track *t, const steno_segment *s, bool punctuated);
+/* Who speaks the words of a segment that was added: its id, n_words and their speakers. */
+void deepgram_track_label(deepgram_track *t, const steno_segment *labels);
 void deepgram_track_free(deepgram_track *t);
 
 #endif

@@ -38,6 +38,39 @@ steno_err document_add(document *d, int channel, const steno_segment *s) {
     return STENO_OK;
 }
 
+static bool is_segment(const document_segment *at, int channel, uint32_t id) {
+    return at->channel == channel && at->segment.id == id;
+}
+
+void document_label(document *d, int channel, const steno_segment *labels) {
+    for (size_t i = 0; i < d->n; i++) {
+        size_t at = (d->labelled + i) % d->n;
+        steno_segment *s = &d->segments[at].segment;
+        if (!is_segment(&d->segments[at], channel, labels->id)) continue;
+        steno_word *words = (steno_word *)(uintptr_t)s->words; /* document_add() made them */
+        for (uint32_t w = 0; w < s->n_words && w < labels->n_words; w++) words[w].speaker = labels->words[w].speaker;
+        s->speaker = labels->speaker;
+        s->speaker_margin = labels->speaker_margin;
+        s->speaker_fixed = labels->speaker_fixed;
+        d->labelled = at;
+        return;
+    }
+}
+
+steno_err document_add_turns(document *d, int channel, const steno_turn *turns, uint32_t n) {
+    if (d->n_turns + n > d->turns_room) {
+        size_t room = 2 * (d->n_turns + n);
+        if (room * sizeof *d->turns > DOCUMENT_BYTES_MAX)
+            return err_fail(STENO_E_LIMIT, "the transcript has more than %zu turns", d->n_turns);
+        document_turn *more = mem_resize(d->turns, d->turns_room * sizeof *more, room * sizeof *more);
+        if (!more) return err_fail(STENO_E_NOMEM, "no memory for %zu turns", room);
+        d->turns = more;
+        d->turns_room = room;
+    }
+    for (uint32_t i = 0; i < n; i++) d->turns[d->n_turns++] = (document_turn){channel, turns[i]};
+    return STENO_OK;
+}
+
 static int earlier(const void *a, const void *b) {
     const document_segment *x = a, *y = b;
     if (x->segment.start_s != y->segment.start_s) return x->segment.start_s < y->segment.start_s ? -1 : 1;
@@ -52,5 +85,6 @@ void document_sort(document *d) {
 void document_free(document *d) {
     for (size_t i = 0; i < d->n; i++) mem_free((void *)d->segments[i].segment.words);
     mem_free(d->segments);
+    mem_free(d->turns);
     *d = (document){0};
 }

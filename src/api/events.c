@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,13 +62,74 @@ event_text events_speech(const steno_event *e) {
                             "start", milliseconds(e->segment.start_s)));
 }
 
-static json_t *words_of(const steno_segment *s) {
+/* ---- speakers --------------------------------------------------------------------------------------------------- */
+
+bool events_name_speaker(event_speakers *who, const char *label, const char *name) {
+    int speaker = speaker_of_label(&who->names, label);
+    if (speaker == STENO_SPEAKER_UNKNOWN) return false;
+    char *to = who->given[speaker == STENO_SPEAKER_OTHER ? 0 : speaker + 1];
+    snprintf(to, STENO_VOICE_NAME_BYTES, "%s", name);
+    return true;
+}
+
+static json_t *label_of(const event_speakers *who, int speaker) {
+    char room[SPEAKER_LABEL_BYTES];
+    const char *label = speaker_label(&who->names, speaker, room);
+    return label ? events_string(label, strlen(label)) : json_null();
+}
+
+static json_t *name_of(const event_speakers *who, int speaker) {
+    bool known = speaker == STENO_SPEAKER_OTHER || (speaker >= 0 && speaker < STENO_SPEAKERS_MAX);
+    const char *name = known ? who->given[speaker == STENO_SPEAKER_OTHER ? 0 : speaker + 1] : "";
+    if (!name[0]) name = speaker_voice(&who->names, speaker);
+    return name ? events_string(name, strlen(name)) : json_null();
+}
+
+static bool put_speaker(json_t *o, const steno_segment *s, const event_speakers *who) {
+    json_t *more = json_pack("{s:o, s:o, s:o, s:b}", "speaker", label_of(who, s->speaker), "speaker_name",
+                             name_of(who, s->speaker), "speaker_margin", milliseconds((double)s->speaker_margin),
+                             "speaker_fixed", s->speaker_fixed);
+    bool good = o && more && json_object_update(o, more) == 0;
+    json_decref(more);
+    return good;
+}
+
+/* Words of one speaker after the other, who is not known included. */
+static json_t *spans_of(const steno_segment *s, const event_speakers *who) {
+    json_t *list = json_array();
+    for (uint32_t first = 0, behind; list && first < s->n_words; first = behind) {
+        int speaker = s->words[first].speaker;
+        for (behind = first + 1; behind < s->n_words && s->words[behind].speaker == speaker;) behind++;
+        json_t *span =
+            json_pack("{s:I, s:I, s:o, s:o}", "first_word", (json_int_t)first, "words", (json_int_t)(behind - first),
+                      "speaker", label_of(who, speaker), "speaker_name", name_of(who, speaker));
+        if (!span || json_array_append_new(list, span) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+event_text events_revision(const steno_event *e, const event_speakers *who) {
+    const steno_segment *s = &e->segment;
+    json_t *o = json_pack("{s:s, s:I, s:I, s:o}", "type", "revision", "message_id", (json_int_t)s->id, "rev",
+                          (json_int_t)s->rev, "spans", spans_of(s, who));
+    if (put_speaker(o, s, who)) return finish(o);
+    json_decref(o);
+    return (event_text){0};
+}
+
+/* ---- words ------------------------------------------------------------------------------------------------------ */
+
+static json_t *words_of(const steno_segment *s, const event_speakers *who) {
     json_t *list = json_array();
     for (uint32_t i = 0; list && i < s->n_words; i++) {
         const steno_word *w = &s->words[i];
         json_t *word = json_pack("{s:o, s:o, s:o, s:o}", "word", events_string(s->text + w->text_offset, w->text_bytes),
                                  "start", milliseconds(w->start_s), "end", milliseconds(w->end_s), "confidence",
                                  milliseconds((double)w->confidence));
+        if (word && who) json_object_set_new(word, "speaker", label_of(who, w->speaker));
         if (!word || json_array_append_new(list, word) != 0) {
             json_decref(list);
             return NULL;
@@ -89,7 +151,7 @@ static const char *reason_of(steno_end_reason end) {
     }
 }
 
-event_text events_words(const steno_event *e, bool with_words) {
+event_text events_words(const steno_event *e, bool with_words, const event_speakers *who) {
     const steno_segment *s = &e->segment;
     bool final = e->kind == STENO_EVENT_SEGMENT;
     size_t stable = final ? events_count_chars(s->text, strlen(s->text)) : events_count_chars(s->text, s->stable_bytes);
@@ -99,7 +161,8 @@ event_text events_words(const steno_event *e, bool with_words) {
                           events_string(s->text, strlen(s->text)), "stable_chars", whole(stable), "confidence",
                           milliseconds((double)s->confidence));
     bool complete = o && (!final || json_object_set_new(o, "reason", json_string(reason_of(s->end))) == 0) &&
-                    (!with_words || json_object_set_new(o, "words", words_of(s)) == 0);
+                    (!with_words || json_object_set_new(o, "words", words_of(s, who)) == 0) &&
+                    (!who || put_speaker(o, s, who));
     if (complete) return finish(o);
     json_decref(o);
     return (event_text){0};

@@ -29,9 +29,20 @@ typedef struct ready_members {
     int resume_window_ms;
 } ready_members;
 
+/* Who is called what in events of a stream that tells speakers apart. Zeroed: nobody has a name. */
+typedef struct event_speakers {
+    speaker_names names;
+    char given[STENO_SPEAKERS_MAX + 1][STENO_VOICE_NAME_BYTES]; /* by name_speaker: OTHER, then 0, 1 …; "": none */
+} event_speakers;
+
+/* A label gets a name, or loses it. False: nobody can have this label. */
+bool events_name_speaker(event_speakers *who, const char *label, const char *name);
+
 event_text events_ready(const ready_members *m);
 event_text events_speech(const steno_event *e);
-event_text events_words(const steno_event *e, bool with_words); /* partial or final */
+/* Partial or final; `who` NULL: speakers are not told apart. */
+event_text events_words(const steno_event *e, bool with_words, const event_speakers *who);
+event_text events_revision(const steno_event *e, const event_speakers *who);
 event_text events_overload(const steno_event *e);
 event_text events_stats(const session_totals *t, const char *answer); /* "finalized", "configured" or NULL */
 event_text events_error(const char *code, const char *message, bool fatal);

@@ -326,7 +326,8 @@ void jobs_answer_delete(call *c) {
 typedef struct fetching {
     asking head;
     char format[16];
-    bool partial; /* what there is of a job that failed */
+    bool partial;  /* what there is of a job that failed */
+    bool unsuited; /* the format cannot say what this job heard */
     char *document, *made;
     size_t document_bytes, made_bytes;
 } fetching;
@@ -358,7 +359,8 @@ static void read_done(work *item) {
     fetching *f = (fetching *)item;
     asking *a = &f->head;
     a->working = false;
-    bool render = item->error == STENO_OK && f->document && a->exchange;
+    f->unsuited = strcmp(f->format, "rttm") == 0 && !a->jobs->diarize;
+    bool render = item->error == STENO_OK && f->document && a->exchange && !f->unsuited;
     if (render && asking_put(a, a->owner->heavy, run_render, asking_done)) return;
     asking_done(&a->head);
 }
@@ -366,6 +368,10 @@ static void read_done(work *item) {
 static void answer_result(asking *a, net_reply *reply) {
     fetching *f = (fetching *)a;
     const job *j = a->jobs;
+    if (f->unsuited) {
+        jobs_refuse(reply, 400, "bad_parameter", "format: rttm says who spoke, and this job had no diarize");
+        return;
+    }
     char text[400];
     if (!f->made) {
         snprintf(text, sizeof text, "the job is %s%s%s", job_state_name(j->state), j->error_text[0] ? ": " : "",
@@ -390,7 +396,7 @@ void jobs_answer_result(call *c) {
     if (!jobs_ready(c, &j)) return;
     if (!format) format = "json";
     if (!result_type(format)) {
-        jobs_refuse(c->reply, 400, "bad_parameter", "format: want json, text, srt, vtt, tsv or ctm");
+        jobs_refuse(c->reply, 400, "bad_parameter", "format: want json, text, srt, vtt, tsv, ctm or rttm");
         return;
     }
     fetching *f = (fetching *)ask_about(c, j, sizeof *f, 1);

@@ -5,10 +5,12 @@
 #include "api/jobs.h"
 #include "api/jobs_clock.h"
 #include "api/recording.h"
+#include "output/speakers.h"
 
 /* Who heard it. */
 typedef struct result_head {
     char model[32], language[16];
+    speaker_names speakers; /* with job.diarize */
 } result_head;
 
 /* A job that is being heard, or whose outcome is being written. */
@@ -77,6 +79,11 @@ STENO_CHECK steno_err jobs_notice(const job *j, delivery *out, bool *wanted);
 /* One parameter of a query or a form. STENO_E_INVALID names it and what it may be; STENO_E_UNSUPPORTED: a language the
  * model does not speak. */
 STENO_CHECK steno_err jobs_option(job *j, const char *name, const char *value, const char *language);
+
+/* What only shows once all of them are read. */
+STENO_CHECK steno_err jobs_options_check(const job *j);
+/* What its recording is asked for; without the voices. */
+STENO_CHECK steno_err jobs_speakers(const job *j, steno_speakers_options *out);
 
 /* ---- jobs_result.c: any thread ------------------------------------------------------------------------------------ */
 

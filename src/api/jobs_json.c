@@ -59,6 +59,10 @@ json_t *jobs_json(const job *j, const delivery_view *view, const running *r) {
     json_object_set_new(o, "language", text(j->language));
     json_object_set_new(o, "words", json_boolean(j->words));
     json_object_set_new(o, "channels", json_string(j->split ? "split" : "mix"));
+    json_object_set_new(o, "diarize", json_boolean(j->diarize));
+    if (j->min_speakers) json_object_set_new(o, "min_speakers", json_integer(j->min_speakers));
+    if (j->max_speakers) json_object_set_new(o, "max_speakers", json_integer(j->max_speakers));
+    if (j->voices[0]) json_object_set_new(o, "voices", text(j->voices));
     json_object_set_new(o, "created", moment(j->created_ms));
     json_object_set_new(o, "started", moment(j->started_ms));
     json_object_set_new(o, "ended", moment(j->ended_ms));
@@ -109,12 +113,46 @@ static steno_err set_language(job *j, const char *value, const char *spoken) {
     return STENO_OK;
 }
 
-static steno_err set_words(job *j, const char *value) {
-    bool on = strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
-    if (!on && strcmp(value, "false") != 0 && strcmp(value, "0") != 0)
-        return err_fail(STENO_E_INVALID, "words: want true or false, not '%.20s'", value);
-    j->words = on;
+static steno_err set_bool(bool *to, const char *name, const char *value) {
+    *to = strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
+    if (*to || strcmp(value, "false") == 0 || strcmp(value, "0") == 0) return STENO_OK;
+    return err_fail(STENO_E_INVALID, "%s: want true or false, not '%.20s'", name, value);
+}
+
+static steno_err set_count(int *to, const char *name, const char *value) {
+    char *end;
+    long n = strtol(value, &end, 10);
+    if (value[0] < '0' || value[0] > '9' || *end || n < 1 || n > STENO_SPEAKERS_MAX)
+        return err_fail(STENO_E_INVALID, "%s: want a whole number from 1 to %d, not '%.20s'", name, STENO_SPEAKERS_MAX,
+                        value);
+    *to = (int)n;
     return STENO_OK;
+}
+
+static steno_err set_voices(job *j, const char *value) {
+    if (strlen(value) >= sizeof j->voices)
+        return err_fail(STENO_E_LIMIT, "voices: longer than %d bytes", JOB_VOICES_BYTES - 1);
+    PUT(j->voices, value);
+    return STENO_OK;
+}
+
+steno_err jobs_speakers(const job *j, steno_speakers_options *out) {
+    steno_speakers_options_init(out);
+    if (j->diarize) out->contract = STENO_SPEAKERS_REVISE;
+    out->turns = j->diarize;
+    out->min_speakers = j->min_speakers;
+    if (j->max_speakers)
+        out->max_speakers = j->max_speakers;
+    else if (out->max_speakers < j->min_speakers)
+        out->max_speakers = j->min_speakers;
+    return steno_speakers_options_check(out);
+}
+
+steno_err jobs_options_check(const job *j) {
+    steno_speakers_options o;
+    if (!j->diarize && (j->min_speakers || j->max_speakers || j->voices[0]))
+        return err_fail(STENO_E_INVALID, "min_speakers, max_speakers and voices mean nothing without diarize");
+    return jobs_speakers(j, &o);
 }
 
 static steno_err set_channels(job *j, const char *value) {
@@ -158,7 +196,11 @@ static steno_err set_idempotency(job *j, const char *value) {
 
 steno_err jobs_option(job *j, const char *name, const char *value, const char *language) {
     if (strcmp(name, "language") == 0) return set_language(j, value, language);
-    if (strcmp(name, "words") == 0) return set_words(j, value);
+    if (strcmp(name, "words") == 0) return set_bool(&j->words, name, value);
+    if (strcmp(name, "diarize") == 0) return set_bool(&j->diarize, name, value);
+    if (strcmp(name, "min_speakers") == 0) return set_count(&j->min_speakers, name, value);
+    if (strcmp(name, "max_speakers") == 0) return set_count(&j->max_speakers, name, value);
+    if (strcmp(name, "voices") == 0) return set_voices(j, value);
     if (strcmp(name, "channels") == 0) return set_channels(j, value);
     if (strcmp(name, "metadata") == 0) return set_metadata(j, value);
     if (strcmp(name, "file_name") == 0) return set_file_name(j, value);
@@ -174,7 +216,8 @@ steno_err jobs_option(job *j, const char *name, const char *value, const char *l
         return STENO_OK;
     }
     return err_fail(STENO_E_INVALID,
-                    "no option '%.40s': want language, words, channels, webhook, webhook_secret, metadata, file_name or"
+                    "no option '%.40s': want language, words, channels, diarize, min_speakers, max_speakers, voices, "
+                    "webhook, webhook_secret, metadata, file_name or"
                     " idempotency_key",
                     name);
 }

@@ -71,9 +71,12 @@ static bool hash_all(const handing_in *h, EVP_MD_CTX *hash, unsigned char *block
     char options[512];
     int n = snprintf(options, sizeof options, "%s|%d|%d|%d|%.400s", j->language, j->words, j->split, h->head.n,
                      j->webhook_url);
+    if (j->diarize && n > 0 && (size_t)n < sizeof options)
+        snprintf(options + n, sizeof options - (size_t)n, "|%d|%d", j->min_speakers, j->max_speakers);
     bool ok = EVP_DigestInit_ex(hash, EVP_sha256(), NULL) && n > 0 &&
               EVP_DigestUpdate(hash, options, strlen(options)) &&
-              EVP_DigestUpdate(hash, j->metadata, strlen(j->metadata));
+              EVP_DigestUpdate(hash, j->metadata, strlen(j->metadata)) &&
+              EVP_DigestUpdate(hash, j->voices, strlen(j->voices));
     for (int i = 0; i < h->head.n && ok; i++) ok = hash_file(hash, h->fds[i], block, bytes);
     return ok;
 }
@@ -184,12 +187,26 @@ static void refuse_now(handing_in *h, int status, const char *code, const char *
     net_answer(h->head.exchange, &reply);
 }
 
+/* Said now and not when the job's turn comes. */
+static steno_err check_speakers(const handing_in *h) {
+    const job *j = h->head.jobs;
+    service *v = h->head.owner->service;
+    steno_voice voices[STENO_SPEAKERS_MAX];
+    int n;
+    ERR_TRY(jobs_options_check(j));
+    if (!j->diarize) return STENO_OK;
+    if (!diarize_served(v)) return err_fail(STENO_E_UNSUPPORTED, "diarize: this server does not tell speakers apart");
+    steno_err e = diarize_find_voices(v, h->head.pass, j->voices, voices, &n);
+    diarize_wipe(voices, n);
+    return e;
+}
+
 static steno_err read_fields(handing_in *h) {
     for (int i = 0; i < upload_fields(h->upload); i++) {
         const upload_field *f = upload_field_at(h->upload, i);
         ERR_TRY(jobs_option(h->head.jobs, f->name, f->value, h->language));
     }
-    return STENO_OK;
+    return check_speakers(h);
 }
 
 /* One job a file, all after the same pattern. */

@@ -1,8 +1,10 @@
 /* jobs_result.c: a transcript between being heard and being fetched: lines of JSON, one a segment, which every format can
  * be made from. Any thread; pure. See jobs_int.h.
  *
- * {"v":1,"model":…,"language":…}                                     first
- * {"c":channel,"i":id,"s":start,"e":end,"p":confidence,"l":looped,"t":text,"w":[[offset,bytes,start,end,confidence],…]}
+ * {"v":1,"model":…,"language":…,"voices":[name,…]}                   first
+ * {"c":channel,"i":id,"s":start,"e":end,"p":confidence,"l":looped,"t":text,"w":[[offset,bytes,start,end,confidence,speaker],…],
+ *  "k":speaker}
+ * {"c":channel,"u":[start,end,speaker]}                               turns, behind all segments
  * {"duration":…,"media_cpu":…,"stats":[…]}                           last
  */
 #include "api/events.h"
@@ -30,17 +32,28 @@ static json_t *words_json(const steno_segment *s) {
     json_t *all = json_array();
     for (uint32_t i = 0; i < s->n_words; i++) {
         const steno_word *w = &s->words[i];
-        json_array_append_new(all, json_pack("[i, i, f, f, f]", (int)w->text_offset, (int)w->text_bytes, w->start_s,
-                                             w->end_s, (double)w->confidence));
+        json_array_append_new(all, json_pack("[i, i, f, f, f, i]", (int)w->text_offset, (int)w->text_bytes, w->start_s,
+                                             w->end_s, (double)w->confidence, w->speaker));
     }
     return all;
 }
 
 static json_t *segment_json(const document_segment *at) {
     const steno_segment *s = &at->segment;
-    return json_pack("{s:i, s:i, s:f, s:f, s:f, s:b, s:o, s:o}", "c", at->channel, "i", (int)s->id, "s", s->start_s,
-                     "e", s->end_s, "p", (double)s->confidence, "l", s->looped, "t",
+    return json_pack("{s:i, s:i, s:f, s:f, s:f, s:b, s:i, s:o, s:o}", "c", at->channel, "i", (int)s->id, "s",
+                     s->start_s, "e", s->end_s, "p", (double)s->confidence, "l", s->looped, "k", s->speaker, "t",
                      events_string(s->text, strlen(s->text)), "w", words_json(s));
+}
+
+static json_t *head_json(const result_head *h) {
+    json_t *voices = json_array();
+    for (int i = 0; voices && i < h->speakers.n_voices; i++)
+        json_array_append_new(voices, events_string(h->speakers.voices[i], strlen(h->speakers.voices[i])));
+    return json_pack("{s:i, s:s, s:s, s:o}", "v", 1, "model", h->model, "language", h->language, "voices", voices);
+}
+
+static json_t *turn_json(const document_turn *t) {
+    return json_pack("{s:i, s:[f, f, i]}", "c", t->channel, "u", t->turn.start_s, t->turn.end_s, t->turn.speaker);
 }
 
 static json_t *tail_json(const recording_result *r) {
@@ -64,8 +77,9 @@ steno_err result_write(const result_head *h, const document *d, const recording_
     *out = NULL;
     FILE *to = open_memstream(&made, n);
     if (!to) return err_fail(STENO_E_NOMEM, "no memory for a result");
-    bool ok = put_line(to, json_pack("{s:i, s:s, s:s}", "v", 1, "model", h->model, "language", h->language));
+    bool ok = put_line(to, head_json(h));
     for (size_t i = 0; i < d->n && ok; i++) ok = put_line(to, segment_json(&d->segments[i]));
+    for (size_t i = 0; i < d->n_turns && ok; i++) ok = put_line(to, turn_json(&d->turns[i]));
     ok = ok && put_line(to, tail_json(r));
     if (fflush(to) != 0) ok = false;
     return adopt(to, &made, *n, ok, out);
@@ -91,6 +105,12 @@ static double number(json_t *o) {
     return json_number_value(o);
 }
 
+/* Documents of before there were labels have none. */
+static int speaker_in(json_t *o) {
+    json_int_t n = json_is_integer(o) ? json_integer_value(o) : STENO_SPEAKER_UNKNOWN;
+    return n >= STENO_SPEAKER_OTHER && n < STENO_SPEAKERS_MAX ? (int)n : STENO_SPEAKER_UNKNOWN;
+}
+
 static bool read_words(json_t *all, steno_segment *s) {
     size_t n = json_array_size(all), bytes = strlen(s->text);
     if (n == 0) return true;
@@ -102,7 +122,8 @@ static bool read_words(json_t *all, steno_segment *s) {
                                 .text_bytes = (uint32_t)json_integer_value(json_array_get(w, 1)),
                                 .start_s = number(json_array_get(w, 2)),
                                 .end_s = number(json_array_get(w, 3)),
-                                .confidence = (float)number(json_array_get(w, 4))};
+                                .confidence = (float)number(json_array_get(w, 4)),
+                                .speaker = speaker_in(json_array_get(w, 5))};
         if ((size_t)words[i].text_offset + words[i].text_bytes > bytes) {
             mem_free(words);
             return false;
@@ -119,12 +140,35 @@ static bool render_segment(output *o, json_t *line) {
                        .start_s = number(json_object_get(line, "s")),
                        .end_s = number(json_object_get(line, "e")),
                        .confidence = (float)number(json_object_get(line, "p")),
+                       .speaker = speaker_in(json_object_get(line, "k")),
                        .looped = json_is_true(json_object_get(line, "l")),
                        .text = json_string_value(json_object_get(line, "t"))};
     if (!s.text || !read_words(json_object_get(line, "w"), &s)) return false;
     bool ok = output_segment(o, (int)json_integer_value(json_object_get(line, "c")) + 1, &s) == STENO_OK;
     mem_free((void *)s.words);
     return ok;
+}
+
+static bool render_turn(output *o, json_t *line, json_t *turn) {
+    steno_turn t = {number(json_array_get(turn, 0)), number(json_array_get(turn, 1)),
+                    speaker_in(json_array_get(turn, 2))};
+    return output_turns(o, (int)json_integer_value(json_object_get(line, "c")) + 1, &t, 1) == STENO_OK;
+}
+
+static bool render_line(output *o, json_t *line) {
+    json_t *turn = json_object_get(line, "u");
+    return turn ? render_turn(o, line, turn) : render_segment(o, line);
+}
+
+static void read_voices(json_t *first, speaker_names *out) {
+    size_t i;
+    json_t *name;
+    *out = (speaker_names){0};
+    json_array_foreach(json_object_get(first, "voices"), i, name) {
+        if (i >= STENO_SPEAKERS_MAX) break;
+        const char *text = json_string_value(name);
+        snprintf(out->voices[out->n_voices++], STENO_VOICE_NAME_BYTES, "%s", text ? text : "");
+    }
 }
 
 static bool render_tail(output *o, const job *j, json_t *line) {
@@ -145,7 +189,11 @@ static bool render_tail(output *o, const job *j, json_t *line) {
 static bool render(const job *j, lines *l, const output_format *format, FILE *to) {
     json_t *first = next_line(l);
     output o;
-    output_head head = {.file = j->file_name[0] ? j->file_name : j->id,
+    speaker_names speakers;
+    read_voices(first, &speakers);
+    output_head head = {.speakers = j->diarize ? &speakers : NULL,
+                        .turns = j->diarize && format->turns,
+                        .file = j->file_name[0] ? j->file_name : j->id,
                         .model = json_string_value(json_object_get(first, "model")),
                         .language = json_string_value(json_object_get(first, "language")),
                         .split = j->split,
@@ -155,7 +203,7 @@ static bool render(const job *j, lines *l, const output_format *format, FILE *to
     while (ok && !over) {
         json_t *line = next_line(l);
         over = line && json_object_get(line, "duration");
-        ok = line && (over ? render_tail(&o, j, line) : render_segment(&o, line));
+        ok = line && (over ? render_tail(&o, j, line) : render_line(&o, line));
         json_decref(line);
     }
     json_decref(first); /* the head's texts were its own */
@@ -174,7 +222,8 @@ const char *result_type(const char *format) {
                  {"srt", "application/x-subrip; charset=utf-8"},
                  {"vtt", "text/vtt; charset=utf-8"},
                  {"tsv", "text/tab-separated-values; charset=utf-8"},
-                 {"ctm", "text/plain; charset=utf-8"}};
+                 {"ctm", "text/plain; charset=utf-8"},
+                 {"rttm", "text/plain; charset=utf-8"}};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (strcmp(types[i].name, format_name(format)) == 0) return types[i].type;
     }
@@ -187,6 +236,8 @@ steno_err result_render(const job *j, const char *kept, size_t n, const char *fo
     char *made = NULL;
     *out = NULL;
     if (!f) return err_fail(STENO_E_INVALID, "no format '%.20s'", format);
+    if (f == &output_rttm && !j->diarize)
+        return err_fail(STENO_E_INVALID, "format 'rttm' says who spoke: this job had no diarize");
     FILE *to = open_memstream(&made, bytes);
     if (!to) return err_fail(STENO_E_NOMEM, "no memory for a result");
     bool ok = render(j, &l, f, to);

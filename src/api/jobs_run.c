@@ -185,6 +185,17 @@ static void on_segment(void *user, int channel, const steno_segment *s) {
     snprintf(r->failed, sizeof r->failed, "%s", steno_error_detail());
 }
 
+static void on_labels(void *user, int channel, const steno_segment *s) {
+    running *r = user;
+    document_label(&r->document, channel, s);
+}
+
+static void on_turns(void *user, int channel, const steno_turn *turns, uint32_t n) {
+    running *r = user;
+    if (r->failed[0] || document_add_turns(&r->document, channel, turns, n) == STENO_OK) return;
+    snprintf(r->failed, sizeof r->failed, "%s", steno_error_detail());
+}
+
 static void on_progress(void *user, double audio_s, double fraction) {
     running *r = user;
     r->audio_s = audio_s;
@@ -219,7 +230,22 @@ static void on_done(void *user, const recording_result *result) {
     put(f, j->heavy);
 }
 
-static const recording_handler hearing = {.segment = on_segment, .progress = on_progress, .done = on_done};
+static const recording_handler hearing = {
+    .segment = on_segment, .progress = on_progress, .done = on_done, .labels = on_labels, .turns = on_turns};
+
+/* A voice may have been deleted since the job was accepted: then it is heard without that one's name. */
+static steno_err ask_speakers(running *r, steno_voice voices[STENO_SPEAKERS_MAX], steno_speakers_options *out) {
+    service *v = r->owner->service;
+    ERR_TRY(jobs_speakers(&r->job, out));
+    if (!r->job.diarize || !r->job.voices[0]) return STENO_OK;
+    out->voices = voices;
+    if (diarize_find_voices(v, r->pass, r->job.voices, voices, &out->n_voices) != STENO_OK) {
+        log_line(LOG_LEVEL_WARN, "job %s: without voices: %s", r->job.id, steno_error_detail());
+        out->n_voices = 0;
+    }
+    speaker_names_init(&r->about.speakers, voices, out->n_voices);
+    return STENO_OK;
+}
 
 static steno_err begin(jobs *j, const job *of) {
     const engine_slot *slot = j->service->slots;
@@ -235,7 +261,10 @@ static steno_err begin(jobs *j, const job *of) {
                            .channels = of->split ? MEDIA_SPLIT : MEDIA_MIX,
                            .rank = RECORDING_JOB,
                            .pass = r->pass};
-    steno_err e = recording_open(j->service, &o, &hearing, r, &r->recording);
+    steno_voice voices[STENO_SPEAKERS_MAX];
+    steno_err e = ask_speakers(r, voices, &o.speakers);
+    if (e == STENO_OK) e = recording_open(j->service, &o, &hearing, r, &r->recording);
+    diarize_wipe(voices, o.speakers.n_voices);
     if (e != STENO_OK) {
         auth_leave(r->pass);
         mem_free(r);

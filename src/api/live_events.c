@@ -48,13 +48,17 @@ static void on_final(session *s, const steno_event *e) {
     s->totals.words += e->segment.n_words;
     s->totals.speech_s += e->segment.end_s - e->segment.start_s;
     s->owner->finals++;
-    live_session_put(s, OUTBOX_FINAL, e->segment.id, events_words(e, s->params.words));
+    live_session_put(s, OUTBOX_FINAL, e->segment.id, events_words(e, s->params.words, s->speakers));
 }
 
 static void on_partial(session *s, const steno_event *e) {
     s->totals.partials++;
     s->owner->partials++;
-    live_session_put(s, OUTBOX_PARTIAL, e->segment.id, events_words(e, s->params.words));
+    live_session_put(s, OUTBOX_PARTIAL, e->segment.id, events_words(e, s->params.words, s->speakers));
+}
+
+static void on_speakers(session *s, const steno_event *e) {
+    if (s->speakers) live_session_put(s, OUTBOX_REVISION, e->segment.id, events_revision(e, s->speakers));
 }
 
 /* The stream is dead: what follows is for the connection only. */
@@ -108,6 +112,9 @@ void live_session_event(void *user, voice *w, const steno_event *e) {
         return;
     case STENO_EVENT_SEGMENT:
         on_final(s, e);
+        return;
+    case STENO_EVENT_SPEAKERS:
+        on_speakers(s, e);
         return;
     case STENO_EVENT_FINALIZED:
         live_session_put_stats(s, "finalized");

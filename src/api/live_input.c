@@ -57,6 +57,23 @@ static void on_configure(session *s, const control *c) {
     if (c->hotwords) live_session_put_error(s, "not_supported", "hotwords are not used yet");
 }
 
+static void on_merge_speakers(session *s, const control *c) {
+    const speaker_names *names = s->speakers ? &s->speakers->names : NULL;
+    if (!names || s->params.speakers.contract != STENO_SPEAKERS_REVISE) {
+        live_session_put_error(s, "not_supported", "merge_speakers: only labels of speakers=revise ever change");
+        return;
+    }
+    int from = speaker_of_label(names, c->speaker), into = speaker_of_label(names, c->into);
+    steno_err e = from >= 0 && into >= 0 ? STENO_OK : err_fail(STENO_E_NOT_FOUND, "merge_speakers: no such speaker");
+    if (e == STENO_OK && from != into) e = voice_merge_speakers(&s->voice, from, into);
+    if (e != STENO_OK) live_session_put_error(s, "merge_speakers", steno_error_detail());
+}
+
+static void on_name_speaker(session *s, const control *c) {
+    if (s->speakers && events_name_speaker(s->speakers, c->speaker, c->name)) return;
+    live_session_put_error(s, "name_speaker", s->speakers ? "no such speaker" : "speakers are not told apart");
+}
+
 static void on_control(session *s, const char *text, size_t n) {
     control c;
     if (control_parse(text, n, &s->params, s->language, &c) != STENO_OK) {
@@ -76,6 +93,12 @@ static void on_control(session *s, const char *text, size_t n) {
         break;
     case CONTROL_CLOSE:
         live_session_finish(s, "close", 1000, "");
+        break;
+    case CONTROL_MERGE_SPEAKERS:
+        on_merge_speakers(s, &c);
+        break;
+    case CONTROL_NAME_SPEAKER:
+        on_name_speaker(s, &c);
         break;
     }
 }

@@ -49,7 +49,19 @@ static bool admit_resumed(const visitor *w, const stream_params *p) {
     return true;
 }
 
-static bool admit(const visitor *w) {
+/* Finds the voices and the room for speakers that are to be told apart. */
+static bool admit_speakers(const visitor *w, stream_params *p, steno_voice voices[STENO_SPEAKERS_MAX]) {
+    if (p->speakers.contract == STENO_SPEAKERS_OFF) return true;
+    p->speakers.voices = voices;
+    steno_err e = diarize_find_voices(w->owner, w->call->pass, p->voices, voices, &p->speakers.n_voices);
+    if (e == STENO_OK) e = steno_speakers_options_check(&p->speakers);
+    if (e != STENO_OK) return refuse(w, REFUSED_PARAMETERS, 400, "bad_parameter", steno_error_detail());
+    e = diarize_admit(w->owner, 1);
+    if (e == STENO_E_UNSUPPORTED) return refuse(w, REFUSED_PARAMETERS, 400, "not_supported", steno_error_detail());
+    return e == STENO_OK || refuse(w, REFUSED_SPEAKERS, 503, "speakers_full", steno_error_detail());
+}
+
+static bool admit_with(const visitor *w, steno_voice voices[STENO_SPEAKERS_MAX]) {
     service *v = w->owner;
     const net_request *r = w->call->request;
     stream_params p;
@@ -59,8 +71,16 @@ static bool admit(const visitor *w) {
     if (e != STENO_OK) return refuse(w, REFUSED_PARAMETERS, 400, "bad_parameter", steno_error_detail());
     if (p.resume[0]) return admit_resumed(w, &p);
     if (v->draining) return refuse(w, REFUSED_DRAINING, 503, "draining", "this server takes no new streams");
+    if (!admit_speakers(w, &p, voices)) return false;
     e = w->link ? live_session_open(v, &p, &w->link->session) : voice_admits(v);
     return e == STENO_OK || refuse_engine(w, e);
+}
+
+static bool admit(const visitor *w) {
+    steno_voice voices[STENO_SPEAKERS_MAX]; /* the session's stream has its own copy */
+    bool admitted = admit_with(w, voices);
+    diarize_wipe(voices, STENO_SPEAKERS_MAX);
+    return admitted;
 }
 
 /* ---- connections ------------------------------------------------------------------------------------------------ */

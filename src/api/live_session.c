@@ -31,8 +31,21 @@ static steno_err make_token(char out[PARAMS_TOKEN_BYTES + 1]) {
 static const voice_handler voice_calls = {
     .event = live_session_event, .reading = live_session_reading, .controlled = live_session_controlled};
 
+/* Who is called what, and that the engine is to tell them apart. */
+static steno_err tell_speakers(session *s) {
+    steno_speakers_options *o = &s->params.speakers;
+    if (o->contract == STENO_SPEAKERS_OFF) return STENO_OK;
+    s->speakers = mem_alloc(1, sizeof *s->speakers);
+    if (!s->speakers) return err_fail(STENO_E_NOMEM, "no memory for names of speakers");
+    speaker_names_init(&s->speakers->names, o->voices, o->n_voices);
+    steno_err e = voice_tell_speakers(&s->voice, o);
+    o->voices = NULL; /* the caller's */
+    return e;
+}
+
 steno_err live_session_open(service *v, const stream_params *params, session **out) {
     ERR_TRY(voice_admits(v));
+    if (params->speakers.contract != STENO_SPEAKERS_OFF) ERR_TRY(diarize_admit(v, 1));
     ERR_TRY(steno_live_options_check(&params->live));
     session *s = mem_alloc(1, sizeof *s);
     if (!s) return err_fail(STENO_E_NOMEM, "no memory for a session");
@@ -41,9 +54,11 @@ steno_err live_session_open(service *v, const stream_params *params, session **o
     snprintf(s->model, sizeof s->model, "%s", steno_model_name(v->slots->model));
     snprintf(s->language, sizeof s->language, "%s", steno_model_language(v->slots->model));
     voice_init(&s->voice, v, &params->audio, &params->live, 0, &voice_calls, s);
-    steno_err e = make_token(s->token);
+    steno_err e = tell_speakers(s);
+    if (e == STENO_OK) e = make_token(s->token);
     if (e != STENO_OK) {
         voice_free(&s->voice);
+        mem_free(s->speakers);
         mem_free(s);
         return e;
     }
@@ -78,6 +93,7 @@ void live_session_free(session *s) {
     voice_free(&s->voice);
     auth_leave(s->pass);
     mem_free(s->control);
+    mem_free(s->speakers);
     mem_free(s);
 }
 

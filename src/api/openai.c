@@ -118,8 +118,8 @@ json_t *openai_notes_json(const openai_notes *notes) {
 
 /* ---- models ----------------------------------------------------------------------------------------------------- */
 
-static const char *const gpt[] = {"gpt-4o-transcribe", "gpt-4o-mini-transcribe", "gpt-4o-mini-transcribe-2025-12-15",
-                                  "gpt-transcribe", NULL};
+static const char *const gpt[] = {"gpt-4o-transcribe", "gpt-4o-mini-transcribe",    "gpt-4o-mini-transcribe-2025-12-15",
+                                  "gpt-transcribe",    "gpt-4o-transcribe-diarize", NULL};
 static const char *const gpt_realtime[] = {"gpt-live-transcribe", "gpt-realtime-whisper", NULL};
 
 static bool is_one_of(const char *name, const char *const *list) {

@@ -4,6 +4,7 @@
 #include "api/events.h"
 #include "base/mem.h"
 #include "output/format.h"
+#include "output/speakers.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -147,6 +148,45 @@ static json_t *verbose(const document *d, const openai_options *o, const openai_
     return body;
 }
 
+/* ---- speakers --------------------------------------------------------------------------------------------------- */
+
+/* Known speakers have their names, the others are A, B …, in the order in which they are heard. */
+static json_t *speaker_json(const openai_options *o, int speaker) {
+    char letter[2] = "A";
+    if (speaker >= 0 && speaker < o->n_known) return openai_string(o->known[speaker]);
+    if (speaker < 0) return json_string("unknown");
+    letter[0] = (char)('A' + (speaker - o->n_known) % 26);
+    return json_string(letter);
+}
+
+bool openai_add_diarized(json_t *list, const steno_segment *s, const openai_options *o) {
+    char id[32];
+    for (speaker_run run = {0}; speaker_run_next(s, &run);) {
+        snprintf(id, sizeof id, "seg_%zu", json_array_size(list));
+        json_t *one = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "type", "transcript.text.segment", "id", id, "start",
+                                milliseconds(run.start_s), "end", milliseconds(run.end_s), "speaker",
+                                speaker_json(o, run.speaker), "text", events_string(s->text + run.offset, run.bytes));
+        if (!one || json_array_append_new(list, one) != 0) return false;
+    }
+    return true;
+}
+
+json_t *openai_diarized(const document *d, const openai_options *o) {
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < d->n; i++) {
+        if (openai_add_diarized(list, &d->segments[i].segment, o)) continue;
+        json_decref(list);
+        return NULL;
+    }
+    return list;
+}
+
+static json_t *diarized(const document *d, const openai_options *o, const openai_usage *u) {
+    return json_pack("{s:s, s:o, s:o, s:o, s:o}", "task", "transcribe", "duration", milliseconds(u->audio_s), "text",
+                     text_json(d), "segments", openai_diarized(d, o), "usage",
+                     o->model == OPENAI_MODEL_GPT ? token_usage(u) : openai_duration_usage(u->audio_s));
+}
+
 /* jansson's and the C library's memory is theirs; replies are freed by mem_free(). */
 static char *own(char *text, size_t n, size_t *bytes) {
     char *copy = text ? mem_alloc(1, n + 1) : NULL;
@@ -201,6 +241,9 @@ char *openai_body(const document *d, const openai_options *o, const openai_usage
     case OPENAI_FORMAT_VTT:
         *type = "text/vtt; charset=utf-8";
         return cues(d, &output_vtt, language, bytes);
+    case OPENAI_FORMAT_DIARIZED_JSON:
+        *type = "application/json";
+        return json_body(diarized(d, o, u), bytes);
     default:
         *type = "application/json";
         return json_body(o->format == OPENAI_FORMAT_JSON ? plain(d, o, u) : verbose(d, o, u, language), bytes);

@@ -11,18 +11,18 @@
 #define MAX_SILENCE_MS 5000
 #define MIN_THRESHOLD  0.02 /* 0 would take everything for speech */
 
-const char *const openai_unkept_fields[] = {"known_speaker_references", "known_speaker_references[]", NULL};
+const char *const openai_spooled_fields[] = {"known_speaker_references", "known_speaker_references[]", NULL};
 
 typedef struct form {
     openai_options *out;
     openai_failure *why;
     const char *own_model, *language;
-    bool has_model, words, segments, diarized;
+    bool has_model, words, segments;
     unsigned noted; /* what was said once already */
 } form;
 
 /* What is accepted without effect is said once, however often it is given. */
-enum { NOTE_PROMPT = 1, NOTE_TEMPERATURE = 2, NOTE_KEYWORDS = 4, NOTE_SPEAKERS = 8, NOTE_LANGUAGES = 16 };
+enum { NOTE_PROMPT = 1, NOTE_TEMPERATURE = 2, NOTE_KEYWORDS = 4, NOTE_LANGUAGES = 16 };
 
 static bool first_time(form *f, unsigned what) {
     bool first = !(f->noted & what);
@@ -48,27 +48,22 @@ static bool on_model(form *f, const char *value) {
     f->has_model = true;
     f->out->model = openai_model_of(value, f->own_model, false);
     if (f->out->model != OPENAI_MODEL_UNKNOWN) return true;
-    openai_fail(f->why, "model_not_found", "model",
-                strcmp(value, "gpt-4o-transcribe-diarize") == 0
-                    ? "The model '%s' is not served here: there are no speaker labels yet."
-                    : "The model '%s' does not exist or you do not have access to it.",
+    openai_fail(f->why, "model_not_found", "model", "The model '%s' does not exist or you do not have access to it.",
                 value);
     f->why->status = 404;
     return false;
 }
 
 static bool on_format(form *f, const char *value) {
-    static const char *const names[] = {"json", "text", "srt", "verbose_json", "vtt"};
+    static const char *const names[] = {"json", "text", "srt", "verbose_json", "vtt", "diarized_json"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(value, names[i]) != 0) continue;
         f->out->format = (openai_format)i;
         return true;
     }
-    if (strcmp(value, "diarized_json") == 0)
-        return openai_fail(f->why, "unsupported_value", "response_format",
-                           "response_format 'diarized_json' is not supported: there are no speaker labels yet.");
     return openai_fail(f->why, "invalid_value", "response_format",
-                       "Invalid value for 'response_format': want 'json', 'text', 'srt', 'verbose_json' or 'vtt'.");
+                       "Invalid value for 'response_format': want 'json', 'text', 'srt', 'verbose_json', 'vtt' or "
+                       "'diarized_json'.");
 }
 
 static bool on_stream(form *f, const char *value) {
@@ -120,11 +115,15 @@ static bool on_keywords(form *f, const char *value) {
     return true;
 }
 
-static bool on_speakers(form *f, const char *value) {
-    (void)value;
-    if (first_time(f, NOTE_SPEAKERS))
-        openai_note(&f->out->notes, "known_speaker_names and known_speaker_references are not used: there are no "
-                                    "speaker labels yet");
+static bool on_known_name(form *f, const char *value) {
+    openai_options *o = f->out;
+    if (o->n_known == OPENAI_KNOWN_MAX)
+        return openai_fail(f->why, "invalid_value", "known_speaker_names", "At most %d known speakers.",
+                           OPENAI_KNOWN_MAX);
+    if (!value[0] || strlen(value) >= sizeof o->known[0])
+        return openai_fail(f->why, "invalid_value", "known_speaker_names",
+                           "Invalid value for 'known_speaker_names[]': want 1 to %zu bytes.", sizeof o->known[0] - 1);
+    snprintf(o->known[o->n_known++], sizeof o->known[0], "%s", value);
     return true;
 }
 
@@ -231,8 +230,7 @@ static const field fields[] = {
     {"chunking_strategy[threshold]", on_threshold},
     {"chunking_strategy[prefix_padding_ms]", on_prefix},
     {"chunking_strategy[silence_duration_ms]", on_silence},
-    {"known_speaker_names[]", on_speakers},
-    {"known_speaker_references[]", on_speakers},
+    {"known_speaker_names[]", on_known_name},
 };
 
 /* A list's name stands with its brackets or, from some clients, without, or with a number in them. */
@@ -280,7 +278,9 @@ static bool check(form *f) {
     if (o->logprobs)
         openai_note(&o->notes, "logprobs are of words and not of tokens: each is the logarithm of the chance that the "
                                "word is right");
-    if (o->stream && !json && o->format != OPENAI_FORMAT_TEXT) {
+    bool diarized = o->format == OPENAI_FORMAT_DIARIZED_JSON;
+    if (o->n_known && !diarized) openai_note(&o->notes, "known speakers count with response_format diarized_json only");
+    if (o->stream && !json && !diarized && o->format != OPENAI_FORMAT_TEXT) {
         openai_note(&o->notes, "stream is ignored with this response_format");
         o->stream = false;
     }

@@ -64,8 +64,11 @@ typedef enum openai_format {
     OPENAI_FORMAT_TEXT,
     OPENAI_FORMAT_SRT,
     OPENAI_FORMAT_VERBOSE_JSON,
-    OPENAI_FORMAT_VTT
+    OPENAI_FORMAT_VTT,
+    OPENAI_FORMAT_DIARIZED_JSON
 } openai_format;
+
+#define OPENAI_KNOWN_MAX 4 /* speakers whose names and voices come with a request */
 
 typedef struct openai_options {
     openai_format format;
@@ -75,11 +78,13 @@ typedef struct openai_options {
     bool logprobs;
     steno_vad_options vad; /* only with vad_given */
     bool vad_given;
+    int n_known; /* diarized_json: whose names were given, in their order */
+    char known[OPENAI_KNOWN_MAX][STENO_VOICE_NAME_BYTES];
     openai_notes notes;
 } openai_options;
 
-/* Fields whose values nobody needs: they are large. */
-extern const char *const openai_unkept_fields[];
+/* Fields whose values are large: they come as files do. */
+extern const char *const openai_spooled_fields[];
 
 /* False: `why` says what is wrong with which parameter. */
 bool openai_form_read(const upload_field *fields, int n, const char *own_model, const char *language,
@@ -101,6 +106,11 @@ char *openai_body(const document *d, const openai_options *o, const openai_usage
 char *openai_sse(json_t *event, size_t *bytes);
 json_t *openai_delta_event(const steno_segment *s, bool first, bool logprobs);
 json_t *openai_done_event(const document *d, const openai_options *o, const openai_usage *u);
+/* One of each stretch of one speaker in a segment, appended to `list`: {"type": "transcript.text.segment", "id", "start", "end",
+ * "speaker", "text"}; their ids count on. False: no memory. */
+bool openai_add_diarized(json_t *list, const steno_segment *s, const openai_options *o);
+/* Of all segments; NULL: no memory. */
+json_t *openai_diarized(const document *d, const openai_options *o);
 /* One entry a word: see docs/dialects/openai.md about what these are. `spaced`: the first has a space before it. */
 json_t *openai_logprobs(const steno_segment *s, bool spaced);
 json_t *openai_duration_usage(double audio_s);

@@ -9,7 +9,8 @@
 
 /* The names that are listed: the model itself, and those that OpenAI's clients are written for. */
 static const char *name_at(const call *c, int i, char room[64]) {
-    static const char *const others[] = {"whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe", "gpt-transcribe"};
+    static const char *const others[] = {"whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe", "gpt-transcribe",
+                                         "gpt-4o-transcribe-diarize"};
     if (i == 0) {
         snprintf(room, 64, "moonshine-%s", steno_model_name(c->service->slots->model));
         return room;

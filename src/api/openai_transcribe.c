@@ -4,7 +4,7 @@
  * the head of the answer goes out with the first words, so that what fails before them still has its own status.
  */
 #include "api/auth.h"
-#include "api/openai_int.h"
+#include "api/openai_known.h"
 #include "api/service_int.h"
 #include "base/mem.h"
 
@@ -22,6 +22,7 @@ typedef struct request {
     auth_pass *pass;
     upload *upload;
     recording *recording; /* NULL: not yet, or done */
+    openai_known *known;  /* those who are known are being listened to */
     char id[LOG_ID_BYTES];
     char model[32], language[16];
     int64_t began_ms;
@@ -116,10 +117,27 @@ static void on_segment(void *user, int channel, const steno_segment *s) {
     push_event(r, openai_delta_event(s, first, r->options.logprobs));
 }
 
+static void on_labels(void *user, int channel, const steno_segment *s) {
+    request *r = user;
+    document_label(&r->transcript, channel, s);
+}
+
+/* Who spoke is known at the end only: the text has gone out as it came. */
+static void push_segments(request *r) {
+    size_t i;
+    json_t *one, *list = openai_diarized(&r->transcript, &r->options);
+    if (!list) r->lost = STENO_E_NOMEM;
+    json_array_foreach(list, i, one) {
+        push_event(r, json_incref(one));
+    }
+    json_decref(list);
+}
+
 static void finish(request *r, const openai_usage *usage) {
     net_reply reply = {.status = 200, .headers = COMMON_HEADERS};
     if (r->options.stream) {
         begin_stream(r);
+        if (r->options.format == OPENAI_FORMAT_DIARIZED_JSON) push_segments(r);
         push_event(r, openai_done_event(&r->transcript, &r->options, usage));
         r->stream_over = true;
         return;
@@ -164,9 +182,10 @@ static void on_done(void *user, const recording_result *result) {
         finish(r, &usage);
 }
 
-static const recording_handler on_recording = {on_segment, on_progress, on_done};
+static const recording_handler on_recording = {
+    .segment = on_segment, .progress = on_progress, .done = on_done, .labels = on_labels};
 
-static void start(request *r, const upload_file *file) {
+static void start(request *r, const upload_file *file, const steno_voice *voices, int n_voices) {
     char path[OPENAI_PATH_MAX];
     snprintf(path, sizeof path, "/proc/self/fd/%d", file->fd);
     recording_options o = {.path = path,
@@ -175,19 +194,73 @@ static void start(request *r, const upload_file *file) {
                            .rank = RECORDING_REQUEST,
                            .vad = r->options.vad,
                            .vad_given = r->options.vad_given};
+    steno_speakers_options_init(&o.speakers);
+    if (r->options.format == OPENAI_FORMAT_DIARIZED_JSON) o.speakers.contract = STENO_SPEAKERS_REVISE;
+    o.speakers.voices = voices;
+    o.speakers.n_voices = n_voices;
     steno_err e = recording_open(r->service, &o, &on_recording, r, &r->recording);
     if (e == STENO_OK) return;
     r->recording = NULL;
     fail_with(r, e == STENO_E_LIMIT ? STENO_E_AGAIN : e, steno_error_detail());
 }
 
-/* ---- the form --------------------------------------------------------------------------------------------------- */
+/* ---- known speakers --------------------------------------------------------------------------------------------- */
 
 static const upload_file *find_file(const upload *u) {
     for (int i = 0; i < upload_files(u); i++)
         if (strcmp(upload_file_at(u, i)->field, "file") == 0) return upload_file_at(u, i);
     return NULL;
 }
+
+static bool is_reference(const upload_file *f) {
+    return strncmp(f->field, "known_speaker_references", strlen("known_speaker_references")) == 0;
+}
+
+static int count_references(const upload *u) {
+    int n = 0;
+    for (int i = 0; i < upload_files(u); i++) n += is_reference(upload_file_at(u, i));
+    return n;
+}
+
+static void on_known(void *user, const steno_voice *voices, int n, steno_err error, const char *why) {
+    request *r = user;
+    openai_failure failure;
+    r->known = NULL;
+    if (error == STENO_OK) {
+        start(r, find_file(r->upload), voices, n);
+        return;
+    }
+    openai_failure_of(&failure, error, why);
+    if (error == STENO_E_INVALID) openai_fail(&failure, "invalid_value", "known_speaker_references", "%s", why);
+    fail(r, &failure);
+}
+
+static void listen_to_known(request *r, upload *u) {
+    int fds[OPENAI_KNOWN_MAX], n = 0;
+    for (int i = 0; i < upload_files(u) && n < OPENAI_KNOWN_MAX; i++)
+        if (is_reference(upload_file_at(u, i))) fds[n++] = upload_release_fd(u, i);
+    steno_err e = openai_known_start(r->service, &r->options, fds, n, on_known, r, &r->known);
+    if (e == STENO_OK) return;
+    r->known = NULL;
+    fail_with(r, e == STENO_E_LIMIT ? STENO_E_AGAIN : e, steno_error_detail());
+}
+
+/* What is asked of speakers. */
+static bool check_speakers(const request *r, const upload *u, openai_failure *why) {
+    const openai_options *o = &r->options;
+    int references = count_references(u);
+    if (o->format != OPENAI_FORMAT_DIARIZED_JSON) return true;
+    if (!diarize_served(r->service))
+        return openai_fail(why, "unsupported_value", "response_format",
+                           "response_format 'diarized_json' is not supported: this server does not tell speakers "
+                           "apart.");
+    if (references == o->n_known) return true;
+    return openai_fail(why, "invalid_value", "known_speaker_references",
+                       "There are %d known_speaker_names[] and %d known_speaker_references[]: want one of each.",
+                       o->n_known, references);
+}
+
+/* ---- the form --------------------------------------------------------------------------------------------------- */
 
 static void on_whole(void *user, upload *u) {
     request *r = user;
@@ -198,12 +271,18 @@ static void on_whole(void *user, upload *u) {
         fail(r, &why);
         return;
     }
-    if (!file)
+    if (upload_files(u) - count_references(u) > 1)
+        openai_fail(&why, "too_many_parts", "file", "the form has more than 1 file");
+    else if (!file)
         openai_fail(&why, "missing_required_parameter", "file", "You must provide a file.");
     else if (file->bytes == 0)
         openai_fail(&why, "invalid_value", "file", "The audio file is empty.");
-    else {
-        start(r, file);
+    else if (check_speakers(r, u, &why)) {
+        bool known = r->options.format == OPENAI_FORMAT_DIARIZED_JSON && r->options.n_known > 0;
+        if (known)
+            listen_to_known(r, u);
+        else
+            start(r, file, NULL, 0);
         return;
     }
     fail(r, &why);
@@ -247,6 +326,7 @@ static void on_gone(void *user, bool complete) {
     request *r = user;
     (void)complete;
     if (r->recording) recording_cancel(r->recording);
+    if (r->known) openai_known_cancel(r->known);
     document_free(&r->transcript);
     auth_leave(r->pass);
     mem_free(r->queue);
@@ -276,8 +356,9 @@ static void refuse(const call *c, steno_err e, const char *detail) {
 }
 
 void openai_answer_transcription(call *c) {
-    upload_config config = {
-        .files_max = 1, .bytes_max = c->service->config.net.body_bytes_max, .unkept = openai_unkept_fields};
+    upload_config config = {.files_max = 1 + OPENAI_KNOWN_MAX,
+                            .bytes_max = c->service->config.net.body_bytes_max,
+                            .spooled = openai_spooled_fields};
     upload_refusal from;
     openai_failure why;
     if (c->service->draining || !c->service->config.media) {

@@ -6,6 +6,38 @@
 #include <inttypes.h>
 #include <string.h>
 
+static void count(outbox *o, const outbox_event *e) {
+    if (e->kind == OUTBOX_REVISION) {
+        o->n_revisions++;
+        o->revision_bytes += e->n;
+        return;
+    }
+    o->n++;
+    o->bytes += e->n;
+}
+
+static void uncount(outbox *o, const outbox_event *e) {
+    if (e->kind == OUTBOX_REVISION) {
+        o->n_revisions--;
+        o->revision_bytes -= e->n;
+        return;
+    }
+    o->n--;
+    o->bytes -= e->n;
+}
+
+static void count_unsent(outbox *o, const outbox_event *e) {
+    if (e->kind == OUTBOX_REVISION) return;
+    o->n_unsent++;
+    o->unsent_bytes += e->n;
+}
+
+static void uncount_unsent(outbox *o, const outbox_event *e) {
+    if (e->kind == OUTBOX_REVISION) return;
+    o->n_unsent--;
+    o->unsent_bytes -= e->n;
+}
+
 static void remove_event(outbox *o, outbox_event *e) {
     if (e->prev)
         e->prev->next = e->next;
@@ -16,12 +48,8 @@ static void remove_event(outbox *o, outbox_event *e) {
     else
         o->last = e->prev;
     if (o->unsent == e) o->unsent = e->next;
-    o->n--;
-    o->bytes -= e->n;
-    if (e->seq == 0) {
-        o->n_unsent--;
-        o->unsent_bytes -= e->n;
-    }
+    uncount(o, e);
+    if (e->seq == 0) uncount_unsent(o, e);
     mem_free(e);
 }
 
@@ -33,6 +61,7 @@ static bool of_state(outbox_kind kind) {
 static bool overtakes(outbox_kind kind, uint32_t message, const outbox_event *old) {
     if (of_state(kind)) return old->kind == kind;
     if (old->message != message) return false;
+    if (old->kind == OUTBOX_REVISION) return kind == OUTBOX_REVISION || kind == OUTBOX_PARTIAL || kind == OUTBOX_FINAL;
     if (kind == OUTBOX_FINAL) return old->kind == OUTBOX_PARTIAL || (old->kind == OUTBOX_SPEECH && old->seq);
     return kind == OUTBOX_PARTIAL && old->kind == OUTBOX_PARTIAL;
 }
@@ -48,15 +77,25 @@ static void remove_overtaken(outbox *o, outbox_kind kind, uint32_t message) {
 
 /* Sent events go, the oldest first, when too many are kept. */
 static void make_room(outbox *o) {
-    while ((o->n > OUTBOX_KEPT_MAX || o->bytes > OUTBOX_KEPT_BYTES_MAX) && o->first && o->first->seq) {
+    while ((o->n > OUTBOX_KEPT_MAX || o->bytes > OUTBOX_KEPT_BYTES_MAX || o->n_revisions > OUTBOX_REVISIONS_MAX ||
+            o->revision_bytes > OUTBOX_REVISION_BYTES_MAX) &&
+           o->first && o->first->seq) {
         o->lost_seq = o->first->seq;
         remove_event(o, o->first);
     }
 }
 
+/* Whether what waits already leaves room for n more bytes. */
+static bool has_room(const outbox *o, outbox_kind kind, size_t n) {
+    bool all_unsent = o->first == o->unsent; /* else sent ones make room */
+    if (kind == OUTBOX_REVISION)
+        return !all_unsent ||
+               (o->n_revisions < OUTBOX_REVISIONS_MAX && o->revision_bytes + n <= OUTBOX_REVISION_BYTES_MAX);
+    return o->n_unsent < OUTBOX_KEPT_MAX && o->unsent_bytes + n <= OUTBOX_KEPT_BYTES_MAX;
+}
+
 steno_err outbox_put(outbox *o, outbox_kind kind, uint32_t message, const char *body, size_t n) {
-    if (o->n_unsent >= OUTBOX_KEPT_MAX || o->unsent_bytes + n > OUTBOX_KEPT_BYTES_MAX)
-        return err_fail(STENO_E_NOMEM, "more than %d events wait to be sent", o->n_unsent);
+    if (!has_room(o, kind, n)) return err_fail(STENO_E_NOMEM, "more than %d events wait to be sent", o->n_unsent);
     outbox_event *e = mem_alloc(1, sizeof *e + n);
     if (!e) return err_fail(STENO_E_NOMEM, "no memory for an event of %zu bytes", n);
     remove_overtaken(o, kind, message);
@@ -68,10 +107,8 @@ steno_err outbox_put(outbox *o, outbox_kind kind, uint32_t message, const char *
         o->first = e;
     o->last = e;
     if (!o->unsent) o->unsent = e;
-    o->n++;
-    o->n_unsent++;
-    o->bytes += n;
-    o->unsent_bytes += n;
+    count(o, e);
+    count_unsent(o, e);
     make_room(o);
     if (o->n_unsent > OUTBOX_UNSENT_MAX || o->unsent_bytes > OUTBOX_UNSENT_BYTES_MAX)
         return err_fail(STENO_E_LIMIT, "%u events wait to be read", o->n_unsent);
@@ -86,8 +123,7 @@ const outbox_event *outbox_next(outbox *o) {
     outbox_event *e = o->unsent;
     if (!e) return NULL;
     e->seq = outbox_number(o);
-    o->n_unsent--;
-    o->unsent_bytes -= e->n;
+    uncount_unsent(o, e);
     o->unsent = e->next;
     return e;
 }

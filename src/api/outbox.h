@@ -3,26 +3,30 @@
  * Owner: the network thread, one a session. One list in the order of events; what the connection has sent carries a
  * number (`seq`), what waits behind it has none yet. So a slow reader and a lost connection are the same to it.
  * Invariants: numbers are given when an event goes out, hence have no gaps; of one message only the newest partial is
- * kept; finals, answers and the end are never dropped silently: past OUTBOX_UNSENT_MAX the caller is told to close the
+ * kept, and only the newest revision of who spoke it; finals, answers and the end are never dropped silently: past OUTBOX_UNSENT_MAX the caller is told to close the
  * connection, past OUTBOX_KEPT_MAX sent events are dropped oldest first and resuming from before them is refused.
+ * Revisions are counted apart: the end of a long session may revise all of its messages at once.
  */
 #ifndef STENO_API_OUTBOX_H
 #define STENO_API_OUTBOX_H
 
 #include "base/err.h"
 
-#define OUTBOX_UNSENT_MAX       256 /* events a connection may lag behind */
-#define OUTBOX_UNSENT_BYTES_MAX 131072
-#define OUTBOX_KEPT_MAX         1024 /* events in all */
-#define OUTBOX_KEPT_BYTES_MAX   262144
+#define OUTBOX_UNSENT_MAX         256 /* events a connection may lag behind */
+#define OUTBOX_UNSENT_BYTES_MAX   131072
+#define OUTBOX_KEPT_MAX           1024 /* events in all */
+#define OUTBOX_KEPT_BYTES_MAX     262144
+#define OUTBOX_REVISIONS_MAX      4096 /* as many messages as an engine remembers of a stream */
+#define OUTBOX_REVISION_BYTES_MAX 2097152
 
 typedef enum outbox_kind {
-    OUTBOX_KEEP,    /* final, answer, error, closed */
-    OUTBOX_PARTIAL, /* replaced by the next partial or final of its message */
-    OUTBOX_SPEECH,  /* forgotten with the final of its message once it was sent */
-    OUTBOX_FINAL,   /* a KEEP that ends a message */
-    OUTBOX_STATS,   /* the newest only, and not again after a loss */
-    OUTBOX_LOAD     /* the newest only */
+    OUTBOX_KEEP,     /* final, answer, error, closed */
+    OUTBOX_PARTIAL,  /* replaced by the next partial or final of its message */
+    OUTBOX_SPEECH,   /* forgotten with the final of its message once it was sent */
+    OUTBOX_FINAL,    /* a KEEP that ends a message */
+    OUTBOX_REVISION, /* replaced by whatever comes next of its message */
+    OUTBOX_STATS,    /* the newest only, and not again after a loss */
+    OUTBOX_LOAD      /* the newest only */
 } outbox_kind;
 
 typedef struct outbox_event {
@@ -38,8 +42,10 @@ typedef struct outbox {
     outbox_event *first, *last, *unsent; /* unsent: the first of them */
     uint64_t sent_seq;                   /* the last number given */
     uint64_t lost_seq;                   /* the last number dropped although nobody acknowledged it */
-    uint32_t n, n_unsent;
+    uint32_t n, n_unsent;                /* without revisions */
     size_t bytes, unsent_bytes;
+    uint32_t n_revisions;
+    size_t revision_bytes;
     uint64_t coalesced; /* partials that were overtaken before they were sent */
 } outbox;
 

@@ -21,7 +21,7 @@ typedef struct number {
     float *real;
 } number;
 
-#define MAX_NUMBERS 8
+#define MAX_NUMBERS 12
 
 /* Those of queries and `configure` alike come first. */
 static int live_numbers(steno_live_options *l, number out[MAX_NUMBERS]) {
@@ -38,6 +38,8 @@ static int query_numbers(stream_params *p, number out[MAX_NUMBERS]) {
     out[n++] = (number){"sample_rate", PCM_MIN_HZ, PCM_MAX_HZ, &p->audio.rate_hz, NULL};
     out[n++] = (number){"channels", 1, PCM_MAX_CHANNELS, &p->audio.channels, NULL};
     out[n++] = (number){"stats_ms", 0, PARAMS_MAX_STATS_MS, &p->stats_ms, NULL};
+    out[n++] = (number){"max_speakers", 1, STENO_SPEAKERS_MAX, &p->speakers.max_speakers, NULL};
+    out[n++] = (number){"hold_ms", 0, PARAMS_HOLD_MAX_MS, &p->speakers.hold_ms, NULL};
     return n;
 }
 
@@ -70,6 +72,7 @@ void params_init(stream_params *p, const steno_live_options *live) {
                          .live = *live,
                          .words = true,
                          .stats_ms = 2000};
+    steno_speakers_options_init(&p->speakers);
 }
 
 /* ---- queries ---------------------------------------------------------------------------------------------------- */
@@ -109,6 +112,45 @@ static steno_err take_switch(bool *out, const char *value) {
     return err_fail(STENO_E_INVALID, "words: want true or false");
 }
 
+static const char *const contracts[] = {[STENO_SPEAKERS_OFF] = "off",
+                                        [STENO_SPEAKERS_REVISE] = "revise",
+                                        [STENO_SPEAKERS_DELAYED] = "delayed",
+                                        [STENO_SPEAKERS_ENROLLED] = "enrolled"};
+
+bool params_contract(const char *name, steno_speakers_contract *out) {
+    for (size_t i = 0; i < sizeof contracts / sizeof contracts[0]; i++) {
+        if (strcmp(name, contracts[i]) != 0) continue;
+        *out = (steno_speakers_contract)i;
+        return true;
+    }
+    return false;
+}
+
+static steno_err take_contract(stream_params *p, const char *value) {
+    if (params_contract(value, &p->speakers.contract)) return STENO_OK;
+    return err_fail(STENO_E_INVALID, "speakers: want off, revise, delayed or enrolled");
+}
+
+static steno_err take_voices(stream_params *p, const char *value) {
+    if (strlen(value) >= sizeof p->voices)
+        return err_fail(STENO_E_LIMIT, "voices: names of at most %d voices", STENO_SPEAKERS_MAX);
+    json_t *text = json_string(value);
+    if (!text) return err_fail(STENO_E_INVALID, "voices: not UTF-8");
+    json_decref(text);
+    memcpy(p->voices, value, strlen(value) + 1);
+    return STENO_OK;
+}
+
+/* What only shows once all is read. */
+static steno_err check_query(const stream_params *p) {
+    bool off = p->speakers.contract == STENO_SPEAKERS_OFF;
+    if (p->last_seq && !p->resume[0]) return err_fail(STENO_E_INVALID, "last_seq: means nothing without resume");
+    if (off && p->voices[0]) return err_fail(STENO_E_INVALID, "voices: means nothing without speakers");
+    if (p->speakers.contract == STENO_SPEAKERS_ENROLLED && !p->voices[0])
+        return err_fail(STENO_E_INVALID, "voices: speakers=enrolled wants names of enrolled voices, or *");
+    return steno_live_options_check(&p->live);
+}
+
 static steno_err take_one(stream_params *p, const char *name, const char *value, const char *language) {
     number numbers[MAX_NUMBERS];
     int n = query_numbers(p, numbers);
@@ -120,6 +162,8 @@ static steno_err take_one(stream_params *p, const char *name, const char *value,
     if (strcmp(name, "words") == 0) return take_switch(&p->words, value);
     if (strcmp(name, "language") == 0) return check_language(value, language);
     if (strcmp(name, "last_seq") == 0) return take_seq(p, value);
+    if (strcmp(name, "speakers") == 0) return take_contract(p, value);
+    if (strcmp(name, "voices") == 0) return take_voices(p, value);
     if (strcmp(name, "resume") == 0 && is_token(value)) {
         memcpy(p->resume, value, sizeof p->resume);
         return STENO_OK;
@@ -146,8 +190,7 @@ steno_err params_from_query(stream_params *p, const char *const *args, int n_arg
         if (repeated(args, i, n)) return err_fail(STENO_E_INVALID, "%s: given twice", name);
         ERR_TRY(take_one(p, name, args[i][n] ? args[i] + n + 1 : "", language));
     }
-    if (p->last_seq && !p->resume[0]) return err_fail(STENO_E_INVALID, "last_seq: means nothing without resume");
-    return steno_live_options_check(&p->live);
+    return check_query(p);
 }
 
 /* ---- controls --------------------------------------------------------------------------------------------------- */
@@ -193,17 +236,56 @@ static steno_err read_keepalive(control *c, json_t *object) {
     return STENO_OK;
 }
 
+static steno_err take_text(json_t *object, const char *member, size_t least, char *out, size_t room) {
+    const char *text = json_string_value(json_object_get(object, member));
+    size_t n = text ? strlen(text) : 0;
+    if (!text || n < least || n >= room)
+        return err_fail(STENO_E_INVALID, "%s: want a string of %zu to %zu bytes", member, least, room - 1);
+    for (size_t i = 0; i < n; i++) {
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+            return err_fail(STENO_E_INVALID, "%s: has control characters in it", member);
+    }
+    memcpy(out, text, n + 1);
+    return STENO_OK;
+}
+
+static steno_err read_merge(control *c, json_t *object) {
+    ERR_TRY(take_text(object, "from", 1, c->speaker, sizeof c->speaker));
+    return take_text(object, "into", 1, c->into, sizeof c->into);
+}
+
+static steno_err read_name(control *c, json_t *object) {
+    ERR_TRY(take_text(object, "speaker", 1, c->speaker, sizeof c->speaker));
+    return take_text(object, "name", 0, c->name, sizeof c->name);
+}
+
+static steno_err read_members(control *c, json_t *object, const char *language) {
+    switch (c->kind) {
+    case CONTROL_CONFIGURE:
+        return read_configure(c, object, language);
+    case CONTROL_KEEPALIVE:
+        return read_keepalive(c, object);
+    case CONTROL_MERGE_SPEAKERS:
+        return read_merge(c, object);
+    case CONTROL_NAME_SPEAKER:
+        return read_name(c, object);
+    default:
+        return STENO_OK;
+    }
+}
+
 static steno_err read_control(control *c, json_t *object, const char *language) {
-    static const char *const names[] = {"configure", "finalize", "keepalive", "close"};
+    static const char *const names[] = {"configure", "finalize",       "keepalive",
+                                        "close",     "merge_speakers", "name_speaker"};
     const char *type = json_string_value(json_object_get(object, "type"));
     if (!type) return err_fail(STENO_E_INVALID, "want an object with a 'type'");
-    for (int kind = CONTROL_CONFIGURE; kind <= CONTROL_CLOSE; kind++) {
+    for (int kind = CONTROL_CONFIGURE; kind <= CONTROL_NAME_SPEAKER; kind++) {
         if (strcmp(type, names[kind]) != 0) continue;
         c->kind = (control_kind)kind;
-        if (kind == CONTROL_CONFIGURE) return read_configure(c, object, language);
-        return kind == CONTROL_KEEPALIVE ? read_keepalive(c, object) : STENO_OK;
+        return read_members(c, object, language);
     }
-    return err_fail(STENO_E_INVALID, "type: want configure, finalize, keepalive or close");
+    return err_fail(STENO_E_INVALID,
+                    "type: want configure, finalize, keepalive, close, merge_speakers or name_speaker");
 }
 
 steno_err control_parse(const char *text, size_t n, const stream_params *now, const char *language, control *out) {
@@ -217,9 +299,18 @@ steno_err control_parse(const char *text, size_t n, const stream_params *now, co
 }
 
 json_t *params_json(const stream_params *p, const char *language) {
-    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:f, s:i, s:s, s:b, s:i}", "encoding",
-                     encodings[p->audio.encoding].name, "sample_rate", p->audio.rate_hz, "channels", p->audio.channels,
-                     "endpoint_ms", p->live.endpoint_ms, "unfinished_ms", p->live.unfinished_ms, "max_utterance_s",
-                     (double)p->live.max_utterance_s, "partial_ms", p->live.partial_ms, "language", language, "words",
-                     p->words, "stats_ms", p->stats_ms);
+    json_t *o =
+        json_pack("{s:s, s:i, s:i, s:i, s:i, s:f, s:i, s:s, s:b, s:i}", "encoding", encodings[p->audio.encoding].name,
+                  "sample_rate", p->audio.rate_hz, "channels", p->audio.channels, "endpoint_ms", p->live.endpoint_ms,
+                  "unfinished_ms", p->live.unfinished_ms, "max_utterance_s", (double)p->live.max_utterance_s,
+                  "partial_ms", p->live.partial_ms, "language", language, "words", p->words, "stats_ms", p->stats_ms);
+    json_t *more = json_pack("{s:s, s:i, s:i, s:s}", "speakers", contracts[p->speakers.contract], "max_speakers",
+                             p->speakers.max_speakers, "hold_ms", p->speakers.hold_ms, "voices", p->voices);
+    if (o && more && json_object_update(o, more) == 0) {
+        json_decref(more);
+        return o;
+    }
+    json_decref(o);
+    json_decref(more);
+    return NULL;
 }

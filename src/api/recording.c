@@ -45,6 +45,7 @@ struct recording {
     double hint_s;
     bool started, ended, counted; /* ended: nothing more is to be read; counted: of those that run */
     recording_result result;
+    steno_voice *voices; /* owned: those of options.speakers */
     lane lanes[CHANNELS_MAX];
 };
 
@@ -102,6 +103,8 @@ static void free_recording(recording *r) {
     unlink_recording(r);
     uncount(r);
     net_timer_close(r->timer);
+    diarize_wipe(r->voices, r->options.speakers.n_voices);
+    mem_free(r->voices);
     service_check_drained(r->service);
     mem_free(r);
 }
@@ -131,6 +134,7 @@ static void add_stats(steno_stats *sum, const steno_stats *s) {
     sum->vad_cpu_s += s->vad_cpu_s;
     sum->encode_cpu_s += s->encode_cpu_s;
     sum->decode_cpu_s += s->decode_cpu_s;
+    sum->speakers_cpu_s += s->speakers_cpu_s;
     sum->other_cpu_s += s->other_cpu_s;
     sum->segments += s->segments;
     sum->tokens += s->tokens;
@@ -143,6 +147,10 @@ static void on_event(stream_owner *o, const steno_event *e) {
         if (r->handler) r->handler->segment(r->user, l->channel, &e->segment);
         return;
     }
+    if (e->kind == STENO_EVENT_SPEAKERS && r->handler && r->handler->labels)
+        r->handler->labels(r->user, l->channel, &e->segment);
+    if (e->kind == STENO_EVENT_TURNS && r->handler && r->handler->turns)
+        r->handler->turns(r->user, l->channel, e->turns, e->n_turns);
     if (e->kind == STENO_EVENT_ERROR) fail(r, e->error, e->detail);
     if (e->kind == STENO_EVENT_DONE) add_stats(&r->result.stats, &e->stats);
     if (e->kind != STENO_EVENT_DONE && e->kind != STENO_EVENT_ERROR) return;
@@ -156,6 +164,10 @@ static void on_event(stream_owner *o, const steno_event *e) {
 
 /* ---- audio ------------------------------------------------------------------------------------------------------ */
 
+static bool tells_speakers(const recording *r) {
+    return r->options.speakers.contract != STENO_SPEAKERS_OFF;
+}
+
 static steno_err open_lanes(recording *r) {
     int n = media_channel_count(r->media);
     steno_vad_options vad;
@@ -165,6 +177,7 @@ static steno_err open_lanes(recording *r) {
     if (r->options.vad_given) vad = r->options.vad;
     /* All or none: one that waited with half of its streams open could wait for another that does the same. */
     ERR_TRY(steno_stream_admits(r->service->slots->engine, &vad, n));
+    if (tells_speakers(r)) ERR_TRY(diarize_admit(r->service, n));
     if (!r->chunk) r->chunk = mem_alloc((size_t)n * CHUNK_FRAMES, sizeof *r->chunk);
     if (!r->chunk) return err_fail(STENO_E_NOMEM, "no memory for %d channels", n);
     r->slot = r->service->slots;
@@ -175,6 +188,7 @@ static steno_err open_lanes(recording *r) {
         ERR_TRY(steno_stream_open(r->slot->engine, &vad, &l->owner, &l->stream));
         r->slot->streams++;
         r->result.channels = c + 1;
+        if (tells_speakers(r)) ERR_TRY(steno_stream_speakers(r->slot->engine, l->stream, &r->options.speakers));
     }
     return STENO_OK;
 }
@@ -403,12 +417,23 @@ static void start_waiting(service *v) {
     }
 }
 
+/* Voices outlive whoever named them. */
+static bool keep_voices(recording *r) {
+    size_t n = (size_t)r->options.speakers.n_voices;
+    if (n == 0) return true;
+    r->voices = mem_alloc(n, sizeof *r->voices);
+    if (r->voices) memcpy(r->voices, r->options.speakers.voices, n * sizeof *r->voices);
+    r->options.speakers.voices = r->voices;
+    return r->voices != NULL;
+}
+
 static recording *make_recording(service *v, const recording_options *o) {
     recording *r = mem_alloc(1, sizeof *r);
     if (!r) return NULL;
     *r = (recording){
         .service = v, .options = *o, .opened_ms = net_now_ms(), .timer = net_timer_open(v->net, on_timer, r)};
-    if (!r->timer) {
+    if (!r->timer || !keep_voices(r)) {
+        if (r->timer) net_timer_close(r->timer);
         mem_free(r);
         return NULL;
     }
@@ -425,6 +450,10 @@ steno_err recording_open(service *v, const recording_options *o, const recording
         return err_fail(STENO_E_LIMIT, "%d recordings wait already", v->n_recordings);
     if (strlen(o->path) >= sizeof(((recording *)0)->path))
         return err_fail(STENO_E_INVALID, "%s: too long a path", o->path);
+    if (o->speakers.contract != STENO_SPEAKERS_OFF) {
+        ERR_TRY(steno_speakers_options_check(&o->speakers));
+        if (!diarize_served(v)) return err_fail(STENO_E_UNSUPPORTED, "this server does not tell speakers apart");
+    }
     recording *r = make_recording(v, o);
     if (!r) return err_fail(STENO_E_NOMEM, "no memory for a recording");
     r->handler = handler;

@@ -27,7 +27,8 @@ typedef struct recording_options {
     media_channels channels; /* MEDIA_SPLIT: one stream a channel */
     recording_rank rank;
     steno_vad_options vad;
-    bool vad_given;  /* else the defaults */
+    bool vad_given;                  /* else the defaults */
+    steno_speakers_options speakers; /* of each channel its own people; voices are copied. Zeroed: not told apart */
     bool owed;       /* its outcome was promised and is known nowhere else: a server that drains waits for it */
     auth_pass *pass; /* whose minutes it uses, until done() or cancel; NULL: nobody's */
 } recording_options;
@@ -46,6 +47,10 @@ typedef struct recording_handler {
     void (*segment)(void *user, int channel, const steno_segment *s);
     void (*progress)(void *user, double audio_s, double fraction); /* a few times a second; NULL: not wanted */
     void (*done)(void *user, const recording_result *r);           /* last */
+    /* Before done(), where speakers are told apart: who speaks the words of a segment that came before. NULL: not wanted. */
+    void (*labels)(void *user, int channel, const steno_segment *s);
+    /* And, with speakers.turns, who spoke when, in the order of time, in one or more calls. NULL: not wanted. */
+    void (*turns)(void *user, int channel, const steno_turn *turns, uint32_t n);
 } recording_handler;
 
 /* Waits its turn, then runs. STENO_E_LIMIT: too many wait already (service_config.recordings_max). */
@@ -64,13 +69,26 @@ typedef struct document_segment {
     steno_segment segment; /* owned text and words */
 } document_segment;
 
+typedef struct document_turn {
+    int channel; /* from 0 */
+    steno_turn turn;
+} document_turn;
+
 typedef struct document {
     document_segment *segments; /* [n] */
     size_t n, room, bytes;
+    document_turn *turns; /* [n_turns] */
+    size_t n_turns, turns_room;
+    size_t labelled; /* the segment that got the last label: the next one is behind it */
 } document;
 
 /* Takes a copy. STENO_E_LIMIT: longer than DOCUMENT_BYTES_MAX. */
 STENO_CHECK steno_err document_add(document *d, int channel, const steno_segment *s);
+/* Who speaks the words of a segment that is in: the segment has its id, n_words and their speakers. One that is not in is
+ * passed over. Before document_sort(). */
+void document_label(document *d, int channel, const steno_segment *labels);
+/* Who spoke when, behind what is there already. STENO_E_LIMIT as above. */
+STENO_CHECK steno_err document_add_turns(document *d, int channel, const steno_turn *turns, uint32_t n);
 /* By start time, then channel: once all are in. */
 void document_sort(document *d);
 void document_free(document *d);

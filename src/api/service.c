@@ -1,4 +1,5 @@
 /* service.c: the service: engines, who is let in, draining. See service.h. */
+#include "api/openai_known.h"
 #include "api/wire_int.h"
 
 #include "base/log.h"
@@ -250,6 +251,7 @@ net *service_net(service *v) {
 void service_close(service *v) {
     if (!v) return;
     jobs_stop(v->jobs);
+    openai_known_stop(v);
     speakers_stop(v->speakers);
     if (v->store_watch) net_watch_close(v->store_watch);
     while (v->slots) {

@@ -27,6 +27,7 @@ typedef struct service_config {
     steno_live_options live; /* the defaults of streams */
     media_host *media;       /* decodes recordings; NULL: none are taken. Outlives the service. */
     media_limits media_limits;
+    int speaker_streams;  /* that may tell speakers apart at once, as the engine has them; 0: none */
     int decoders;         /* recordings of requests that are fed at once */
     int recordings_max;   /* recordings that run or wait; more are refused */
     worker *store;        /* keys and jobs; NULL: neither. Taken over by service_open(), also on failure */

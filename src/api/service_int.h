@@ -7,6 +7,7 @@
 #include "api/params.h"
 #include "api/routes.h"
 #include "api/service.h"
+#include "api/diarize.h"
 #include "api/voice.h"
 
 #define SESSION_TOKEN_BYTES 16
@@ -53,6 +54,7 @@ struct session {
     int end_code;
     outbox out;
     session_totals totals;
+    event_speakers *speakers; /* owned; NULL: they are not told apart */
     uint64_t stats_at_samples;
     int64_t heard_ms; /* when something last came in */
     int64_t lost_ms;  /* when the connection was lost */
@@ -64,6 +66,7 @@ typedef enum refusal {
     REFUSED_DRAINING,
     REFUSED_STREAMS,
     REFUSED_OVERLOAD,
+    REFUSED_SPEAKERS,
     REFUSED_UNKNOWN_SESSION,
     REFUSED_EVENTS_GONE,
     REFUSED_MEMORY,
@@ -87,11 +90,15 @@ struct service {
     int recordings_running[2]; /* by rank: those that have a child */
     float *scratch;            /* [4096, channels]: what a recording reads, at once handed on */
     voice *stalled;
-    int promised;  /* voices let in whose streams are not open yet */
-    worker *store; /* NULL: no database */
+    int promised;          /* voices let in whose streams are not open yet … */
+    int promised_speakers; /* … and of them, those that tell speakers apart */
+    worker *store;         /* NULL: no database */
     net_watch *store_watch;
     jobs *jobs;         /* NULL: none are taken */
     speakers *speakers; /* NULL: no voices are kept */
+    worker *known;      /* listens to known speakers of OpenAI's requests; NULL: none came yet */
+    net_watch *known_watch;
+    int known_waiting;
     net_timer *sweep, *retry;
     int64_t started_ms;
     bool draining, ending;

@@ -96,8 +96,8 @@ static json_t *engine_json(const engine_slot *slot) {
 }
 
 static json_t *refused_json(const service *v) {
-    static const char *const names[REFUSED_KINDS] = {"parameters",      "draining",    "streams", "overload",
-                                                     "unknown_session", "events_gone", "memory"};
+    static const char *const names[REFUSED_KINDS] = {"parameters", "draining",        "streams",     "overload",
+                                                     "speakers",   "unknown_session", "events_gone", "memory"};
     json_t *o = json_object();
     put_integers(o, REFUSED_KINDS, names, v->refused);
     return o;

@@ -20,7 +20,7 @@ typedef struct spooled {
 struct upload {
     upload_config config;
     multipart form;
-    bool raw, kept, in_file, dropping;
+    bool raw, kept, in_file;
     uint64_t bytes;
     upload_file files[UPLOAD_FILES_MAX];
     spooled spools[UPLOAD_FILES_MAX];
@@ -158,17 +158,19 @@ static void remove_named(const upload *u, int i) {
 
 /* ---- parts ------------------------------------------------------------------------------------------------------ */
 
-static bool is_unkept(const upload *u, const char *name) {
-    for (const char *const *p = u->config.unkept; p && *p; p++)
-        if (strcmp(*p, name) == 0) return true;
+/* A list's name may have a number in its brackets. */
+static bool is_spooled(const upload *u, const char *name) {
+    size_t n = strcspn(name, "[");
+    for (const char *const *p = u->config.spooled; p && *p; p++)
+        if (strcmp(*p, name) == 0 || (strlen(*p) == n && strncmp(*p, name, n) == 0)) return true;
     return false;
 }
 
 static steno_err on_begin(void *user, const multipart_part *part) {
     upload *u = user;
-    u->in_file = part->filename != NULL;
-    u->dropping = !u->in_file && is_unkept(u, part->name);
-    if (u->in_file) return open_file(u, part->name, part->filename, part->type);
+    bool large = !part->filename && is_spooled(u, part->name);
+    u->in_file = part->filename || large;
+    if (u->in_file) return open_file(u, part->name, large ? "" : part->filename, part->type);
     if (u->n_fields == UPLOAD_FIELDS_MAX)
         return refuse(u, UPLOAD_TOO_MANY,
                       err_fail(STENO_E_LIMIT, "the form has more than %d fields", UPLOAD_FIELDS_MAX));
@@ -182,7 +184,6 @@ static steno_err on_begin(void *user, const multipart_part *part) {
 static steno_err on_data(void *user, const unsigned char *bytes, size_t n) {
     upload *u = user;
     if (u->in_file) return write_file(u, bytes, n);
-    if (u->dropping) return STENO_OK;
     upload_field *f = &u->fields[u->n_fields - 1];
     size_t most = u->config.field_bytes_max;
     if (n > most - f->bytes)

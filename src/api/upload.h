@@ -26,7 +26,7 @@ typedef struct upload_config {
     int files_max;         /* 1..UPLOAD_FILES_MAX */
     uint64_t file_bytes_max, bytes_max; /* of one file; of the body. 0: no limit of its own */
     size_t field_bytes_max;             /* 0: MULTIPART_FIELD_BYTES_MAX */
-    const char *const *unkept; /* names of fields whose values are dropped, however long; NULL or ends with NULL */
+    const char *const *spooled; /* names of fields whose values go to spool files, as files; NULL or ends with NULL */
 } upload_config;
 
 /* Texts live as long as the upload. */

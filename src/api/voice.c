@@ -12,9 +12,20 @@
 
 /* ---- the engine's stream ---------------------------------------------------------------------------------------- */
 
+static bool tells_speakers(const voice *w) {
+    return w->speakers.contract != STENO_SPEAKERS_OFF;
+}
+
 static void drop_promise(voice *w) {
     if (w->promised) w->service->promised--;
+    if (w->promised && tells_speakers(w)) w->service->promised_speakers--;
     w->promised = false;
+}
+
+static void drop_voices(voice *w) {
+    diarize_wipe(w->speaker_voices, w->speakers.n_voices);
+    mem_free(w->speaker_voices);
+    w->speaker_voices = NULL;
 }
 
 static void forget_due(voice *w) {
@@ -23,6 +34,7 @@ static void forget_due(voice *w) {
     w->configure_due = w->finalize_due = w->finish_due = false;
     mem_free(w->held);
     w->held = NULL;
+    drop_voices(w);
     pcm_free(&w->audio);
     service_unstall(w);
 }
@@ -62,6 +74,24 @@ void voice_init(voice *w, service *v, const pcm_format *audio, const steno_live_
     pace_init(&w->pace, ahead_ms ? ahead_ms : v->config.max_ahead_ms, v->config.resume_window_s * 1000);
 }
 
+steno_err voice_tell_speakers(voice *w, const steno_speakers_options *who) {
+    ERR_TRY(steno_speakers_options_check(who));
+    if (who->n_voices) {
+        size_t n = (size_t)who->n_voices;
+        w->speaker_voices = mem_alloc(n, sizeof *w->speaker_voices);
+        if (!w->speaker_voices) return err_fail(STENO_E_NOMEM, "no memory for %zu voices", n);
+        memcpy(w->speaker_voices, who->voices, n * sizeof *w->speaker_voices);
+    }
+    w->speakers = *who;
+    w->speakers.voices = w->speaker_voices;
+    if (w->promised && tells_speakers(w)) w->service->promised_speakers++;
+    return STENO_OK;
+}
+
+steno_err voice_merge_speakers(voice *w, int from, int into) {
+    return w->stream ? steno_stream_merge_speakers(w->slot->engine, w->stream, from, into) : STENO_OK;
+}
+
 void voice_free(voice *w) {
     assert(!w->stream); /* its events would have nobody to go to */
     forget_due(w);
@@ -79,13 +109,23 @@ void voice_sweep(voice *w, int64_t now_ms) {
     if (w->promised && now_ms - w->promised_ms >= VOICE_PROMISE_MS) drop_promise(w);
 }
 
+/* On failure the stream ends as any other does: whoever gave the audio is told, and finishes it. */
+static steno_err tell_speakers(voice *w) {
+    if (!tells_speakers(w)) return STENO_OK;
+    steno_err e = steno_stream_speakers(w->slot->engine, w->stream, &w->speakers);
+    drop_voices(w);
+    w->speakers.voices = NULL;
+    return e;
+}
+
 static steno_err open_stream(voice *w) {
     engine_slot *slot = w->service->slots;
     drop_promise(w);
+    if (tells_speakers(w)) ERR_TRY(diarize_admit(w->service, 1)); /* before there is a stream */
     ERR_TRY(steno_live_open(slot->engine, &w->live, &w->owner, &w->stream));
     w->slot = slot;
     slot->streams++;
-    return STENO_OK;
+    return tell_speakers(w);
 }
 
 /* ---- audio ------------------------------------------------------------------------------------------------------ */

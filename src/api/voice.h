@@ -50,6 +50,8 @@ struct voice {
     void *user;
     auth_pass *pass;                 /* whose minutes it uses; the owner's. NULL: nobody's */
     steno_live_options live, wanted; /* wanted: of a configure that is due */
+    steno_speakers_options speakers; /* OFF: they are not told apart */
+    steno_voice *speaker_voices;     /* owned copy, until the stream is open */
     pcm audio;
     pace pace;
     bool paced;      /* somebody is connected who can be slowed down */
@@ -65,6 +67,10 @@ struct voice {
 /* No engine is asked yet; but for VOICE_PROMISE_MS a place is kept for whoever was let in. `ahead_ms`: how far audio may come ahead of time; 0: as configured. */
 void voice_init(voice *w, service *v, const pcm_format *audio, const steno_live_options *live, int ahead_ms,
                 const voice_handler *handler, void *user);
+/* Speakers are told apart; before the first audio, and after diarize_admit(). Copies the voices. */
+STENO_CHECK steno_err voice_tell_speakers(voice *w, const steno_speakers_options *who);
+/* As steno_stream_merge_speakers(). Before the first audio there is nobody: STENO_OK. */
+STENO_CHECK steno_err voice_merge_speakers(voice *w, int from, int into);
 /* Whoever is not over yet ends without more events. */
 void voice_free(voice *w);
 

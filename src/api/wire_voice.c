@@ -86,23 +86,38 @@ void wire_give_up_voices(wire *w) {
 }
 
 steno_err wire_open(wire *w, int n, const pcm_format *audio, const steno_live_options *live) {
+    return wire_open_speakers(w, n, audio, live, NULL);
+}
+
+/* A voice, admitted and promised a place. */
+static steno_err open_one(wire *w, int channel, const pcm_format *audio, const steno_live_options *options,
+                          const steno_speakers_options *who) {
+    service *v = w->service;
+    bool tells = who && who->contract != STENO_SPEAKERS_OFF;
+    ERR_TRY(voice_admits(v));
+    if (tells) ERR_TRY(diarize_admit(v, 1));
+    wire_voice *s = mem_alloc(1, sizeof *s);
+    if (!s) return err_fail(STENO_E_NOMEM, "no memory for a stream");
+    *s = (wire_voice){.wire = w, .channel = channel};
+    voice_init(&s->voice, v, audio, options, w->kind->ahead_ms, &calls, s);
+    s->voice.paced = true;
+    s->voice.pass = w->pass;
+    w->voices[w->n_voices++] = s;
+    return tells ? voice_tell_speakers(&s->voice, who) : STENO_OK;
+}
+
+steno_err wire_open_speakers(wire *w, int n, const pcm_format *audio, const steno_live_options *live,
+                             const steno_speakers_options *who) {
     service *v = w->service;
     const steno_live_options *options = live ? live : &v->config.live;
     wire_give_up_voices(w);
     if (v->draining) return err_fail(STENO_E_AGAIN, "this server takes no new streams");
     ERR_TRY(steno_live_options_check(options));
     for (int i = 0; i < n; i++) {
-        steno_err e = voice_admits(v);
-        wire_voice *s = e == STENO_OK ? mem_alloc(1, sizeof *s) : NULL;
-        if (!s) {
-            wire_give_up_voices(w);
-            return e != STENO_OK ? e : err_fail(STENO_E_NOMEM, "no memory for a stream");
-        }
-        *s = (wire_voice){.wire = w, .channel = i};
-        voice_init(&s->voice, v, audio, options, w->kind->ahead_ms, &calls, s);
-        s->voice.paced = true;
-        s->voice.pass = w->pass;
-        w->voices[w->n_voices++] = s;
+        steno_err e = open_one(w, i, audio, options, who);
+        if (e == STENO_OK) continue;
+        wire_give_up_voices(w);
+        return e;
     }
     return STENO_OK;
 }

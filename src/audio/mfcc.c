@@ -198,7 +198,7 @@ static void make_rows(const float *samples, int n, float *rows) {
 
 /* Every second sample of x filtered, as 16-bit integers count; x[HALF] is under the middle tap of the first. */
 static void halve_rate(const float *restrict x, int n, float *restrict y) {
-    float even[TAPS / 2 + CHUNK / 2 + 2], odd[TAPS / 2 + CHUNK / 2 + 2];
+    float even[TAPS / 2 + CHUNK / 2 + 2] = {0}, odd[TAPS / 2 + CHUNK / 2 + 2] = {0};
     for (int i = 0; i < n + HALF; i++) {
         even[i] = x[2 * i];
         odd[i] = x[2 * i + 1];

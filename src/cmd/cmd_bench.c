@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "cmd/bench_kernels.h"
 #include "cmd/bench_live.h"
+#include "cmd/bench_speakers.h"
 #include "cmd/bench_voices.h"
 #include "cmd/cli.h"
 #include "cmd/cmd.h"
@@ -72,6 +73,7 @@ static void help(void) {
     printf("Usage: steno bench offline [options] FILE…\n"
            "       steno bench offline [options] --list LIST\n"
            "       steno bench live [options]; see 'steno bench live --help'\n"
+           "       steno bench speakers [options] FILE…; see 'steno bench speakers --help'\n"
            "       steno bench kernels\n"
            "       steno bench voices\n\n"
            "Transcribes recordings and reports audio, CPU and wall seconds, real-time factors, CPU time by stage and\n"
@@ -365,7 +367,11 @@ int cmd_bench(int argc, char **argv) {
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } benches[] = {{"offline", offline}, {"live", bench_live}, {"kernels", bench_kernels}, {"voices", bench_voices}};
+    } benches[] = {{"offline", offline},
+                   {"live", bench_live},
+                   {"speakers", bench_speakers},
+                   {"kernels", bench_kernels},
+                   {"voices", bench_voices}};
     if (argc < 2) return cli_usage("bench", "which benchmark?");
     if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0) {
         help();

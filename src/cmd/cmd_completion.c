@@ -25,11 +25,12 @@ static const struct command_words {
     {"key", cmd_key_options, "create list revoke"},
     {"speaker", cmd_speaker_options, "enroll list check delete rotate-key"},
     {"live", cmd_live_options, NULL},
-    {"bench", cmd_bench_options, "live"},
+    {"bench", cmd_bench_options, "live speakers"},
     {"bench live", bench_live_options, NULL},
+    {"bench speakers", bench_speakers_options, NULL},
     {"plan", NULL, "rtf kv streams"},
     {"model", cmd_model_options, "list info verify convert"},
-    {"score", cmd_score_options, "wer"},
+    {"score", cmd_score_options, "wer der switch"},
     {"completion", NULL, "bash zsh fish"},
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
@@ -41,13 +42,14 @@ static const struct option_words {
 } option_words[] = {
     {NULL, "model", "tiny base"},
     {NULL, "precision", "int8 fp32"},
-    {"transcribe", "format", "text json srt vtt ctm tsv"},
+    {"transcribe", "format", "text json srt vtt ctm tsv rttm"},
     {"live", "format", "text json"},
     {"live", "encoding", "pcm_s16le pcm_f32le mulaw alaw"},
     {"config", "format", "markdown man"},
     {"transcribe", "channels", "mix split"},
     {"transcribe", "vad", "on off"},
     {"score", "unit", "auto word char"},
+    {"bench speakers", "contract", "revise delayed enrolled"},
     {"score", "normalise", "basic none"},
 };
 
@@ -147,7 +149,10 @@ static int put_bash(void) {
         "_steno() {\n"
         "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command='' words i\n"
         "    ((COMP_CWORD > 1)) && command=${COMP_WORDS[1]}\n"
-        "    if ((COMP_CWORD > 2)) && [ \"$command ${COMP_WORDS[2]}\" = 'bench live' ]; then command='bench live'; fi\n"
+        "    if ((COMP_CWORD > 2)); then\n"
+        "        case \"$command ${COMP_WORDS[2]}\" in 'bench live' | 'bench speakers') command+=\" ${COMP_WORDS[2]}\" "
+        ";; esac\n"
+        "    fi\n"
         "    COMPREPLY=()\n"
         "    if words=$(_steno_values \"$command $prev\"); then\n"
         "        [ -z \"$words\" ] || COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"

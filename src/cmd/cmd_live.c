@@ -4,10 +4,12 @@
  * recognised and shown; the second stops at once. Standard output is written so that a reader that stalls cannot keep us
  * from either.
  */
+#include "api/params.h"
 #include "cmd/cli.h"
 #include "cmd/cmd.h"
 #include "cmd/live_int.h"
 #include "cmd/stoppable.h"
+#include "cmd/voice_names.h"
 #include "cmd/cmd_options.h"
 
 #include <errno.h>
@@ -30,6 +32,10 @@ enum option_code {
     OPT_ENCODING,
     OPT_RATE,
     OPT_CHANNELS,
+    OPT_SPEAKERS,
+    OPT_MAX_SPEAKERS,
+    OPT_HOLD_MS,
+    OPT_VOICE,
     OPT_PARTIALS,
     OPT_NO_PARTIALS
 };
@@ -58,6 +64,12 @@ static void help(void) {
            "      --unfinished-ms N  more silence asked for when the text looks unfinished (default 500; 0: none)\n"
            "      --max-utterance-s S  longer ones are cut at their best pause (default 15)\n"
            "      --partial-ms N     time between partials (default 500)\n"
+           "\nSpeakers:\n"
+           "      --speakers HOW     say who speaks: revise (labels come soon and may change), delayed (a label never\n"
+           "                         changes) or enrolled (names of --voice, or other; never change)\n"
+           "      --max-speakers N   at most so many people (default 8, 16 at most)\n"
+           "      --hold-ms N        delayed: a label comes so long after its words at the latest (default 2500)\n"
+           "      --voice NAME       an enrolled voice that may be one of them; again for each (steno speaker list)\n"
            "\nRecognition:\n"
            "      --url URL          let a server do it: ws://host:port/v1/stream (default: in this program);\n"
            "                         its API key, if it wants one, is read from STENO_KEY\n"
@@ -79,6 +91,24 @@ static int whole(const char *name, const char *value, int lowest, int highest, i
 static int real(const char *name, const char *value, double lowest, double highest, float *out) {
     if (cli_float(value, lowest, highest, out)) return 0;
     return cli_usage("live", "--%s cannot be '%s': want a number from %g to %g", name, value, lowest, highest);
+}
+
+static int take_voice(live *l, const char *name) {
+    steno_speakers_options *o = &l->speakers;
+    if (o->n_voices == STENO_SPEAKERS_MAX) return cli_usage("live", "--voice: at most %d voices", STENO_SPEAKERS_MAX);
+    steno_voice *v = &l->voices[o->n_voices++];
+    bool fits = snprintf(v->name, sizeof v->name, "%s", name) < (int)sizeof v->name;
+    if (fits && name[0] && !strchr(name, ',')) return 0;
+    return cli_usage("live", "--voice cannot be '%s': want the name of an enrolled voice", name);
+}
+
+/* What only shows once all options are read; 0: good. */
+static int check_speakers(const live *l) {
+    const steno_speakers_options *o = &l->speakers;
+    if (o->contract == STENO_SPEAKERS_OFF && o->n_voices) return cli_usage("live", "--voice wants --speakers");
+    if (o->contract == STENO_SPEAKERS_ENROLLED && !o->n_voices)
+        return cli_usage("live", "--speakers enrolled wants --voice");
+    return 0;
 }
 
 static int take_option(live *l, choice *c, int code, const char *value) {
@@ -107,6 +137,15 @@ static int take_option(live *l, choice *c, int code, const char *value) {
         return whole("rate", value, PCM_MIN_HZ, PCM_MAX_HZ, &l->pipe.rate_hz);
     case OPT_CHANNELS:
         return whole("channels", value, 1, PCM_MAX_CHANNELS, &l->pipe.channels);
+    case OPT_SPEAKERS:
+        if (params_contract(value, &l->speakers.contract)) return 0;
+        return cli_usage("live", "--speakers cannot be '%s': want off, revise, delayed or enrolled", value);
+    case OPT_MAX_SPEAKERS:
+        return whole("max-speakers", value, 1, STENO_SPEAKERS_MAX, &l->speakers.max_speakers);
+    case OPT_HOLD_MS:
+        return whole("hold-ms", value, 0, PARAMS_HOLD_MAX_MS, &l->speakers.hold_ms);
+    case OPT_VOICE:
+        return take_voice(l, value);
     case OPT_PARTIALS:
         c->partials_given = true;
         return 0;
@@ -125,6 +164,7 @@ static int settle(live *l, const choice *c, int n_paths) {
     if (n_paths > 1) return cli_usage("live", "one recording at a time");
     if (c->partials_given && c->no_partials)
         return cli_usage("live", "--partials and --no-partials exclude each other");
+    if (check_speakers(l) != 0) return 2;
     l->from_pipe = strcmp(l->path, "-") == 0;
     if (l->speed == 0 && !l->from_pipe) l->speed = 1;
     bool partials = !c->no_partials && (terminal || l->json || c->partials_given);
@@ -143,6 +183,10 @@ const struct option cmd_live_options[] = {{"format", required_argument, NULL, 'f
                                           {"encoding", required_argument, NULL, OPT_ENCODING},
                                           {"rate", required_argument, NULL, OPT_RATE},
                                           {"channels", required_argument, NULL, OPT_CHANNELS},
+                                          {"speakers", required_argument, NULL, OPT_SPEAKERS},
+                                          {"max-speakers", required_argument, NULL, OPT_MAX_SPEAKERS},
+                                          {"hold-ms", required_argument, NULL, OPT_HOLD_MS},
+                                          {"voice", required_argument, NULL, OPT_VOICE},
                                           {"partials", no_argument, NULL, OPT_PARTIALS},
                                           {"no-partials", no_argument, NULL, OPT_NO_PARTIALS},
                                           {"model", required_argument, NULL, SESSION_MODEL},
@@ -280,6 +324,10 @@ int cmd_live(int argc, char **argv) {
     live l = {.pipe = {PCM_S16LE, STENO_SAMPLE_RATE_HZ, 1}, .signal_fd = -1, .source = {.fd = -1}};
     session_options_init(&l.session);
     steno_live_options_init(&l.options);
+    steno_speakers_options_init(&l.speakers);
+    l.speakers.voices = l.voices;
     int status = read_options(&l, argc, argv);
-    return status == -1 ? run(&l) : status;
+    if (status == -1) status = run(&l);
+    voice_names_wipe(l.voices, l.speakers.n_voices);
+    return status;
 }

@@ -1,4 +1,5 @@
-/* cmd_score.c: `steno score wer`: word and character error rates of a transcript against a reference.
+/* cmd_score.c: `steno score`: word and character error rates of a transcript against a reference (wer); speakers against a
+ * reference (der, switch: score_turns.c).
  *
  * Owner: the main thread. Utterances are compared one by one and only counts are kept; docs/scoring.md says exactly what
  * is counted.
@@ -7,6 +8,7 @@
 #include "cmd/cmd.h"
 #include "output/format.h"
 #include "cmd/score_corpus.h"
+#include "cmd/score_turns.h"
 #include "cmd/score_wer.h"
 #include "cmd/cmd_options.h"
 
@@ -14,6 +16,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MISSING_SHOWN 10 /* complaints about missing and extra ids, each */
@@ -26,33 +29,46 @@ typedef struct score_job {
     const char *ref_path, *hyp_path;
     score_file ref, hyp;
     score_pairs pairs;
-    score_counts words, characters; /* totals; characters only with cer */
+    score_counts words, characters;      /* totals; characters only with cer */
+    score_turns turns;                   /* der, switch */
+    const char *wer_option, *der_option; /* given, and for one kind of score only; or NULL */
 } score_job;
 
 static void help(void) {
-    printf("Usage: steno score wer [options] REF HYP\n\n"
-           "Compares a transcript HYP with what was said, REF: text files of one utterance a line. '-' is standard\n"
-           "input. WER = (substitutions + deletions + insertions) / words in REF, over all utterances together.\n\n"
-           "Pairing:\n"
-           "      --ids              lines are 'id<TAB>text' or 'id text', matched by id in any order; an id that HYP\n"
-           "                         lacks counts as deleted, one that REF lacks is reported and not counted\n"
-           "      --whole            all lines of a file are one utterance: line breaks do not matter\n"
-           "                         (default: the n-th line with the n-th)\n"
-           "Counting:\n"
-           "      --normalise NAME   basic (default) or none\n"
-           "                         basic: Unicode NFKC; lower case; apostrophes between two letters or digits stay\n"
-           "                         (all kinds become '); all other punctuation and symbols become spaces. Numbers\n"
-           "                         are not spelled out: '1' and 'one' differ.\n"
-           "                         none: the text as it is, cut at spaces\n"
-           "      --unit NAME        auto (default): words between spaces, but each Chinese or Japanese character\n"
-           "                         counts as a word (mixed error rate); word: only spaces cut; char: characters\n"
-           "      --cer              also the character error rate, spaces not counted; always shown when REF holds\n"
-           "                         Chinese or Japanese\n"
-           "Output:\n"
-           "      --per-line         a table with a row for each utterance first\n"
-           "      --json             one JSON document\n"
-           "  -h, --help             this text\n\n"
-           "Exit status: 0 compared, 1 a file could not be used, 2 wrong usage.\n");
+    printf(
+        "Usage: steno score wer [options] REF HYP\n"
+        "       steno score der [options] REF HYP\n"
+        "       steno score switch [options] REF HYP\n\n"
+        "wer compares a transcript HYP with what was said, REF: text files of one utterance a line. '-' is standard\n"
+        "input. WER = (substitutions + deletions + insertions) / words in REF, over all utterances together.\n"
+        "der and switch compare who was heard, HYP, with who spoke, REF: RTTM files of one recording or more.\n"
+        "DER = (missed + false alarm + confusion) / speech in REF, speakers matched one to one so that they agree\n"
+        "best. The switch rate says how often a speaker's label changes from one turn to the next.\n\n"
+        "Pairing of utterances (wer):\n"
+        "      --ids              lines are 'id<TAB>text' or 'id text', matched by id in any order; an id that HYP\n"
+        "                         lacks counts as deleted, one that REF lacks is reported and not counted\n"
+        "      --whole            all lines of a file are one utterance: line breaks do not matter\n"
+        "                         (default: the n-th line with the n-th)\n"
+        "Counting (wer):\n"
+        "      --normalise NAME   basic (default) or none\n"
+        "                         basic: Unicode NFKC; lower case; apostrophes between two letters or digits stay\n"
+        "                         (all kinds become '); all other punctuation and symbols become spaces. Numbers\n"
+        "                         are not spelled out: '1' and 'one' differ.\n"
+        "                         none: the text as it is, cut at spaces\n"
+        "      --unit NAME        auto (default): words between spaces, but each Chinese or Japanese character\n"
+        "                         counts as a word (mixed error rate); word: only spaces cut; char: characters\n"
+        "      --cer              also the character error rate, spaces not counted; always shown when REF holds\n"
+        "                         Chinese or Japanese\n"
+        "Counting (der):\n"
+        "      --collar S         nothing is scored within S seconds of a start or an end of a turn in REF\n"
+        "                         (default 0; 0.25 is usual)\n"
+        "      --no-overlap       nothing is scored where REF has two speakers or more (default: all is)\n"
+        "      --uem FILE         score these stretches only (default: from the first start to the last end in REF)\n"
+        "Output:\n"
+        "      --per-line         a table with a row for each utterance first (wer)\n"
+        "      --json             one JSON document\n"
+        "  -h, --help             this text\n\n"
+        "Exit status: 0 compared, 1 a file could not be used, 2 wrong usage.\n");
 }
 
 /* ---- comparing ------------------------------------------------------------------------------------------------------ */
@@ -282,7 +298,18 @@ static int score_wer(score_job *job) {
 
 /* ---- options ------------------------------------------------------------------------------------------------------------ */
 
-enum option_code { OPT_IDS = 256, OPT_WHOLE, OPT_NORMALISE, OPT_UNIT, OPT_CER, OPT_PER_LINE, OPT_JSON };
+enum option_code {
+    OPT_IDS = 256,
+    OPT_WHOLE,
+    OPT_NORMALISE,
+    OPT_UNIT,
+    OPT_CER,
+    OPT_PER_LINE,
+    OPT_COLLAR,
+    OPT_NO_OVERLAP,
+    OPT_UEM,
+    OPT_JSON
+};
 
 const struct option cmd_score_options[] = {{"ids", no_argument, NULL, OPT_IDS},
                                            {"whole", no_argument, NULL, OPT_WHOLE},
@@ -291,6 +318,9 @@ const struct option cmd_score_options[] = {{"ids", no_argument, NULL, OPT_IDS},
                                            {"unit", required_argument, NULL, OPT_UNIT},
                                            {"cer", no_argument, NULL, OPT_CER},
                                            {"per-line", no_argument, NULL, OPT_PER_LINE},
+                                           {"collar", required_argument, NULL, OPT_COLLAR},
+                                           {"no-overlap", no_argument, NULL, OPT_NO_OVERLAP},
+                                           {"uem", required_argument, NULL, OPT_UEM},
                                            {"json", no_argument, NULL, OPT_JSON},
                                            {"help", no_argument, NULL, 'h'},
                                            {NULL, 0, NULL, 0}};
@@ -305,16 +335,27 @@ static bool parse_unit(const char *text, score_unit *out) {
     return *out != SCORE_AUTO || strcmp(text, "auto") == 0;
 }
 
+static int take_collar(score_job *job, const char *text) {
+    float collar_s;
+    if (!cli_float(text, 0, SCORE_COLLAR_MAX_S, &collar_s))
+        return cli_usage("score", "--collar '%s' is not a number of seconds from 0 to %g", text, SCORE_COLLAR_MAX_S);
+    job->turns.collar_s = strtod(text, NULL); /* all its digits */
+    return -1;
+}
+
+static int take_pairing(score_job *job, score_pairing pairing) {
+    if (job->pairing != SCORE_BY_LINE && job->pairing != pairing)
+        return cli_usage("score", "--ids and --whole exclude each other");
+    job->pairing = pairing;
+    return -1;
+}
+
 /* -1: go on; else the exit status. */
 static int take_option(score_job *job, int code) {
-    score_pairing pairing = code == OPT_IDS ? SCORE_BY_ID : SCORE_WHOLE;
     switch (code) {
     case OPT_IDS:
     case OPT_WHOLE:
-        if (job->pairing != SCORE_BY_LINE && job->pairing != pairing)
-            return cli_usage("score", "--ids and --whole exclude each other");
-        job->pairing = pairing;
-        return -1;
+        return take_pairing(job, code == OPT_IDS ? SCORE_BY_ID : SCORE_WHOLE);
     case OPT_NORMALISE:
         if (parse_normaliser(optarg, &job->normaliser)) return -1;
         return cli_usage("score", "--normalise '%s' is not basic or none", optarg);
@@ -327,8 +368,16 @@ static int take_option(score_job *job, int code) {
     case OPT_PER_LINE:
         job->per_line = true;
         return -1;
+    case OPT_COLLAR:
+        return take_collar(job, optarg);
+    case OPT_NO_OVERLAP:
+        job->turns.no_overlap = true;
+        return -1;
+    case OPT_UEM:
+        job->turns.uem_path = optarg;
+        return -1;
     case OPT_JSON:
-        job->json = true;
+        job->json = job->turns.json = true;
         return -1;
     case 'h':
         help();
@@ -339,20 +388,35 @@ static int take_option(score_job *job, int code) {
     }
 }
 
+static void remember(score_job *job, int code, const char *name) {
+    if (code >= OPT_IDS && code <= OPT_PER_LINE) job->wer_option = name;
+    if (code >= OPT_COLLAR && code <= OPT_UEM) job->der_option = name;
+}
+
+static int run_score(score_job *job, const char *what) {
+    bool wer = strcmp(what, "wer") == 0, der = strcmp(what, "der") == 0;
+    if (!wer && job->wer_option) return cli_usage("score", "--%s is for 'score wer' only", job->wer_option);
+    if (!der && job->der_option) return cli_usage("score", "--%s is for 'score der' only", job->der_option);
+    return wer ? score_wer(job) : der ? score_der(&job->turns) : score_switch(&job->turns);
+}
+
 int cmd_score(int argc, char **argv) {
     score_job job = {.pairing = SCORE_BY_LINE};
     optind = 0; /* a fresh scan, also when called again */
-    for (int code; (code = getopt_long(argc, argv, "h", cmd_score_options, NULL)) != -1;) {
+    for (int code, at = 0; (code = getopt_long(argc, argv, "h", cmd_score_options, &at)) != -1;) {
         int status = take_option(&job, code);
         if (status >= 0) return status;
+        remember(&job, code, cmd_score_options[at].name);
     }
-    if (optind == argc) return cli_usage("score", "what to score is missing: 'wer'");
-    if (strcmp(argv[optind], "wer") != 0) return cli_usage("score", "unknown score '%s': only 'wer'", argv[optind]);
+    if (optind == argc) return cli_usage("score", "what to score is missing: 'wer', 'der' or 'switch'");
+    const char *what = argv[optind];
+    if (strcmp(what, "wer") != 0 && strcmp(what, "der") != 0 && strcmp(what, "switch") != 0)
+        return cli_usage("score", "unknown score '%s': 'wer', 'der' or 'switch'", what);
     if (argc - optind != 3)
-        return cli_usage("score", "'score wer' takes two files, REF and HYP, not %d", argc - optind - 1);
-    job.ref_path = argv[optind + 1];
-    job.hyp_path = argv[optind + 2];
+        return cli_usage("score", "'score %s' takes two files, REF and HYP, not %d", what, argc - optind - 1);
+    job.ref_path = job.turns.ref_path = argv[optind + 1];
+    job.hyp_path = job.turns.hyp_path = argv[optind + 2];
     if (strcmp(job.ref_path, "-") == 0 && strcmp(job.hyp_path, "-") == 0)
         return cli_usage("score", "standard input cannot be both files");
-    return score_wer(&job);
+    return run_score(&job, what);
 }

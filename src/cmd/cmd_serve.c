@@ -35,6 +35,7 @@ typedef struct reload {
     config config;
     steno_model *model;
     steno_engine *engine;
+    int speaker_streams;
     steno_err error;
     char why[ERR_DETAIL_BYTES];
 } reload;
@@ -88,7 +89,7 @@ static void *reload_main(void *arg) {
     uint64_t one = 1;
     config_report report = {.say = log_complaint};
     r->error = config_load(&s->given, &r->config, NULL, &report);
-    if (r->error == STENO_OK) r->error = serve_open_engine(&r->config, &r->model, &r->engine);
+    if (r->error == STENO_OK) r->error = serve_open_engine(&r->config, &r->model, &r->engine, &r->speaker_streams);
     if (r->error != STENO_OK) snprintf(r->why, sizeof r->why, "%s", steno_error_detail());
     if (write(s->reload_fd, &one, sizeof one) < 0) abort(); /* an event counter at zero takes one */
     return NULL;
@@ -132,6 +133,7 @@ static steno_err reload_tls(serve *s, const net_config *now) {
 static void apply_reload(serve *s, reload *r) {
     keep_fixed_keys(&s->config, &r->config);
     service_config c = serve_service_config(&r->config, &s->parts);
+    c.speaker_streams = r->speaker_streams;
     r->error = reload_tls(s, &c.net);
     if (r->error == STENO_OK) r->error = service_replace(s->service, &c, r->model, r->engine);
     if (r->error == STENO_OK) return;
@@ -274,7 +276,7 @@ static steno_err start(serve *s) {
     ERR_TRY(serve_open_store(&s->config, &s->parts));
     service_config c = serve_service_config(&s->config, &s->parts);
     fit_descriptors(&c.net);
-    ERR_TRY(serve_open_engine(&s->config, &model, &engine));
+    ERR_TRY(serve_open_engine(&s->config, &model, &engine, &c.speaker_streams));
     serve_give_store(&s->parts); /* the service's from now on */
     steno_err e = service_open(&c, model, engine, &s->service);
     if (e != STENO_OK) {

@@ -98,20 +98,31 @@ static int read_key(speaker_options *o, const char *text) {
     return -1;
 }
 
+/* Where the text of an option goes; NULL: it takes none, or is no plain text. */
+static const char **text_of(speaker_options *o, int code) {
+    switch (code) {
+    case OPT_CONSENT:
+        return &o->consent;
+    case OPT_BY:
+        return &o->by;
+    case OPT_CONFIG:
+        return &o->config_file;
+    case OPT_DATA_DIR:
+        return &o->data_dir;
+    case OPT_MODELS_DIR:
+        return &o->models_dir;
+    default:
+        return NULL;
+    }
+}
+
 /* -1: go on; else the exit status. */
 static int take_option(speaker_options *o, int code, const char *value) {
-    const char **const texts[] = {[OPT_CONSENT - OPT_CONSENT] = &o->consent,
-                                  [OPT_BY - OPT_CONSENT] = &o->by,
-                                  [OPT_CONFIG - OPT_CONSENT] = &o->config_file,
-                                  [OPT_DATA_DIR - OPT_CONSENT] = &o->data_dir,
-                                  [OPT_MODELS_DIR - OPT_CONSENT] = &o->models_dir};
+    const char **text = text_of(o, code);
     if (code == OPT_KEY) return read_key(o, value);
-    if (code == OPT_JSON)
-        o->json = true;
-    else if (code == OPT_ALL)
-        o->all = true;
-    else
-        *texts[code - OPT_CONSENT] = value;
+    if (text) *text = value;
+    o->json = o->json || code == OPT_JSON;
+    o->all = o->all || code == OPT_ALL;
     return -1;
 }
 

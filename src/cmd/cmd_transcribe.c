@@ -11,6 +11,7 @@
 #include "cmd/progress.h"
 #include "cmd/session.h"
 #include "cmd/stoppable.h"
+#include "cmd/voice_names.h"
 #include "cmd/cmd_options.h"
 
 #include <errno.h>
@@ -27,6 +28,11 @@ enum option_code {
     OPT_OUTPUT_DIR,
     OPT_FILES_FROM,
     OPT_NO_WORDS,
+    OPT_DIARIZE,
+    OPT_SPEAKERS,
+    OPT_MIN_SPEAKERS,
+    OPT_MAX_SPEAKERS,
+    OPT_VOICE,
 };
 
 /* A transcript being written. */
@@ -51,6 +57,9 @@ typedef struct transcribe {
     FILE *standard_output; /* through it */
     progress bar;
     bool any_written, failed, reader_gone;
+    bool diarize, counts_given; /* --diarize; how many speakers, or who */
+    steno_voice voices[STENO_SPEAKERS_MAX];
+    speaker_names speakers; /* how they are called */
 } transcribe;
 
 static void help(void) {
@@ -58,13 +67,21 @@ static void help(void) {
         "Usage: steno transcribe [options] FILE|-…\n\n"
         "Writes what is said in recordings (or videos; anything FFmpeg reads). '-' is standard input.\n\n"
         "Output:\n"
-        "  -f, --format NAME      text (default), json, srt, vtt, ctm or tsv\n"
+        "  -f, --format NAME      text (default), json, srt, vtt, ctm, tsv or rttm\n"
         "  -o, --output-dir DIR   a file for each recording in DIR, made if it is missing (default: standard output)\n"
         "      --no-words         leave the words out of json\n"
         "  -q, --quiet            no progress line\n"
         "\nInput:\n"
         "      --files-from LIST  take the names of recordings from a file, one a line ('-': standard input)\n"
         "  -0, --null             names in LIST end in a zero byte instead\n\n");
+    printf("Speakers:\n"
+           "      --diarize          say who speaks: S1, S2 … in the order in which they are heard; a transcript then "
+           "comes\n"
+           "                         at the end of its recording\n"
+           "      --speakers N       so many people speak (default: counted)\n"
+           "      --min-speakers N   at least so many\n"
+           "      --max-speakers N   at most so many (default 8, 16 at most)\n"
+           "      --voice NAME       this enrolled voice may be one of them; again for each (steno speaker list)\n\n");
     session_help();
     printf("\nOther:\n"
            "  -h, --help             this text\n\n"
@@ -73,13 +90,59 @@ static void help(void) {
 
 /* ---- options ---------------------------------------------------------------------------------------------------- */
 
+static int take_count(const char *name, const char *value, int *out) {
+    if (cli_int(value, 1, STENO_SPEAKERS_MAX, out)) return 0;
+    return cli_usage("transcribe", "--%s cannot be '%s': want a whole number from 1 to %d", name, value,
+                     STENO_SPEAKERS_MAX);
+}
+
+static int take_voice(transcribe *t, const char *name) {
+    steno_speakers_options *o = &t->session.speakers;
+    if (o->n_voices == STENO_SPEAKERS_MAX)
+        return cli_usage("transcribe", "--voice: at most %d voices", STENO_SPEAKERS_MAX);
+    steno_voice *v = &t->voices[o->n_voices++];
+    if (snprintf(v->name, sizeof v->name, "%s", name) < (int)sizeof v->name) return 0;
+    return cli_usage("transcribe", "--voice: '%s' is longer than a name may be", name);
+}
+
+/* About speakers; -1: it is none of these. */
+static int take_speakers(transcribe *t, int code, const char *value) {
+    steno_speakers_options *o = &t->session.speakers;
+    t->counts_given |= code != OPT_DIARIZE;
+    switch (code) {
+    case OPT_DIARIZE:
+        t->diarize = true;
+        o->contract = STENO_SPEAKERS_REVISE;
+        return 0;
+    case OPT_SPEAKERS:
+        if (take_count("speakers", value, &o->max_speakers) != 0) return 2;
+        o->min_speakers = o->max_speakers;
+        return 0;
+    case OPT_MIN_SPEAKERS:
+        return take_count("min-speakers", value, &o->min_speakers);
+    case OPT_MAX_SPEAKERS:
+        return take_count("max-speakers", value, &o->max_speakers);
+    default:
+        return take_voice(t, value);
+    }
+}
+
+static int check_speakers(const transcribe *t) {
+    if (t->counts_given && !t->diarize)
+        return cli_usage("transcribe", "--speakers, --min-speakers, --max-speakers and --voice want --diarize");
+    if (t->format == &output_rttm && !t->diarize) return cli_usage("transcribe", "--format rttm wants --diarize");
+    if (t->diarize && steno_speakers_options_check(&t->session.speakers) != STENO_OK)
+        return cli_usage("transcribe", "%s", steno_error_detail());
+    return 0;
+}
+
 static int take_option(transcribe *t, int code, const char *value) {
     switch (code) {
     case 'f':
     case OPT_FORMAT:
         t->format = output_format_find(value);
         if (t->format) return 0;
-        return cli_usage("transcribe", "--format cannot be '%s': want text, json, srt, vtt, ctm or tsv", value);
+        return cli_usage("transcribe", "--format cannot be '%s': want text, json, srt, vtt, ctm, tsv or rttm", value);
     case 'o':
     case OPT_OUTPUT_DIR:
         t->output_dir = value;
@@ -93,6 +156,12 @@ static int take_option(transcribe *t, int code, const char *value) {
     case '0':
         t->zero = true;
         return 0;
+    case OPT_DIARIZE:
+    case OPT_SPEAKERS:
+    case OPT_MIN_SPEAKERS:
+    case OPT_MAX_SPEAKERS:
+    case OPT_VOICE:
+        return take_speakers(t, code, value);
     default:
         return session_option(&t->session, "transcribe", code, value);
     }
@@ -113,6 +182,11 @@ const struct option cmd_transcribe_options[] = {SESSION_LONG_OPTIONS,
                                                 {"files-from", required_argument, NULL, OPT_FILES_FROM},
                                                 {"null", no_argument, NULL, '0'},
                                                 {"no-words", no_argument, NULL, OPT_NO_WORDS},
+                                                {"diarize", no_argument, NULL, OPT_DIARIZE},
+                                                {"speakers", required_argument, NULL, OPT_SPEAKERS},
+                                                {"min-speakers", required_argument, NULL, OPT_MIN_SPEAKERS},
+                                                {"max-speakers", required_argument, NULL, OPT_MAX_SPEAKERS},
+                                                {"voice", required_argument, NULL, OPT_VOICE},
                                                 {"quiet", no_argument, NULL, 'q'},
                                                 {"help", no_argument, NULL, 'h'},
                                                 {0}};
@@ -142,6 +216,8 @@ static int read_options(transcribe *t, int argc, char **argv) {
     if (t->paths.n == 0 && list) return cli_usage("transcribe", "%s names no recordings", list);
     if (t->paths.n == 0) return cli_usage("transcribe", "no recording given");
     int status = too_many_inputs(t);
+    if (status == 0) status = check_speakers(t);
+    t->session.speakers.turns = t->format->turns != NULL && t->diarize;
     if (status == 0) status = session_options_check(&t->session, "transcribe");
     return status ? status : -1;
 }
@@ -202,6 +278,8 @@ static steno_err document_of(transcribe *t, size_t index, document **out) {
                         .language = steno_model_language(t->model),
                         .split = t->session.channels == MEDIA_SPLIT,
                         .words = t->words,
+                        .speakers = t->diarize ? &t->speakers : NULL,
+                        .turns = t->session.speakers.turns,
                         .many = !t->names && t->paths.n > 1,
                         .first = t->names || !t->any_written};
     t->any_written = true;
@@ -219,6 +297,14 @@ static steno_err on_segment(void *ctx, size_t index, int channel, const steno_se
     if (!d) return STENO_OK;
     progress_clear(&t->bar);
     if (output_segment(&d->out, channel, segment) == STENO_OK) return STENO_OK;
+    return write_failed(t, d, index, d->out.error);
+}
+
+static steno_err on_turns(void *ctx, size_t index, int channel, const steno_turn *turns, uint32_t n) {
+    transcribe *t = ctx;
+    document *d = NULL;
+    ERR_TRY(document_of(t, index, &d));
+    if (!d || output_turns(&d->out, channel, turns, n) == STENO_OK) return STENO_OK;
     return write_failed(t, d, index, d->out.error);
 }
 
@@ -303,18 +389,22 @@ static int run(transcribe *t) {
     session s;
     sigset_t old;
     int stop_fd = stoppable_signals(&old);
-    if (prepare_results(t, stop_fd) != STENO_OK || session_open(&s, &t->session) != STENO_OK) {
+    if (prepare_results(t, stop_fd) != STENO_OK ||
+        voice_names_find(t->voices, t->session.speakers.n_voices) != STENO_OK ||
+        session_open(&s, &t->session) != STENO_OK) {
         fprintf(stderr, "steno: %s\n", steno_error_detail());
         if (stop_fd != -1) close(stop_fd);
         return 1;
     }
     t->model = s.model;
+    speaker_names_init(&t->speakers, t->voices, t->session.speakers.n_voices);
     progress_init(&t->bar, t->quiet);
     s.feed.paths = (const char *const *)t->paths.path;
     s.feed.n_paths = t->paths.n;
     s.feed.in_order = !t->output_dir;
     s.feed.stop_fd = stop_fd;
-    feeder_handler handler = {.ctx = t, .segment = on_segment, .done = on_done, .progress = on_progress};
+    feeder_handler handler = {
+        .ctx = t, .segment = on_segment, .done = on_done, .progress = on_progress, .turns = on_turns};
     steno_err e = feeder_run(&s.feed, &handler);
     progress_clear(&t->bar);
     int status = t->failed ? 1 : 0;
@@ -336,9 +426,11 @@ static int run(transcribe *t) {
 int cmd_transcribe(int argc, char **argv) {
     transcribe t = {.format = &output_text, .words = true};
     session_options_init(&t.session);
+    t.session.speakers.voices = t.voices;
     int status = read_options(&t, argc, argv);
     if (status == -1) status = run(&t);
     if (t.standard_output) fclose(t.standard_output); /* every segment was flushed: this writes nothing */
+    voice_names_wipe(t.voices, t.session.speakers.n_voices);
     cli_names_free(t.names, t.clash, t.paths.n);
     mem_free(t.documents);
     cli_paths_free(&t.paths);

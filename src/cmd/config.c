@@ -27,6 +27,7 @@ void config_init(config *c) {
                   .threads = engine.shards,
                   .max_batch = engine.max_batch,
                   .max_streams = 128,
+                  .speaker_streams_max = -1,
                   .max_wait_ms = engine.max_wait_ms,
                   .audio_pool_s = engine.audio_pool_s,
                   .kv_pool_mb = engine.kv_pool_mb,

@@ -23,7 +23,7 @@ typedef struct config {
     bool allow_anonymous;
     /* [engine] */
     char model[CONFIG_TEXT_BYTES], precision[CONFIG_TEXT_BYTES], models_dir[CONFIG_TEXT_BYTES];
-    int threads, max_batch, max_streams, max_wait_ms, audio_pool_s, kv_pool_mb;
+    int threads, max_batch, max_streams, speaker_streams_max, max_wait_ms, audio_pool_s, kv_pool_mb;
     /* [live] */
     steno_live_options live;
     /* [jobs] */

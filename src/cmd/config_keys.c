@@ -73,6 +73,10 @@ const config_key config_keys[] = {
     WHOLE("engine", max_batch, RELOADS, 1, 64, NULL, "utterances decoded together on a thread", NOTHING_MORE),
     WHOLE("engine", max_streams, RELOADS, 1, 20000, NULL, "streams open at once; more are refused",
           "With HTTP 503. Sessions that wait for a lost connection count."),
+    WHOLE("engine", speaker_streams_max, RELOADS, -1, 20000, NULL,
+          "of them, those that may tell speakers apart; 0: none, -1: all live ones",
+          "More are refused with HTTP 503. -1 means none where the model of voices is not installed; any other number "
+          "asks for it. Each takes memory, which is reserved at the start."),
     WHOLE("engine", max_wait_ms, RELOADS, 0, 1000, NULL, "a partial may wait this long for others",
           "On a busy thread partials start together, so often; the first words of an utterance never wait."),
     WHOLE("engine", audio_pool_s, RELOADS, 0, 1000000, NULL,

@@ -27,11 +27,21 @@ typedef struct parked {
     steno_segment segment;
 } parked;
 
+/* Turns waiting for the end of their file. */
+typedef struct parked_turns {
+    struct parked_turns *next;
+    size_t bytes;
+    uint32_t n;
+    steno_turn turns[];
+} parked_turns;
+
 typedef struct lane { /* one channel of one file: one stream */
     steno_stream_id stream;
     bool finished, done; /* finish() was accepted; the engine's last event came */
     size_t pushed;       /* frames of the chunk that the stream has taken */
     parked *first, *last;
+    parked *labelled; /* got the last label: the next one is behind it */
+    parked_turns *turns, **turns_end;
 } lane;
 
 typedef struct item {
@@ -46,6 +56,7 @@ typedef struct item {
     bool opened;      /* lanes have streams */
     bool ended;       /* media_read() has said so */
     double opened_s, hint_s;
+    size_t held_bytes; /* of text and turns that wait */
     feeder_result result;
     lane lanes[FEEDER_MAX_CHANNELS];
 } item;
@@ -89,7 +100,17 @@ static void fail(item *it, steno_err error, const char *detail) {
 
 /* ---- parked segments -------------------------------------------------------------------------------------------- */
 
-static steno_err park(feeder *f, lane *l, const steno_segment *s) {
+static void hold(feeder *f, item *it, size_t bytes) {
+    f->pending_bytes += bytes;
+    it->held_bytes += bytes;
+}
+
+static void release(feeder *f, item *it, size_t bytes) {
+    f->pending_bytes -= bytes;
+    it->held_bytes -= bytes;
+}
+
+static steno_err park(feeder *f, item *it, lane *l, const steno_segment *s) {
     size_t text = strlen(s->text) + 1, words = s->n_words * sizeof(steno_word);
     size_t bytes = sizeof(parked) + words + text;
     parked *p = mem_alloc(1, bytes);
@@ -107,15 +128,52 @@ static steno_err park(feeder *f, lane *l, const steno_segment *s) {
     else
         l->first = p;
     l->last = p;
-    f->pending_bytes += bytes;
+    hold(f, it, bytes);
     return STENO_OK;
 }
 
-static void unpark(feeder *f, lane *l) {
+static void unpark(feeder *f, item *it, lane *l) {
     parked *p = l->first;
     l->first = p->next;
     if (!l->first) l->last = NULL;
-    f->pending_bytes -= p->bytes;
+    if (l->labelled == p) l->labelled = NULL;
+    release(f, it, p->bytes);
+    mem_free(p);
+}
+
+/* Labels come in the order of segments, so that the one they are for is rarely far. */
+static void label(lane *l, const steno_segment *labels) {
+    parked *p = l->labelled ? l->labelled : l->first;
+    if (p && p->segment.id > labels->id) p = l->first;
+    while (p && p->segment.id != labels->id) p = p->next;
+    if (!p) return;
+    steno_word *words = (steno_word *)(uintptr_t)p->segment.words; /* park() made them */
+    for (uint32_t i = 0; i < p->segment.n_words && i < labels->n_words; i++)
+        words[i].speaker = labels->words[i].speaker;
+    p->segment.speaker = labels->speaker;
+    p->segment.speaker_margin = labels->speaker_margin;
+    p->segment.speaker_fixed = labels->speaker_fixed;
+    l->labelled = p;
+}
+
+static steno_err park_turns(feeder *f, item *it, lane *l, const steno_turn *turns, uint32_t n) {
+    size_t bytes = sizeof(parked_turns) + n * sizeof *turns;
+    parked_turns *p = mem_alloc(1, bytes);
+    if (!p) return err_fail(STENO_E_NOMEM, "no memory for %u turns", n);
+    p->bytes = bytes;
+    p->n = n;
+    if (n) memcpy(p->turns, turns, n * sizeof *turns);
+    if (!l->turns) l->turns_end = &l->turns;
+    *l->turns_end = p;
+    l->turns_end = &p->next;
+    hold(f, it, bytes);
+    return STENO_OK;
+}
+
+static void unpark_turns(feeder *f, item *it, lane *l) {
+    parked_turns *p = l->turns;
+    l->turns = p->next;
+    release(f, it, p->bytes);
     mem_free(p);
 }
 
@@ -129,6 +187,10 @@ static int earliest_lane(const item *it) {
         if (best == -1 || l->first->segment.start_s < it->lanes[best].first->segment.start_s) best = c;
     }
     return best;
+}
+
+static bool tells_speakers(const feeder *f) {
+    return f->config->speakers.contract != STENO_SPEAKERS_OFF;
 }
 
 static bool crowded(const feeder *f) {
@@ -196,8 +258,11 @@ static steno_err open_streams(feeder *f, item *it) {
     steno_err e = STENO_OK;
     for (int c = 0; c < n; c++) { /* after a failure the rest is done before it began */
         void *user = (void *)(uintptr_t)it->index;
-        if (e == STENO_OK) e = steno_stream_open(f->config->engine, &f->config->vad, user, &it->lanes[c].stream);
-        it->lanes[c].done = e != STENO_OK;
+        lane *l = &it->lanes[c];
+        if (e == STENO_OK) e = steno_stream_open(f->config->engine, &f->config->vad, user, &l->stream);
+        l->done = e != STENO_OK;
+        if (e == STENO_OK && tells_speakers(f))
+            e = steno_stream_speakers(f->config->engine, l->stream, &f->config->speakers);
     }
     return e;
 }
@@ -336,6 +401,7 @@ static void add_stats(steno_stats *sum, const steno_stats *s) {
     sum->vad_cpu_s += s->vad_cpu_s;
     sum->encode_cpu_s += s->encode_cpu_s;
     sum->decode_cpu_s += s->decode_cpu_s;
+    sum->speakers_cpu_s += s->speakers_cpu_s;
     sum->other_cpu_s += s->other_cpu_s;
     sum->segments += s->segments;
     sum->tokens += s->tokens;
@@ -352,11 +418,20 @@ static lane *find_lane(const feeder *f, const steno_event *ev, item **out) {
     return NULL;
 }
 
+static steno_err on_segment(feeder *f, item *it, lane *l, const steno_segment *s) {
+    if (tells_speakers(f) && it->held_bytes > FEEDER_PENDING_BYTES_MAX)
+        fail(it, STENO_E_LIMIT, "too much is said in it for speakers to be told apart");
+    return park(f, it, l, s);
+}
+
 static steno_err on_event(feeder *f, const steno_event *ev) {
     item *it = NULL;
     lane *l = find_lane(f, ev, &it);
     if (!l || l->done) return STENO_OK;
-    if (ev->kind == STENO_EVENT_SEGMENT) return park(f, l, &ev->segment);
+    if (ev->kind == STENO_EVENT_SEGMENT) return on_segment(f, it, l, &ev->segment);
+    if (ev->kind == STENO_EVENT_SPEAKERS) label(l, &ev->segment);
+    if (ev->kind == STENO_EVENT_TURNS) return park_turns(f, it, l, ev->turns, ev->n_turns);
+    if (ev->kind != STENO_EVENT_ERROR && ev->kind != STENO_EVENT_DONE) return STENO_OK;
     if (ev->kind == STENO_EVENT_ERROR) fail(it, ev->error, ev->detail);
     if (ev->kind == STENO_EVENT_DONE) add_stats(&it->result.stats, &ev->stats);
     l->done = true;
@@ -379,7 +454,8 @@ static steno_err take_events(feeder *f) {
 
 static void item_free(feeder *f, item *it) {
     for (int c = 0; c < FEEDER_MAX_CHANNELS; c++) {
-        while (it->lanes[c].first) unpark(f, &it->lanes[c]);
+        while (it->lanes[c].first) unpark(f, it, &it->lanes[c]);
+        while (it->lanes[c].turns) unpark_turns(f, it, &it->lanes[c]);
     }
     if (it->media) media_close(it->media);
     f->pending_bytes -= sizeof *it;
@@ -387,18 +463,37 @@ static void item_free(feeder *f, item *it) {
     mem_free(it);
 }
 
-/* Hands out what one file has ready. */
+static steno_err hand_out_turns(feeder *f, item *it) {
+    for (int c = 0; c < it->result.channels; c++) {
+        lane *l = &it->lanes[c];
+        while (l->turns) {
+            steno_err e = STENO_OK;
+            if (f->handler->turns)
+                e = f->handler->turns(f->handler->ctx, it->index, c + 1, l->turns->turns, l->turns->n);
+            if (e == STENO_E_AGAIN) return e;
+            unpark_turns(f, it, l);
+            ERR_TRY(e);
+        }
+    }
+    return STENO_OK;
+}
+
+/* Hands out what one file has ready; with speakers all at its end, when it has its labels. */
 static steno_err hand_out(feeder *f, item *it) {
     int c;
+    if (tells_speakers(f) && !complete(it)) return STENO_OK;
     while (it->opened && (c = earliest_lane(it)) != -1) {
         lane *l = &it->lanes[c];
         steno_err e = f->handler->segment(f->handler->ctx, it->index, c + 1, &l->first->segment);
         if (e == STENO_E_AGAIN) return STENO_OK;
-        unpark(f, l);
+        unpark(f, it, l);
         ERR_TRY(e);
     }
     if (!complete(it)) return STENO_OK;
-    steno_err e = f->handler->done(f->handler->ctx, it->index, &it->result);
+    steno_err e = hand_out_turns(f, it);
+    if (e == STENO_E_AGAIN) return STENO_OK;
+    ERR_TRY(e);
+    e = f->handler->done(f->handler->ctx, it->index, &it->result);
     if (e == STENO_E_AGAIN) return STENO_OK;
     f->short_of_fds = false;
     f->items[it->index] = NULL;

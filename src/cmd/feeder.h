@@ -2,7 +2,9 @@
  *
  * Owner: the main thread; one loop around poll(2), nothing blocks but the handler's own writing. Memory is bounded:
  * at most max_decoders files are being decoded, at most max_streams streams are open, and when text waiting for its
- * turn exceeds FEEDER_PENDING_BYTES_MAX only the file whose turn it is goes on.
+ * turn exceeds FEEDER_PENDING_BYTES_MAX only the file whose turn it is goes on. With speakers a file's text waits until its
+ * end, when who spoke is known; one with more than FEEDER_PENDING_BYTES_MAX of it fails there, and what came before is
+ * handed out, without labels for what came last.
  */
 #ifndef STENO_CMD_FEEDER_H
 #define STENO_CMD_FEEDER_H
@@ -20,6 +22,7 @@ typedef struct feeder_config {
     steno_vad_options vad;
     media_limits limits;
     media_channels channels;
+    steno_speakers_options speakers; /* of each channel its own people; zeroed: they are not told apart */
     const char *const *paths;
     size_t n_paths;
     bool in_order;    /* hand out results in the order of paths; otherwise as they come */
@@ -54,6 +57,8 @@ typedef struct feeder_handler {
     steno_err (*segment)(void *ctx, size_t index, int channel, const steno_segment *segment);
     steno_err (*done)(void *ctx, size_t index, const feeder_result *result);
     void (*progress)(void *ctx, const feeder_progress *progress); /* a few times a second; may be NULL */
+    /* With speakers.turns: who spoke when, in the order of time within a channel, before `done`; may be NULL. */
+    steno_err (*turns)(void *ctx, size_t index, int channel, const steno_turn *turns, uint32_t n);
 } feeder_handler;
 
 /* STENO_OK when every file has been through `done`, whatever became of it; STENO_E_CANCELLED after stop_fd. */

@@ -33,8 +33,8 @@ static live_kind kind_of(const char *type) {
         const char *type;
         live_kind kind;
     } kinds[] = {{"partial", LIVE_PARTIAL}, {"final", LIVE_FINAL},       {"speech_started", LIVE_SPEECH},
-                 {"stats", LIVE_STATS},     {"overload", LIVE_OVERLOAD}, {"ready", LIVE_READY},
-                 {"error", LIVE_ERROR},     {"closed", LIVE_CLOSED}};
+                 {"stats", LIVE_STATS},     {"revision", LIVE_SPEAKERS}, {"overload", LIVE_OVERLOAD},
+                 {"ready", LIVE_READY},     {"error", LIVE_ERROR},       {"closed", LIVE_CLOSED}};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (strcmp(type, kinds[i].type) == 0) return kinds[i].kind;
     }
@@ -80,6 +80,20 @@ static void take_words(const json_t *o, live_event *out) {
     out->first_word_end_s = seconds_of(json_array_get(json_object_get(o, "words"), 0), "end", -1);
 }
 
+static void take_speaker(const json_t *o, live_event *out) {
+    const char *name = json_string_value(json_object_get(o, "speaker_name"));
+    out->has_speaker = json_object_get(o, "speaker") != NULL;
+    out->speaker = name ? name : json_string_value(json_object_get(o, "speaker"));
+    size_t i;
+    json_t *one;
+    bool revision = out->kind == LIVE_SPEAKERS;
+    json_array_foreach(json_object_get(o, revision ? "spans" : "words"), i, one) {
+        const char *label = json_string_value(json_object_get(one, "speaker"));
+        const char *most = json_string_value(json_object_get(o, "speaker"));
+        out->several |= label && most && strcmp(label, most) != 0;
+    }
+}
+
 steno_err live_event_parse(const char *bytes, size_t n, live_event *out) {
     json_error_t error;
     *out = (live_event){.text = "", .code = "", .what = "", .audio_end_s = -1, .first_word_end_s = -1};
@@ -99,6 +113,7 @@ steno_err live_event_parse(const char *bytes, size_t n, live_event *out) {
     out->finalized = json_is_true(json_object_get(o, "finalized"));
     out->fatal = json_is_true(json_object_get(o, "fatal"));
     if (out->kind == LIVE_PARTIAL || out->kind == LIVE_FINAL) take_words(o, out);
+    if (out->kind == LIVE_PARTIAL || out->kind == LIVE_FINAL || out->kind == LIVE_SPEAKERS) take_speaker(o, out);
     if (out->kind == LIVE_ERROR) {
         out->code = string_of(o, "code");
         out->what = string_of(o, "message");
@@ -121,6 +136,8 @@ static live_kind kind_from_engine(const steno_event *from) {
         return LIVE_PARTIAL;
     case STENO_EVENT_SPEECH:
         return LIVE_SPEECH;
+    case STENO_EVENT_SPEAKERS:
+        return LIVE_SPEAKERS;
     case STENO_EVENT_OVERLOAD:
         return LIVE_OVERLOAD;
     case STENO_EVENT_ERROR:
@@ -132,7 +149,7 @@ static live_kind kind_from_engine(const steno_event *from) {
     }
 }
 
-void live_event_from_engine(const steno_event *from, live_event *out) {
+void live_event_from_engine(const steno_event *from, const speaker_names *names, live_event *out) {
     const steno_segment *s = &from->segment;
     *out = (live_event){.kind = kind_from_engine(from),
                         .message = s->id,
@@ -149,4 +166,9 @@ void live_event_from_engine(const steno_event *from, live_event *out) {
                         .code = steno_err_name(from->error),
                         .what = from->detail};
     if (s->n_words > 0) out->first_word_end_s = s->words[0].end_s;
+    out->has_speaker = names != NULL;
+    if (!names) return;
+    out->speaker = speaker_label(names, s->speaker, out->label);
+    for (uint32_t i = 0; i < s->n_words; i++)
+        out->several |= s->words[i].speaker != s->speaker && s->words[i].speaker != STENO_SPEAKER_UNKNOWN;
 }

@@ -7,6 +7,7 @@
 #define STENO_CMD_LIVE_EVENT_H
 
 #include "base/err.h"
+#include "output/speakers.h"
 
 typedef enum live_kind {
     LIVE_OTHER, /* a type this program does not know: ignored, as the protocol may grow */
@@ -16,6 +17,7 @@ typedef enum live_kind {
     LIVE_FINAL,
     LIVE_OVERLOAD,
     LIVE_STATS,
+    LIVE_SPEAKERS, /* who speaks a message that came before */
     LIVE_ERROR,
     LIVE_CLOSED
 } live_kind;
@@ -30,12 +32,16 @@ typedef struct live_event {
     const char *text;        /* PARTIAL, FINAL: never NULL */
     size_t stable_bytes;     /* of text */
     steno_end_reason reason; /* FINAL */
+    const char *speaker;     /* PARTIAL, FINAL, SPEAKERS: the name or label of who speaks most of it; NULL: not known */
+    bool has_speaker;        /* speakers are told apart */
+    bool several;            /* other people speak words of it too */
     bool overloaded;         /* OVERLOAD */
     bool finalized;          /* STATS */
     bool fatal;              /* ERROR */
     uint64_t audio_samples;  /* READY, STATS, CLOSED */
     const char *code, *what; /* ERROR: never NULL */
     void *json;              /* owned, or NULL */
+    char label[SPEAKER_LABEL_BYTES]; /* room for the speaker's */
 } live_event;
 
 /* Reads one message of the wire. STENO_E_FORMAT when it is not an object with a type. */
@@ -45,7 +51,7 @@ void live_event_free(live_event *e);
 /* The bytes of the first `characters` Unicode characters of `text`, or all of them. */
 size_t live_prefix_bytes(const char *text, uint64_t characters);
 
-/* What an engine said. LIVE_OTHER for what the wire has no word for. */
-void live_event_from_engine(const steno_event *from, live_event *out);
+/* What an engine said. LIVE_OTHER for what the wire has no word for. `names` NULL: speakers are not told apart. */
+void live_event_from_engine(const steno_event *from, const speaker_names *names, live_event *out);
 
 #endif

@@ -16,6 +16,8 @@
 typedef struct live {
     session_options session;
     steno_live_options options;
+    steno_speakers_options speakers;
+    steno_voice voices[STENO_SPEAKERS_MAX]; /* those of `speakers`; only their names until they are found */
     const char *path, *url;
     bool from_pipe, json;
     float speed; /* times real time; 0: as the pipe comes */

@@ -4,6 +4,7 @@
  */
 #include "api/events.h"
 #include "cmd/live_int.h"
+#include "cmd/voice_names.h"
 
 #include <inttypes.h>
 #include <poll.h>
@@ -16,7 +17,8 @@ typedef struct local {
     steno_engine *engine;
     steno_stream_id stream;
     uint64_t seq;
-    session_totals totals; /* for JSON */
+    session_totals totals;          /* for JSON */
+    event_speakers room, *speakers; /* NULL: they are not told apart */
     bool finished, done;
     bool wants_data, wants_space;
     int wait_ms;
@@ -27,10 +29,16 @@ static steno_err local_open(local *o) {
     steno_engine_config config = l->session.engine;
     config.shards = 1;
     config.max_streams = 1;
+    if (l->speakers.contract != STENO_SPEAKERS_OFF) config.max_speaker_streams = 1;
     ERR_TRY(steno_live_options_check(&l->options));
+    ERR_TRY(voice_names_find(l->voices, l->speakers.n_voices));
     ERR_TRY(steno_model_open(&l->session.model, &o->model));
     ERR_TRY(steno_engine_open(o->model, &config, &o->engine));
-    return steno_live_open(o->engine, &l->options, NULL, &o->stream);
+    ERR_TRY(steno_live_open(o->engine, &l->options, NULL, &o->stream));
+    if (l->speakers.contract == STENO_SPEAKERS_OFF) return STENO_OK;
+    speaker_names_init(&o->room.names, l->voices, l->speakers.n_voices);
+    o->speakers = &o->room;
+    return steno_stream_speakers(o->engine, o->stream, &l->speakers);
 }
 
 static void local_close(local *o) {
@@ -47,10 +55,12 @@ static event_text event_json(local *o, const steno_event *event) {
     case STENO_EVENT_SEGMENT:
         t->finals++;
         t->words += event->segment.n_words;
-        return events_words(event, true);
+        return events_words(event, true, o->speakers);
     case STENO_EVENT_PARTIAL:
         t->partials++;
-        return events_words(event, true);
+        return events_words(event, true, o->speakers);
+    case STENO_EVENT_SPEAKERS:
+        return events_revision(event, &o->room);
     case STENO_EVENT_OVERLOAD:
         return events_overload(event);
     case STENO_EVENT_ERROR:
@@ -76,7 +86,7 @@ static steno_err put_json(local *o, const steno_event *event) {
 
 static steno_err take_event(local *o, const steno_event *event) {
     live_event e;
-    live_event_from_engine(event, &e);
+    live_event_from_engine(event, o->speakers ? &o->speakers->names : NULL, &e);
     if (e.kind == LIVE_CLOSED) o->done = true;
     if (o->l->json && e.kind != LIVE_OTHER) ERR_TRY(put_json(o, event));
     if (e.kind == LIVE_ERROR) return err_fail(event->error, "%s", event->detail);

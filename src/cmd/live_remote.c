@@ -123,6 +123,38 @@ static void on_closed(void *user, const ws_end *end) {
 
 /* ---- the loop --------------------------------------------------------------------------------------------------- */
 
+/* As a part of an address. False: no room. */
+static bool put_escaped(char *url, size_t room, size_t *at, const char *text) {
+    for (; *text; text++) {
+        bool plain = (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') || (*text >= '0' && *text <= '9');
+        int n = snprintf(url + *at, room - *at, plain ? "%c" : "%%%02X", (unsigned char)*text);
+        if (n < 0 || (size_t)n >= room - *at) return false;
+        *at += (size_t)n;
+    }
+    return true;
+}
+
+static const char *contract_name(steno_speakers_contract c) {
+    return c == STENO_SPEAKERS_REVISE ? "revise" : c == STENO_SPEAKERS_DELAYED ? "delayed" : "enrolled";
+}
+
+static steno_err add_speakers(const live *l, char *url, size_t room) {
+    const steno_speakers_options *o = &l->speakers;
+    size_t at = strlen(url);
+    if (o->contract == STENO_SPEAKERS_OFF) return STENO_OK;
+    int n = snprintf(url + at, room - at, "&speakers=%s&max_speakers=%d&hold_ms=%d", contract_name(o->contract),
+                     o->max_speakers, o->hold_ms);
+    bool fits = n > 0 && (size_t)n < room - at;
+    at += fits ? (size_t)n : 0;
+    for (int i = 0; fits && i < o->n_voices; i++) {
+        n = snprintf(url + at, room - at, i ? "%%2C" : "&voices=");
+        fits = n > 0 && (size_t)n < room - at;
+        at += fits ? (size_t)n : 0;
+        fits = fits && put_escaped(url, room, &at, l->voices[i].name);
+    }
+    return fits ? STENO_OK : err_fail(STENO_E_LIMIT, "the address is too long");
+}
+
 static steno_err connect_to(remote *r) {
     static const ws_handler handler = {on_opened, on_writable, on_message, on_closed};
     const live *l = r->l;
@@ -134,6 +166,7 @@ static steno_err connect_to(remote *r) {
         l->url, strchr(l->url, '?') ? '&' : '?', STENO_SAMPLE_RATE_HZ, o->endpoint_ms, o->unfinished_ms,
         (double)o->max_utterance_s, o->partial_ms);
     if (n < 0 || (size_t)n >= sizeof url) return err_fail(STENO_E_LIMIT, "the address is too long");
+    ERR_TRY(add_speakers(l, url, sizeof url));
     ERR_TRY(ws_client_open(&handler, 1, strncmp(l->url, "wss:", 4) == 0, &r->client));
     const char *key = getenv("STENO_KEY"); /* not an option: those are for everybody to see */
     if (key && *key) ws_client_set_key(r->client, key);

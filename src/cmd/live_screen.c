@@ -54,10 +54,19 @@ static int put_time(FILE *out, double start_s) {
     return fprintf(out, "%d:%02d.%d  ", (int)(tenths / 600), (int)(tenths / 10 % 60), (int)(tenths % 10));
 }
 
+static int put_speaker(FILE *out, const live_event *e) {
+    if (!e->has_speaker) return 0;
+    const char *who = e->speaker ? e->speaker : "?", *more = e->several ? "+: " : ": ";
+    put_plain(out, who, strlen(who));
+    fputs(more, out);
+    return live_text_columns(who, strlen(who)) + (int)strlen(more);
+}
+
 /* The stable part and the rest, or their tail where the line is too short for all. */
 static void put_open(live_screen *s, const live_event *e) {
     int room = s->columns - 1; /* a full line would wrap */
     room -= put_time(s->out, e->start_s);
+    room -= put_speaker(s->out, e);
     if (room < 2) return;
     size_t n = strlen(e->text), from = 0;
     if (live_text_columns(e->text, n) > room) {
@@ -89,8 +98,39 @@ static void show_partial(live_screen *s, const live_event *e) {
     }
     fputs("~ ", s->out);
     put_time(s->out, e->start_s);
+    put_speaker(s->out, e);
     put_plain(s->out, e->text, strlen(e->text));
     putc('\n', s->out);
+}
+
+static void remember_speaker(live_shown *at, const live_event *e) {
+    snprintf(at->speaker, sizeof at->speaker, "%s", e->speaker ? e->speaker : "");
+    at->several = e->several;
+}
+
+static void remember(live_screen *s, const live_event *e) {
+    live_shown *at = &s->shown[s->next++ % LIVE_SCREEN_FINALS];
+    *at = (live_shown){.message = e->message, .start_s = e->start_s, .any = true};
+    remember_speaker(at, e);
+}
+
+static bool says_the_same(const live_shown *at, const live_event *e) {
+    return strcmp(at->speaker, e->speaker ? e->speaker : "") == 0 && at->several == e->several;
+}
+
+/* Of a final that was shown, if it is called otherwise now. */
+static void show_speakers(live_screen *s, const live_event *e) {
+    for (int i = 0; i < LIVE_SCREEN_FINALS; i++) {
+        live_shown *at = &s->shown[i];
+        if (!at->any || at->message != e->message || says_the_same(at, e)) continue;
+        remember_speaker(at, e);
+        if (s->dirty) fputs(WIPE, s->out);
+        s->dirty = false;
+        fputs("= ", s->out);
+        put_time(s->out, at->start_s);
+        put_plain(s->out, e->speaker ? e->speaker : "?", strlen(e->speaker ? e->speaker : "?"));
+        fputs(e->several ? "+\n" : "\n", s->out);
+    }
 }
 
 static void show_final(live_screen *s, const live_event *e) {
@@ -98,8 +138,10 @@ static void show_final(live_screen *s, const live_event *e) {
     s->dirty = false;
     if (!e->text[0]) return;
     put_time(s->out, e->start_s);
+    put_speaker(s->out, e);
     put_plain(s->out, e->text, strlen(e->text));
     putc('\n', s->out);
+    if (e->has_speaker) remember(s, e);
 }
 
 steno_err live_screen_show(live_screen *s, const live_event *e) {
@@ -107,6 +149,8 @@ steno_err live_screen_show(live_screen *s, const live_event *e) {
         show_partial(s, e);
     else if (e->kind == LIVE_FINAL)
         show_final(s, e);
+    else if (e->kind == LIVE_SPEAKERS)
+        show_speakers(s, e);
     else
         return STENO_OK;
     return fflush(s->out) == 0 && !ferror(s->out) ? STENO_OK : err_fail(STENO_E_IO, "standard output is gone");

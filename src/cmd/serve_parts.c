@@ -13,7 +13,18 @@
 
 /* ---- engines ---------------------------------------------------------------------------------------------------- */
 
-steno_err serve_open_engine(const config *c, steno_model **model, steno_engine **engine) {
+/* Where the number was left to us, a model of voices that is not installed means none. */
+static steno_err open_with_speakers(const config *c, steno_engine_config *e, steno_model *model, steno_engine **out) {
+    bool chosen = c->speaker_streams_max >= 0;
+    e->max_speaker_streams = chosen ? c->speaker_streams_max : c->max_streams;
+    steno_err rc = steno_engine_open(model, e, out);
+    if (chosen || rc != STENO_E_NOT_FOUND) return rc;
+    log_line(LOG_LEVEL_INFO, "speakers are not told apart: %s", steno_error_detail());
+    e->max_speaker_streams = 0;
+    return steno_engine_open(model, e, out);
+}
+
+steno_err serve_open_engine(const config *c, steno_model **model, steno_engine **engine, int *speaker_streams) {
     steno_model_options m = {
         .name = c->model, .precision = c->precision, .dir = c->models_dir[0] ? c->models_dir : NULL};
     steno_engine_config e;
@@ -29,7 +40,8 @@ steno_err serve_open_engine(const config *c, steno_model **model, steno_engine *
     e.nice = COMPUTE_NICE;
     *engine = NULL;
     ERR_TRY(steno_model_open(&m, model));
-    steno_err rc = steno_engine_open(*model, &e, engine);
+    steno_err rc = open_with_speakers(c, &e, *model, engine);
+    *speaker_streams = e.max_speaker_streams;
     if (rc != STENO_OK) {
         steno_model_close(*model);
         *model = NULL;

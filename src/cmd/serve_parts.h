@@ -20,7 +20,9 @@ typedef struct serve_parts {
     char voice_key_file[CONFIG_TEXT_BYTES + 32];
 } serve_parts;
 
-STENO_CHECK steno_err serve_open_engine(const config *c, steno_model **model, steno_engine **engine);
+/* *speaker_streams: how many of its streams may tell speakers apart. */
+STENO_CHECK steno_err serve_open_engine(const config *c, steno_model **model, steno_engine **engine,
+                                        int *speaker_streams);
 
 /* The database in data_dir with its thread, and where to listen, which depends on whether there are keys. Where nobody
  * named a place and none can be made there are none, and the log says so; a place that is there but cannot be used is a

@@ -38,6 +38,7 @@ void session_options_init(session_options *o) {
     *o = (session_options){.model = {.name = "tiny", .precision = "int8"}, .channels = MEDIA_MIX};
     steno_engine_config_init(&o->engine);
     steno_vad_options_init(&o->vad);
+    steno_speakers_options_init(&o->speakers);
 }
 
 /* What an option takes: a number in a range, or one of some words. */
@@ -150,6 +151,7 @@ steno_err session_open(session *s, const session_options *o) {
     steno_engine_config config = o->engine;
     int enough = 5 * config.max_batch * config.shards / 4; /* a batch in work, and some waiting */
     config.max_streams = enough > MIN_STREAMS ? enough : MIN_STREAMS;
+    if (o->speakers.contract != STENO_SPEAKERS_OFF) config.max_speaker_streams = config.max_streams;
     steno_err e = media_host_start(NULL, &s->host);
     if (e == STENO_OK) e = steno_model_open(&o->model, &s->model);
     if (e == STENO_OK) e = steno_engine_open(s->model, &config, &s->engine);
@@ -161,6 +163,7 @@ steno_err session_open(session *s, const session_options *o) {
                               .engine = s->engine,
                               .vad = o->vad,
                               .channels = o->channels,
+                              .speakers = o->speakers,
                               .max_decoders = 2 + 2 * config.shards,
                               .max_streams = config.max_streams,
                               .stop_fd = -1};

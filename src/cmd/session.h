@@ -16,6 +16,7 @@ typedef struct session_options {
     steno_vad_options vad;
     bool neg_threshold_given;
     media_channels channels;
+    steno_speakers_options speakers; /* of recordings; OFF unless a subcommand turns it on */
 } session_options;
 
 /* Codes of the shared long options; a subcommand's own start at SESSION_OPTION_LAST. */

@@ -157,7 +157,7 @@ static steno_err fold_frame_layer(plan *p, int i) {
     ERR_TRY(read_affine(p, affine, l, frame_layers[i].input));
     if (!kaldi_component_named(p->net, relu, "RectifiedLinearComponent") || !wired(p, relu, affine))
         return unexpected(p, relu);
-    if (i > 0) absorb_offset(p, l, l->k, frame_layers[i].width);
+    absorb_offset(p, l, l->k, frame_layers[i].width); /* of the first layer: still zeros */
     ERR_TRY(read_batchnorm(p, norm, l->n, relu));
     absorb_scale(p, l);
     return STENO_OK;

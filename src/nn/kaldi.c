@@ -52,7 +52,7 @@ static steno_err read_word(cursor *c, kaldi_text *out) {
 
 /* "<Name> " -> Name; with a slash when it closes something. */
 static steno_err read_token(cursor *c, kaldi_text *out) {
-    kaldi_text word;
+    kaldi_text word = {0};
     cursor before = *c;
     ERR_TRY(read_word(c, &word));
     if (word.n < 3 || word.at[0] != '<' || word.at[word.n - 1] != '>') return damaged(&before, "no token");
@@ -127,7 +127,7 @@ static bool closes(kaldi_text token, kaldi_text type) {
 }
 
 static steno_err read_component(kaldi *k, cursor *c) {
-    kaldi_text token;
+    kaldi_text token = {0};
     kaldi_component *to = &k->components[k->n];
     kaldi_field *fields = k->fields + k->n * KALDI_MAX_FIELDS;
     ERR_TRY(read_token(c, &token));
@@ -152,7 +152,7 @@ static steno_err read_component(kaldi *k, cursor *c) {
 static steno_err read_head(kaldi *k, cursor *c, int64_t *components) {
     if (left(c) < 2 || memcmp(c->at, "\0B", 2) != 0) return damaged(c, "no binary header");
     c->at += 2;
-    kaldi_text token;
+    kaldi_text token = {0};
     ERR_TRY(read_token(c, &token));
     if (!text_is(token, "Nnet3")) return damaged(c, "no <Nnet3>");
     size_t most = left(c) < KALDI_MAX_CONFIG_BYTES ? left(c) : KALDI_MAX_CONFIG_BYTES;
@@ -169,7 +169,7 @@ static steno_err read_head(kaldi *k, cursor *c, int64_t *components) {
 
 static steno_err read_all(kaldi *k) {
     cursor c = {k->file.name, k->file.bytes, k->file.bytes, k->file.bytes + k->file.n};
-    kaldi_text token;
+    kaldi_text token = {0};
     int64_t components = 0;
     ERR_TRY(read_head(k, &c, &components));
     k->components = mem_alloc(KALDI_MAX_COMPONENTS, sizeof *k->components);

@@ -1,7 +1,7 @@
 /* cues.c: subtitles, SRT and WebVTT: segments cut into cues that fit a screen.
  *
  * A cue has at most two lines of CUE_LINE_COLUMNS (a wide character takes two) and lasts at most CUE_MAX_S. It ends
- * where a sentence ends once the first line is full enough, at a pause of CUE_PAUSE_S, or where the next word no
+ * where another person speaks, where a sentence ends once the first line is full enough, at a pause of CUE_PAUSE_S, or where the next word no
  * longer fits. A word longer than a line stays whole. Cues of one segment never overlap.
  */
 #include "output/format.h"
@@ -87,7 +87,7 @@ static bool ends_sentence(const cue *c) {
 /* Whether `next` starts a new cue. */
 static bool cue_is_full(cue *c, const output_unit *next) {
     if (c->n == 0) return false;
-    if (c->n == CUE_MAX_UNITS) return true;
+    if (c->n == CUE_MAX_UNITS || next->turn != c->unit[0].turn) return true;
     if (next->start_s - c->unit[c->n - 1].end_s >= CUE_PAUSE_S) return true;
     if (next->end_s - c->unit[0].start_s > CUE_MAX_S) return true;
     if (ends_sentence(c) && columns(c, 0, c->n - 1) >= CUE_SENTENCE_COLUMNS) return true;
@@ -108,6 +108,22 @@ static void put_line(output *o, const cue *c, int first, int last, output_escape
     putc('\n', o->out);
 }
 
+/* Who speaks, as far as that is known: "[2] S1: " or "<v Channel 2 S1>". */
+static void put_voice(output *o, int channel, int speaker, bool vtt) {
+    bool known = o->head.speakers && speaker != STENO_SPEAKER_UNKNOWN;
+    if (!vtt) {
+        if (o->head.split) fprintf(o->out, "[%d] ", channel);
+        if (known) output_put_label(o, speaker, output_escape_plain);
+        if (known) fputs(": ", o->out);
+        return;
+    }
+    if (!o->head.split && !known) return;
+    fputs("<v ", o->out);
+    if (o->head.split) fprintf(o->out, "Channel %d%s", channel, known ? " " : "");
+    if (known) output_put_label(o, speaker, escape_vtt);
+    putc('>', o->out);
+}
+
 static void put_cue(output *o, const cue *c, int channel, bool vtt) {
     output_escape *escape = vtt ? escape_vtt : output_escape_plain;
     int64_t start = output_ms(c->unit[0].start_s), end = output_ms(c->unit[c->n - 1].end_s);
@@ -117,7 +133,7 @@ static void put_cue(output *o, const cue *c, int channel, bool vtt) {
     fputs(" --> ", o->out);
     put_time(o->out, end, vtt ? '.' : ',');
     putc('\n', o->out);
-    if (o->head.split) fprintf(o->out, vtt ? "<v Channel %d>" : "[%d] ", channel);
+    put_voice(o, channel, c->unit[0].turn, vtt);
     int cut = line_break(c);
     if (cut == -1) cut = c->n; /* only a cue cut short by CUE_MAX_UNITS */
     put_line(o, c, 0, cut - 1, escape);
@@ -132,6 +148,7 @@ static void put_cues(output *o, int channel, const steno_segment *s, bool vtt) {
     output_unit next;
     output_units_begin(&units, s);
     while (output_units_next(&units, &next)) {
+        if (!o->head.speakers) next.turn = STENO_SPEAKER_UNKNOWN;
         if (cue_is_full(&c, &next)) {
             put_cue(o, &c, channel, vtt);
             c.n = 0;
@@ -162,5 +179,5 @@ static void cues_end(output *o, const output_tail *tail) {
     (void)tail;
 }
 
-const output_format output_srt = {"srt", "srt", true, srt_begin, srt_segment, cues_end};
-const output_format output_vtt = {"vtt", "vtt", true, vtt_begin, vtt_segment, cues_end};
+const output_format output_srt = {"srt", "srt", true, srt_begin, srt_segment, cues_end, NULL};
+const output_format output_vtt = {"vtt", "vtt", true, vtt_begin, vtt_segment, cues_end, NULL};

@@ -9,8 +9,8 @@
 #include <utf8proc.h>
 
 const output_format *output_format_find(const char *name) {
-    static const output_format *const all[] = {&output_text, &output_json, &output_srt,
-                                               &output_vtt,  &output_ctm,  &output_tsv};
+    static const output_format *const all[] = {&output_text, &output_json, &output_srt, &output_vtt,
+                                               &output_ctm,  &output_tsv,  &output_rttm};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (strcmp(all[i]->name, name) == 0) return all[i];
     }
@@ -30,9 +30,25 @@ steno_err output_begin(output *o, const output_format *format, FILE *out, const 
     return flush(o);
 }
 
+static void count_speakers(output *o, int channel, const steno_segment *s) {
+    if (channel < 1 || channel > OUTPUT_CHANNELS_MAX) return;
+    for (speaker_run run = {0}; speaker_run_next(s, &run);) {
+        int at = run.speaker == STENO_SPEAKER_OTHER ? 0 : run.speaker + 1;
+        bool counts = run.speaker != STENO_SPEAKER_UNKNOWN && at >= 0 && at <= STENO_SPEAKERS_MAX;
+        if (counts && run.end_s > run.start_s) o->spoken_s[channel - 1][at] += run.end_s - run.start_s;
+    }
+}
+
 steno_err output_segment(output *o, int channel, const steno_segment *segment) {
+    if (o->head.speakers) count_speakers(o, channel, segment);
     o->format->segment(o, channel, segment);
     o->segments++;
+    return flush(o);
+}
+
+steno_err output_turns(output *o, int channel, const steno_turn *turns, uint32_t n) {
+    if (!o->format->turns) return STENO_OK;
+    o->format->turns(o, channel, turns, n);
     return flush(o);
 }
 
@@ -120,7 +136,9 @@ static bool next_piece(output_units *u, output_unit *unit) {
                           .bytes = u->next - from,
                           .start_s = s->start_s + per_byte * (double)from,
                           .end_s = s->start_s + per_byte * (double)u->next,
-                          .confidence = s->confidence};
+                          .confidence = s->confidence,
+                          .speaker = s->speaker,
+                          .turn = s->speaker};
     return true;
 }
 
@@ -128,13 +146,21 @@ bool output_units_next(output_units *u, output_unit *unit) {
     const steno_segment *s = u->segment;
     if (s->n_words == 0) return next_piece(u, unit);
     while (u->next < s->n_words) {
+        if (u->next >= u->run.behind) (void)speaker_run_next(s, &u->run);
         const steno_word *w = &s->words[u->next++];
         if (w->text_bytes == 0 || w->text_offset > u->text_bytes || w->text_bytes > u->text_bytes - w->text_offset)
             continue;
-        *unit = (output_unit){w->text_offset, w->text_bytes, w->start_s, w->end_s, w->confidence};
+        *unit = (output_unit){w->text_offset, w->text_bytes, w->start_s,    w->end_s,
+                              w->confidence,  w->speaker,    u->run.speaker};
         return true;
     }
     return false;
+}
+
+void output_put_label(const output *o, int speaker, output_escape *escape) {
+    char room[SPEAKER_LABEL_BYTES];
+    const char *label = speaker_label(o->head.speakers, speaker, room);
+    if (label) output_put_text(o->out, label, strlen(label), escape);
 }
 
 size_t output_base_name(const char *path, bool strip, const char **base) {

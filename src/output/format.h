@@ -1,4 +1,4 @@
-/* format.h: a transcript on its way to a file. One table of three functions a format; all of them stream, so a
+/* format.h: a transcript on its way to a file. One table of functions a format; all of them stream, so a
  * recording of any length is written in constant memory.
  *
  * Owner: the main thread; an `output` is plain memory. Everything written is valid UTF-8 whatever the input was.
@@ -7,18 +7,23 @@
 #ifndef STENO_OUTPUT_FORMAT_H
 #define STENO_OUTPUT_FORMAT_H
 
+#include "output/speakers.h"
 #include "steno.h"
 
 #include <stdio.h>
 
+#define OUTPUT_CHANNELS_MAX 8 /* whose speakers are counted */
+
 /* What is known before the first segment. Pointers outlive the output. */
 typedef struct output_head {
-    const char *file;             /* as the user named it: any bytes */
-    const char *model, *language; /* "tiny", "en" */
-    bool split;                   /* one stream a channel: segments say which */
-    bool words;                   /* write words with times where the format has room for them */
-    bool many;                    /* other recordings go to the same stream: say which one this is */
-    bool first;                   /* the first recording on its stream */
+    const char *file;              /* as the user named it: any bytes */
+    const char *model, *language;  /* "tiny", "en" */
+    bool split;                    /* one stream a channel: segments say which */
+    bool words;                    /* write words with times where the format has room for them */
+    bool many;                     /* other recordings go to the same stream: say which one this is */
+    bool first;                    /* the first recording on its stream */
+    const speaker_names *speakers; /* segments say who speaks, by these names; NULL: nobody was asked */
+    bool turns;                    /* output_turns() will say who spoke when */
 } output_head;
 
 /* What is known after the last one. */
@@ -39,17 +44,20 @@ typedef struct output_format {
     /* channel counts from 1 */
     void (*segment)(output *o, int channel, const steno_segment *segment);
     void (*end)(output *o, const output_tail *tail);
+    void (*turns)(output *o, int channel, const steno_turn *turns, uint32_t n); /* NULL: has no room for them */
 } output_format;
 
 struct output {
     const output_format *format;
     FILE *out;
     output_head head;
-    uint32_t segments, cues; /* written so far */
-    int error;               /* errno of the first refusal, or 0 */
+    uint32_t segments, cues;        /* written so far */
+    int last_channel, last_speaker; /* of the last line of text; channel 0: there is none */
+    double spoken_s[OUTPUT_CHANNELS_MAX][STENO_SPEAKERS_MAX + 1]; /* how long who spoke; first OTHER, then 0, 1 … */
+    int error;                                                    /* errno of the first refusal, or 0 */
 };
 
-extern const output_format output_text, output_json, output_srt, output_vtt, output_ctm, output_tsv;
+extern const output_format output_text, output_json, output_srt, output_vtt, output_ctm, output_tsv, output_rttm;
 
 /* The format called `name`, or NULL. */
 const output_format *output_format_find(const char *name);
@@ -58,6 +66,8 @@ const output_format *output_format_find(const char *name);
  * by one so that a reader at the other end of a pipe sees them as they come. */
 STENO_CHECK steno_err output_begin(output *o, const output_format *format, FILE *out, const output_head *head);
 STENO_CHECK steno_err output_segment(output *o, int channel, const steno_segment *segment);
+/* Who spoke when, in the order of time; any number of times before output_end(). Formats without room for it write nothing. */
+STENO_CHECK steno_err output_turns(output *o, int channel, const steno_turn *turns, uint32_t n);
 STENO_CHECK steno_err output_end(output *o, const output_tail *tail);
 
 /* ---- shared by the formats -------------------------------------------------------------------------------------- */
@@ -83,15 +93,26 @@ typedef struct output_unit {
     size_t offset, bytes; /* in segment->text */
     double start_s, end_s;
     float confidence;
+    int speaker; /* as the word says */
+    int turn;    /* whose stretch it is in: see speaker_run */
 } output_unit;
 
 typedef struct output_units {
     const steno_segment *segment;
     size_t text_bytes, next; /* next word, or next byte */
+    speaker_run run;
 } output_units;
 
 void output_units_begin(output_units *u, const steno_segment *segment);
 bool output_units_next(output_units *u, output_unit *unit);
+
+/* Writes a label on one line, with what `escape` says; nothing while nobody can tell. */
+void output_put_label(const output *o, int speaker, output_escape *escape);
+
+/* One SPEAKER line of RTTM; `file` are so many bytes. Blanks and control characters of names become '_'; an empty name is
+ * '-'. */
+void output_put_rttm(FILE *out, const char *file, size_t file_bytes, int channel, double start_s, double end_s,
+                     const char *speaker);
 
 /* The last component of a path, without its extension if `strip`; "-" is "stdin". Returns its length. */
 size_t output_base_name(const char *path, bool strip, const char **base);

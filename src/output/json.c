@@ -34,7 +34,19 @@ static void json_begin(output *o) {
     fputs(",\"segments\":[", o->out);
 }
 
-static void put_words(FILE *out, const steno_segment *s) {
+static void put_speaker(const output *o, int speaker) {
+    char room[SPEAKER_LABEL_BYTES];
+    const char *label = o->head.speakers ? speaker_label(o->head.speakers, speaker, room) : NULL;
+    if (!o->head.speakers) return;
+    putc(',', o->out);
+    if (label)
+        put_member_string(o->out, "speaker", label);
+    else
+        fputs("\"speaker\":null", o->out);
+}
+
+static void put_words(const output *o, const steno_segment *s) {
+    FILE *out = o->out;
     output_units units;
     output_unit w;
     const char *comma = "";
@@ -49,6 +61,7 @@ static void put_words(FILE *out, const steno_segment *s) {
         put_member_number(out, "end", w.end_s);
         putc(',', out);
         put_member_number(out, "confidence", (double)w.confidence);
+        put_speaker(o, w.speaker);
         putc('}', out);
         comma = ",";
     }
@@ -68,9 +81,31 @@ static void json_segment(output *o, int channel, const steno_segment *s) {
     put_member_string(out, "text", s->text);
     putc(',', out);
     put_member_number(out, "confidence", (double)s->confidence);
+    put_speaker(o, s->speaker);
     if (s->looped) fputs(",\"looped\":true", out);
-    if (o->head.words) put_words(out, s);
+    if (o->head.words) put_words(o, s);
     putc('}', out);
+}
+
+/* Who spoke, and how long; of each channel its own people. */
+static void put_speakers(const output *o) {
+    const char *comma = "";
+    fputs(",\"speakers\":[", o->out);
+    for (int c = 0; c < OUTPUT_CHANNELS_MAX; c++) {
+        for (int i = 0; i <= STENO_SPEAKERS_MAX; i++) {
+            int speaker = i ? i - 1 : STENO_SPEAKER_OTHER;
+            char room[SPEAKER_LABEL_BYTES];
+            if (o->spoken_s[c][i] <= 0) continue;
+            fprintf(o->out, "%s{", comma);
+            if (o->head.split) fprintf(o->out, "\"channel\":%d,", c + 1);
+            put_member_string(o->out, "label", speaker_label(o->head.speakers, speaker, room));
+            putc(',', o->out);
+            put_member_number(o->out, "seconds", o->spoken_s[c][i]);
+            putc('}', o->out);
+            comma = ",";
+        }
+    }
+    putc(']', o->out);
 }
 
 static void json_end(output *o, const output_tail *t) {
@@ -78,6 +113,7 @@ static void json_end(output *o, const output_tail *t) {
     const steno_stats *s = t->stats;
     fputs(o->head.many ? "]," : "\n],", out);
     put_member_number(out, "duration", t->duration_s);
+    if (o->head.speakers) put_speakers(o);
     if (t->error) {
         putc(',', out);
         put_member_string(out, "error", t->error);
@@ -100,4 +136,4 @@ static void json_end(output *o, const output_tail *t) {
     fputs("}}}\n", out);
 }
 
-const output_format output_json = {"json", "json", false, json_begin, json_segment, json_end};
+const output_format output_json = {"json", "json", false, json_begin, json_segment, json_end, NULL};

@@ -1,6 +1,7 @@
 /* lines.c: the formats of one line a thing: plain text (a segment), TSV (a segment), CTM (a word).
  *
- * CTM follows NIST's sclite: file channel start duration word confidence, separated by blanks. TSV has times in
+ * CTM follows NIST's sclite: file channel start duration word confidence, separated by blanks; with speakers also type and
+ * speaker, as in NIST's Rich Transcription evaluations. TSV has times in
  * milliseconds and a heading; tabs, line ends and backslashes inside a text are written \t, \n, \r and \\.
  */
 #include "output/format.h"
@@ -30,13 +31,33 @@ static void text_begin(output *o) {
     fputs(" <==\n", o->out);
 }
 
+/* A line each, with the label where another one begins to speak. */
+static void text_turns(output *o, int channel, const steno_segment *s) {
+    for (speaker_run run = {0}; speaker_run_next(s, &run);) {
+        if (o->head.split) fprintf(o->out, "[%d] ", channel);
+        if (channel != o->last_channel || run.speaker != o->last_speaker) {
+            if (run.speaker == STENO_SPEAKER_UNKNOWN) fputs("Unknown", o->out);
+            output_put_label(o, run.speaker, output_escape_plain);
+            fputs(": ", o->out);
+        }
+        o->last_channel = channel;
+        o->last_speaker = run.speaker;
+        output_put_text(o->out, s->text + run.offset, run.bytes, output_escape_plain);
+        putc('\n', o->out);
+    }
+}
+
 static void text_segment(output *o, int channel, const steno_segment *s) {
+    if (o->head.speakers) {
+        text_turns(o, channel, s);
+        return;
+    }
     if (o->head.split) fprintf(o->out, "[%d] ", channel);
     put_plain(o->out, s->text);
     putc('\n', o->out);
 }
 
-const output_format output_text = {"text", "txt", false, text_begin, text_segment, nothing_at_end};
+const output_format output_text = {"text", "txt", false, text_begin, text_segment, nothing_at_end, NULL};
 
 /* ---- tsv -------------------------------------------------------------------------------------------------------- */
 
@@ -57,21 +78,36 @@ static const char *escape_tsv(int32_t character, char room[8]) {
 
 static void tsv_begin(output *o) {
     if (!o->head.first) return;
-    fprintf(o->out, "%sstart\tend\t%stext\n", o->head.many ? "file\t" : "", o->head.split ? "channel\t" : "");
+    fprintf(o->out, "%sstart\tend\t%s%stext\n", o->head.many ? "file\t" : "", o->head.split ? "channel\t" : "",
+            o->head.speakers ? "speaker\t" : "");
 }
 
-static void tsv_segment(output *o, int channel, const steno_segment *s) {
+static void tsv_line(output *o, int channel, const steno_segment *s, const speaker_run *run) {
     if (o->head.many) {
         output_put_text(o->out, o->head.file, strlen(o->head.file), escape_tsv);
         putc('\t', o->out);
     }
-    fprintf(o->out, "%" PRId64 "\t%" PRId64 "\t", output_ms(s->start_s), output_ms(s->end_s));
+    fprintf(o->out, "%" PRId64 "\t%" PRId64 "\t", output_ms(run->start_s), output_ms(run->end_s));
     if (o->head.split) fprintf(o->out, "%d\t", channel);
-    output_put_text(o->out, s->text, strlen(s->text), escape_tsv);
+    if (o->head.speakers) {
+        output_put_label(o, run->speaker, escape_tsv);
+        putc('\t', o->out);
+    }
+    output_put_text(o->out, s->text + run->offset, run->bytes, escape_tsv);
     putc('\n', o->out);
 }
 
-const output_format output_tsv = {"tsv", "tsv", false, tsv_begin, tsv_segment, nothing_at_end};
+/* A line for each who speaks in it. */
+static void tsv_segment(output *o, int channel, const steno_segment *s) {
+    speaker_run run = {.start_s = s->start_s, .end_s = s->end_s, .bytes = strlen(s->text)};
+    if (!o->head.speakers) {
+        tsv_line(o, channel, s, &run);
+        return;
+    }
+    for (run = (speaker_run){0}; speaker_run_next(s, &run);) tsv_line(o, channel, s, &run);
+}
+
+const output_format output_tsv = {"tsv", "tsv", false, tsv_begin, tsv_segment, nothing_at_end, NULL};
 
 /* ---- ctm -------------------------------------------------------------------------------------------------------- */
 
@@ -79,6 +115,13 @@ const output_format output_tsv = {"tsv", "tsv", false, tsv_begin, tsv_segment, n
 static const char *escape_ctm(int32_t character, char room[8]) {
     const char *plain = character == ' ' || character == 0xA0 ? " " : output_escape_plain(character, room);
     return plain ? "_" : NULL;
+}
+
+/* The two further columns of NIST's Rich Transcription evaluations: a lexeme, and whose it is. */
+static void put_ctm_speaker(output *o, int speaker) {
+    fputs(" lex ", o->out);
+    if (speaker == STENO_SPEAKER_UNKNOWN) fputs("unknown", o->out);
+    output_put_label(o, speaker, escape_ctm);
 }
 
 static void ctm_segment(output *o, int channel, const steno_segment *s) {
@@ -97,8 +140,9 @@ static void ctm_segment(output *o, int channel, const steno_segment *s) {
         output_put_text(o->out, s->text + w.offset, w.bytes, escape_ctm);
         putc(' ', o->out);
         output_put_number(o->out, (double)w.confidence);
+        if (o->head.speakers) put_ctm_speaker(o, w.speaker);
         putc('\n', o->out);
     }
 }
 
-const output_format output_ctm = {"ctm", "ctm", false, nothing_at_start, ctm_segment, nothing_at_end};
+const output_format output_ctm = {"ctm", "ctm", false, nothing_at_start, ctm_segment, nothing_at_end, NULL};

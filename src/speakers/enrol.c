@@ -121,6 +121,15 @@ static const speakers_look *farthest(const speakers_look *looks, int n, const fl
     return found;
 }
 
+static bool same_heaps(const heaps *a, const heaps *b) {
+    for (int side = 0; side < 2; side++) {
+        for (int i = 0; i < SPEAKERS_DIM; i++) {
+            if (a->centre[side][i] != b->centre[side][i]) return false;
+        }
+    }
+    return true;
+}
+
 /* Two means, from the two looks that are the least alike, or nearly so. */
 static heaps split_in_two(const speakers_look *looks, int n, const float *middle) {
     const speakers_look *one = farthest(looks, n, middle), *two = farthest(looks, n, one->e);
@@ -133,7 +142,7 @@ static heaps split_in_two(const speakers_look *looks, int n, const float *middle
             bool second = enrol_likeness(looks[i].e, h.centre[1]) > enrol_likeness(looks[i].e, h.centre[0]);
             put(&next, second, &looks[i]);
         }
-        if (memcmp(&next, &h, sizeof h) == 0) break;
+        if (same_heaps(&next, &h)) break;
         h = next;
     }
     return h;

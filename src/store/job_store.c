@@ -9,7 +9,7 @@
 #define COLUMNS                                                                                                        \
     "seq, id, owner, state, attempts, created_ms, started_ms, ended_ms, spool, bytes, file_name, content_type,"        \
     " language, words, split, metadata, webhook_url, webhook_secret, idempotency, fingerprint, part, audio_s, wall_s," \
-    " error_code, error_text"
+    " error_code, error_text, diarize, min_speakers, max_speakers, voices"
 
 const char *job_state_name(job_state s) {
     static const char *const names[JOB_STATES] = {"queued", "running", "done", "failed", "cancelled"};
@@ -29,6 +29,9 @@ static void read_job(db_stmt *s, job *j) {
                .bytes = db_int(s, 9),
                .words = db_int(s, 13) != 0,
                .split = db_int(s, 14) != 0,
+               .diarize = db_int(s, 25) != 0,
+               .min_speakers = (int)db_int(s, 26),
+               .max_speakers = (int)db_int(s, 27),
                .part = (int)db_int(s, 20),
                .audio_s = db_real(s, 21),
                .wall_s = db_real(s, 22)};
@@ -44,6 +47,7 @@ static void read_job(db_stmt *s, job *j) {
     COPY(j->fingerprint, s, 19);
     COPY(j->error_code, s, 23);
     COPY(j->error_text, s, 24);
+    COPY(j->voices, s, 28);
 }
 
 /* The one row a bound statement has. */
@@ -65,8 +69,10 @@ static steno_err insert(db *d, job *j, int64_t now_ms) {
     ERR_TRY(
         db_prepare(d,
                    "INSERT INTO jobs (id, owner, state, created_ms, spool, bytes, file_name, content_type, language,"
-                   " words, split, metadata, webhook_url, webhook_secret, idempotency, fingerprint, part)"
-                   " VALUES (?1, ?2, 0, ?3, ?1, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                   " words, split, metadata, webhook_url, webhook_secret, idempotency, fingerprint, part,"
+                   " diarize, min_speakers, max_speakers, voices)"
+                   " VALUES (?1, ?2, 0, ?3, ?1, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
+                   " ?19)",
                    &s));
     db_bind_text(s, 1, j->id);
     db_bind_text(s, 2, j->owner);
@@ -83,6 +89,10 @@ static steno_err insert(db *d, job *j, int64_t now_ms) {
     db_bind_text(s, 13, or_null(j->idempotency));
     db_bind_text(s, 14, or_null(j->fingerprint));
     db_bind_int(s, 15, j->part);
+    db_bind_int(s, 16, j->diarize);
+    db_bind_int(s, 17, j->min_speakers);
+    db_bind_int(s, 18, j->max_speakers);
+    db_bind_text(s, 19, or_null(j->voices));
     ERR_TRY(db_run(s));
     j->seq = db_last_id(d);
     j->state = JOB_QUEUED;

@@ -14,6 +14,7 @@
 #define JOB_ID_PREFIX         "job_"
 #define JOB_METADATA_BYTES    4097
 #define JOB_IDEMPOTENCY_BYTES 129
+#define JOB_VOICES_BYTES      1024 /* of names of enrolled voices */
 #define JOB_ATTEMPTS_MAX                                                                                               \
     10                     /* starts after which a job that was never over has failed: it may be what ends the server */
 #define JOB_PARTS_MAX  100 /* files of one request */
@@ -33,6 +34,9 @@ typedef struct job {
     int64_t bytes; /* of the audio */
     char file_name[256], content_type[128], language[16];
     bool words, split;
+    bool diarize;
+    int min_speakers, max_speakers;    /* 0: counted; as usual */
+    char voices[JOB_VOICES_BYTES];     /* names, with commas between them; "": none */
     char metadata[JOB_METADATA_BYTES]; /* JSON; "": none */
     char webhook_url[DELIVERY_URL_BYTES], webhook_secret[DELIVERY_SECRET_BYTES];
     char idempotency[JOB_IDEMPOTENCY_BYTES]; /* "": none */

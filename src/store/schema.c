@@ -4,8 +4,9 @@
 #include <stddef.h>
 
 const char *const schema_steps[] = {
-    schema_jobs, /* 1 */
-    schema_keys, /* 2 */
-    schema_voices, /* 3 */
+    schema_jobs,         /* 1 */
+    schema_keys,         /* 2 */
+    schema_voices,       /* 3 */
+    schema_job_speakers, /* 4 */
     NULL,
 };

@@ -7,6 +7,7 @@
 #ifndef STENO_STORE_SCHEMA_H
 #define STENO_STORE_SCHEMA_H
 
+extern const char schema_job_speakers[];
 extern const char schema_jobs[];
 extern const char schema_keys[];
 extern const char schema_voices[];

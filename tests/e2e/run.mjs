@@ -11,6 +11,7 @@ import './test_config.mjs';
 import './test_log.mjs';
 import './test_tls.mjs';
 import './test_completion.mjs';
+import './test_conversations.mjs';
 import './test_serve.mjs';
 import './test_vosk.mjs';
 import './test_wyoming.mjs';
@@ -30,6 +31,7 @@ import './test_faults.mjs';
 import './test_openai.mjs';
 import './test_openai_realtime.mjs';
 import './test_deepgram.mjs';
+import './test_labels.mjs';
 import './test_net.mjs';
 
 process.exitCode = await runAll(process.argv[2]);

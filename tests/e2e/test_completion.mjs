@@ -22,7 +22,7 @@ const options = (words) => [...steno([...words, '--help']).out.matchAll(/^ +(?:-
 test('completion: bash offers every command, and every option that --help names', () => {
   assert.ok(commands().length >= 9);
   assert.deepEqual(complete(['']), [...commands()].sort());
-  for (const name of [...commands(), 'bench live']) {
+  for (const name of [...commands(), 'bench live', 'bench speakers']) {
     const offered = complete([...name.split(' '), '--']);
     for (const option of options(name.split(' '))) {
       // What the help of one command says of another's options is no option of it.

@@ -18,7 +18,7 @@ test('version, help and wrong usage', () => {
   assert.match(steno([write('x.wav', 'x')]).err, /steno transcribe/);
 });
 
-for (const name of [...COMMANDS, 'bench live']) {
+for (const name of [...COMMANDS, 'bench live', 'bench speakers']) {
   test(`steno ${name}: help and manual page name the same options`, () => {
     const help = steno([...name.split(' '), '--help']);
     assert.equal(help.status, 0);
@@ -43,7 +43,7 @@ test('wrong options cost one line and status 2', () => {
 
 test('a value out of range is told the range', () => {
   for (const [option, value, range] of [['threads', '0', 'a whole number from 1 to 256'], ['vad-pad-ms', '5001', 'a whole number from 0 to 5000'],
-    ['vad-threshold', '2', 'a number from 0 to 1'], ['model', 'huge', 'tiny or base'], ['format', 'xml', 'text, json, srt, vtt, ctm or tsv']]) {
+    ['vad-threshold', '2', 'a number from 0 to 1'], ['model', 'huge', 'tiny or base'], ['format', 'xml', 'text, json, srt, vtt, ctm, tsv or rttm']]) {
     const r = steno(['transcribe', `--${option}`, value, recording('0880')]);
     assert.equal(r.status, 2);
     assert.ok(r.err.startsWith(`steno: --${option} cannot be '${value}': want ${range}; `), r.err);

@@ -189,7 +189,7 @@ test('openai: what has no effect is said in a header', async () => {
     await noted(client, { keywords: ['pound key'] }, /keywords are not used/);
     await noted(client, { languages: ['de', 'en'] }, /only 'en' is spoken/);
     await noted(client, { known_speaker_names: ['agent'], known_speaker_references: [`data:audio/wav;base64,${'A'.repeat(200000)}`] },
-      /known_speaker_references are not used/);
+      /known speakers count with response_format diarized_json only/);
     await noted(client, { something_else: 'x; y\u00e9' }, /'something_else' is not known/);
     await noted(client, { response_format: 'json', chunking_strategy: { type: 'server_vad', other: 1 } }, /'chunking_strategy\[other\]' is not known/);
     const { response } = await ask(client, { language: 'en', temperature: 0, stream: false }).withResponse();
@@ -209,10 +209,8 @@ test('openai: refusals have the status, the class and the shape of the original'
       return error;
     };
     assert.ok(await expect({ model: 'gpt-5' }, 404, 'model_not_found', 'model') instanceof OpenAI.NotFoundError);
-    await expect({ model: 'gpt-4o-transcribe-diarize' }, 404, 'model_not_found', 'model');
     await expect({ model: undefined }, 400, 'missing_required_parameter', 'model');
     await expect({ response_format: 'xml' }, 400, 'invalid_value', 'response_format');
-    await expect({ response_format: 'diarized_json' }, 400, 'unsupported_value', 'response_format');
     await expect({ language: 'de' }, 400, 'unsupported_language', 'language');
     await expect({ languages: ['de', 'fr'] }, 400, 'unsupported_language', 'languages');
     await expect({ temperature: 2 }, 400, 'invalid_value', 'temperature');
@@ -233,6 +231,13 @@ test('openai: refusals have the status, the class and the shape of the original'
     assert.deepEqual([none.status, none.code, none.param], [400, 'missing_required_parameter', 'file']);
     const json = await refusal(client.post('/audio/transcriptions', { body: { model: 'whisper-1' } }));
     assert.deepEqual([json.status, json.code], [415, 'unsupported_media_type']);
+  });
+});
+
+test('openai: a server that does not tell speakers apart says so', async () => {
+  await withOpenAI(['--speaker-streams-max', '0'], async (client) => {
+    const error = await refusal(ask(client, { response_format: 'diarized_json' }));
+    assert.deepEqual([error.status, error.code, error.param], [400, 'unsupported_value', 'response_format']);
   });
 });
 

@@ -15,9 +15,9 @@
 static deepgram_query query;
 static deepgram_about about = {.request_id = "id-1", .model = "tiny", .query = &query, .channels = 2};
 
-static const steno_word hello[] = {{0.5, 1.0, 0.9f, 0, 6}, {1.0, 1.5, 0.7f, 7, 6}};
-static const steno_word more[] = {{2.0, 2.4, 0.5f, 0, 1}, {2.4, 2.5, 0.5f, 2, 2}, {4.5, 5.0, 0.5f, 5, 5}};
-static const steno_word other[] = {{1.0, 1.2, 1.0f, 0, 4}};
+static const steno_word hello[] = {{0.5, 1.0, 0.9f, 0, 6, 0}, {1.0, 1.5, 0.7f, 7, 6, 0}};
+static const steno_word more[] = {{2.0, 2.4, 0.5f, 0, 1, 0}, {2.4, 2.5, 0.5f, 2, 2, 0}, {4.5, 5.0, 0.5f, 5, 5, 0}};
+static const steno_word other[] = {{1.0, 1.2, 1.0f, 0, 4, 0}};
 
 typedef struct heard {
     int channel;
@@ -173,7 +173,7 @@ static void paragraphs_end(void **state) {
 /* Quotes, line ends and what is no text at all come out as JSON. */
 static void texts_are_escaped(void **state) {
     static const char *const args[] = {"punctuate=true", "paragraphs=true", "utterances=true"};
-    static const steno_word w[] = {{0, 1, 1.0f, 0, 6}, {1, 2, 1.0f, 7, 4}, {2, 3, 1.0f, 12, 2}};
+    static const steno_word w[] = {{0, 1, 1.0f, 0, 6, 0}, {1, 2, 1.0f, 7, 4, 0}, {2, 3, 1.0f, 12, 2, 0}};
     heard one = {0, {.text = "\"Hi\\a\" b\nc. \xff\xfe", .words = w, .n_words = 3}};
     (void)state;
     ask(args, 3);
@@ -227,12 +227,57 @@ static void memory_runs_out(void **state) {
     }
 }
 
+/* "Hello," and "I" are one's, what follows another's; one word nobody can tell of. */
+static void speakers(void **state) {
+    static const char *const args[] = {"utterances=true", "paragraphs=true", "diarize=true"};
+    static const steno_word one[] = {{.speaker = 0}, {.speaker = 1}},
+                            two[] = {{.speaker = 0}, {.speaker = -1}, {.speaker = 1}};
+    static const steno_segment labels[] = {
+        {.id = 1, .text = "", .words = two, .n_words = 3, .speaker = 1, .speaker_margin = 0.5f},
+        {.id = 0, .text = "", .words = one, .n_words = 2, .speaker = 0, .speaker_margin = 0.25f},
+        {.id = 7, .text = "", .words = one, .n_words = 2},
+    };
+    deepgram_track t = {0};
+    size_t n;
+    (void)state;
+    ask(args, 3);
+    about.channels = 1;
+    for (uint32_t i = 0; i < 2; i++) {
+        steno_segment s = all[2 * i].segment;
+        s.id = i;
+        assert_int_equal(deepgram_track_add(&t, &s, true), STENO_OK);
+    }
+    for (int i = 0; i < 3; i++) deepgram_track_label(&t, &labels[i]);
+    char *text = deepgram_document(&t, &about, "{}", &n);
+    json_t *o = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    json_t *results = member(o, "results"), *list = member(results, "utterances");
+    json_t *best = json_array_get(member(json_array_get(member(results, "channels"), 0), "alternatives"), 0);
+    is_written(json_array_get(member(best, "words"), 0),
+               "{\"word\":\"hello\",\"start\":0.5,\"end\":1.0,\"confidence\":0.9,\"punctuated_word\":\"Hello,\","
+               "\"speaker\":0,\"speaker_confidence\":0.25}");
+    assert_int_equal(json_array_size(list), 4);
+    static const char *const said[] = {"Hello,", "there.", "I --", "Again"};
+    static const int who[] = {0, 1, 0, 1};
+    for (size_t i = 0; i < 4; i++) {
+        assert_string_equal(json_string_value(member(json_array_get(list, i), "transcript")), said[i]);
+        assert_int_equal(json_integer_value(member(json_array_get(list, i), "speaker")), who[i]);
+    }
+    json_t *paragraphs = member(best, "paragraphs");
+    assert_string_equal(json_string_value(member(paragraphs, "transcript")),
+                        "\nSpeaker 0: Hello,\n\nSpeaker 1: there.\n\nSpeaker 0: I --\n\nSpeaker 1: Again");
+    assert_int_equal(json_integer_value(member(json_array_get(member(paragraphs, "paragraphs"), 3), "speaker")), 1);
+    json_decref(o);
+    mem_free(text);
+    deepgram_track_free(&t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(channels),        cmocka_unit_test(metadata_comes_first),
         cmocka_unit_test(utterances),      cmocka_unit_test(paragraphs),
         cmocka_unit_test(paragraphs_end),  cmocka_unit_test(texts_are_escaped),
         cmocka_unit_test(memory_runs_out), cmocka_unit_test(numbers),
+        cmocka_unit_test(speakers),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     deepgram_query_free(&query);

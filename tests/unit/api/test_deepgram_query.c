@@ -177,9 +177,10 @@ static void languages_and_models(void **state) {
 
 static void what_is_lacking_is_said(void **state) {
     static const char *const both[] = {
-        "diarize=true", "diarize_model=latest", "diarize_version=v1", "dictation=true",        "detect_entities=true",
-        "keyterm=gate", "keywords=gate:2",      "filler_words=true",  "profanity_filter=true", "replace=a:b",
-        "search=gate",  "numerals=true",        "measurements=true",  "tier=enhanced",         "ner=true",
+        "diarize_model=v1", "diarize_version=v1", "dictation=true",    "detect_entities=true",
+        "keyterm=gate",     "keywords=gate:2",    "filler_words=true", "profanity_filter=true",
+        "replace=a:b",      "search=gate",        "numerals=true",     "measurements=true",
+        "tier=enhanced",    "ner=true",
     };
     static const char *const file[] = {"summarize=v2",
                                        "sentiment=true",
@@ -199,6 +200,7 @@ static void what_is_lacking_is_said(void **state) {
         warned(DEEPGRAM_LIVE, file[i], "not for live streams");
     }
     quiet(DEEPGRAM_LIVE, "diarize=false");
+    quiet(DEEPGRAM_FILE, "diarize_version=latest");
     quiet(DEEPGRAM_FILE, "summarize=false");
     warned(DEEPGRAM_LIVE, "alternatives=3", "one alternative");
     quiet(DEEPGRAM_LIVE, "alternatives=1");
@@ -249,15 +251,40 @@ static void what_files_say(void **state) {
     refused(DEEPGRAM_FILE, "tag=\xff", STENO_E_INVALID, "not UTF-8");
 }
 
+static void speakers_are_asked_for(void **state) {
+    static const struct {
+        const char *arg;
+        bool diarize;
+    } asked[] = {{"diarize=true", true},
+                 {"diarize=False", false},
+                 {"diarize_model=latest", true},
+                 {"diarize_model=false", false},
+                 {"diarize_version=latest", false}};
+    deepgram_query q;
+    char header[DEEPGRAM_WARNING_BYTES];
+    (void)state;
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        assert_int_equal(PARSE(DEEPGRAM_LIVE, &q, asked[i].arg), STENO_OK);
+        assert_int_equal(q.diarize, asked[i].diarize);
+        assert_false(deepgram_query_warning(&q, header));
+        deepgram_query_free(&q);
+    }
+    refused(DEEPGRAM_FILE, "diarize=yes", STENO_E_INVALID, "true or false");
+    assert_int_equal(PARSE(DEEPGRAM_LIVE, &q, "diarize=true"), STENO_OK);
+    assert_int_equal(deepgram_query_no_speakers(&q), STENO_OK);
+    assert_false(q.diarize);
+    assert_true(deepgram_query_warning(&q, header));
+    assert_string_equal(header, "diarize: speakers are not told apart");
+    deepgram_query_free(&q);
+}
+
 static void the_header_is_one_safe_line(void **state) {
     deepgram_query q;
     char header[DEEPGRAM_WARNING_BYTES];
     (void)state;
-    assert_int_equal(PARSE(DEEPGRAM_LIVE, &q, "diarize=true", "diarize=true", "b\r\nc=1", "keyterm=x", "keyterm=y"),
-                     STENO_OK);
+    assert_int_equal(PARSE(DEEPGRAM_LIVE, &q, "tier=a", "tier=b", "b\r\nc=1", "keyterm=x", "keyterm=y"), STENO_OK);
     assert_true(deepgram_query_warning(&q, header));
-    assert_string_equal(header,
-                        "diarize: speakers are not told apart; ?: no such parameter; keyterm: terms are not boosted");
+    assert_string_equal(header, "tier: there is one model; ?: no such parameter; keyterm: terms are not boosted");
     deepgram_query_free(&q);
 
     const char *many[] = {"p01=1", "p02=1", "p03=1", "p04=1", "p05=1", "p06=1", "p07=1", "p08=1",
@@ -283,6 +310,7 @@ int main(void) {
         cmocka_unit_test(what_is_lacking_is_said),
         cmocka_unit_test(what_must_not_be_ignored_is_refused),
         cmocka_unit_test(what_files_say),
+        cmocka_unit_test(speakers_are_asked_for),
         cmocka_unit_test(the_header_is_one_safe_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,7 +62,7 @@ static int teardown(void **state) {
     return 0;
 }
 
-static const steno_word words[] = {{1.0, 1.5, 0.9f, 0, 6}, {1.5, 2.0, 0.7f, 7, 6}};
+static const steno_word words[] = {{1.0, 1.5, 0.9f, 0, 6, 3}, {1.5, 2.0, 0.7f, 7, 6, STENO_SPEAKER_UNKNOWN}};
 
 static steno_event event(steno_event_kind kind, steno_end_reason end, double heard_s) {
     return (steno_event){.kind = kind,
@@ -200,8 +200,33 @@ static void utterances_end_after_a_gap(void **state) {
     query.utterance_end_ms = 0;
 }
 
+static json_t *spoken_words(const steno_event *e) {
+    deepgram_turn t = {0};
+    json_t *o = deepgram_turn_words(&t, &about, 0, e);
+    json_t *first = json_array_get(json_object_get(json_object_get(o, "channel"), "alternatives"), 0);
+    json_t *list = json_incref(json_object_get(first, "words"));
+    json_decref(o);
+    return list;
+}
+
+/* A word nobody can tell of is whose the word before it is; without diarize nothing is said. */
+static void words_say_who_speaks(void **state) {
+    steno_event e = event(STENO_EVENT_SEGMENT, STENO_END_ENDPOINT, 2.5);
+    (void)state;
+    json_t *list = spoken_words(&e);
+    assert_null(json_object_get(json_array_get(list, 0), "speaker"));
+    json_decref(list);
+    query.diarize = true;
+    list = spoken_words(&e);
+    assert_int_equal(json_array_size(list), 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(json_integer_value(json_object_get(json_array_get(list, i), "speaker")), 3);
+    json_decref(list);
+    query.diarize = false;
+}
+
 static void the_end_says_what_was_heard(void **state) {
-    static const char *const args[] = {"tag=a", "extra=k:v", "diarize=true"};
+    static const char *const args[] = {"tag=a", "extra=k:v", "tier=x"};
     deepgram_query q;
     deepgram_about a = {.request_id = "id", .model = "tiny", .query = &q, .channels = 1};
     char uuid[DEEPGRAM_UUID_BYTES], want[1024];
@@ -214,8 +239,8 @@ static void the_end_says_what_was_heard(void **state) {
              "{\"transaction_key\":\"deprecated\",\"request_id\":\"id\",\"sha256\":\"abc\","
              "\"created\":\"2023-11-14T22:13:20.123Z\",\"duration\":2.5,\"channels\":1,\"models\":[\"%s\"],"
              "\"model_info\":{\"%s\":{\"name\":\"tiny\",\"version\":\"" STENO_VERSION "\",\"arch\":\"steno\"}},"
-             "\"tags\":[\"a\"],\"extra\":{\"k\":\"v\"},\"warnings\":[{\"parameter\":\"diarize\","
-             "\"type\":\"unsupported_parameter\",\"message\":\"speakers are not told apart\"}]}",
+             "\"tags\":[\"a\"],\"extra\":{\"k\":\"v\"},\"warnings\":[{\"parameter\":\"tier\","
+             "\"type\":\"unsupported_parameter\",\"message\":\"there is one model\"}]}",
              uuid, uuid);
     assert_string_equal(text, want);
     free(text);
@@ -252,6 +277,7 @@ int main(void) {
         cmocka_unit_test(finalize_is_answered_once),
         cmocka_unit_test(last_words_are_ended),
         cmocka_unit_test(utterances_end_after_a_gap),
+        cmocka_unit_test(words_say_who_speaks),
         cmocka_unit_test(the_end_says_what_was_heard),
         cmocka_unit_test(errors),
     };

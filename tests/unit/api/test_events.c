@@ -18,7 +18,7 @@ static void expect(event_text t, const char *json) {
     assert_null(t.json);
 }
 
-static const steno_word words[] = {{0.1234, 0.5, 0.987654f, 0, 5}, {0.5, 0.75, 0.25f, 6, 3}};
+static const steno_word words[] = {{0.1234, 0.5, 0.987654f, 0, 5, 0}, {0.5, 0.75, 0.25f, 6, 3, 0}};
 
 static steno_event segment(steno_event_kind kind, const char *text, uint32_t n_words) {
     return (steno_event){.kind = kind,
@@ -38,11 +38,11 @@ static steno_event segment(steno_event_kind kind, const char *text, uint32_t n_w
 static void partials_and_finals(void **state) {
     steno_event e = segment(STENO_EVENT_PARTIAL, "h\xc3\xa9l\xc3\xa9 you", 0);
     (void)state;
-    expect(events_words(&e, false), "{\"type\":\"partial\",\"message_id\":3,\"rev\":2,\"start\":0.1,\"end\":0.75,"
-                                    "\"audio_end\":1.0,\"text\":\"h\xc3\xa9l\xc3\xa9 you\",\"stable_chars\":4,"
-                                    "\"confidence\":0.5}");
+    expect(events_words(&e, false, NULL), "{\"type\":\"partial\",\"message_id\":3,\"rev\":2,\"start\":0.1,\"end\":0.75,"
+                                          "\"audio_end\":1.0,\"text\":\"h\xc3\xa9l\xc3\xa9 you\",\"stable_chars\":4,"
+                                          "\"confidence\":0.5}");
     e = segment(STENO_EVENT_SEGMENT, "Hello you", 2);
-    expect(events_words(&e, true),
+    expect(events_words(&e, true, NULL),
            "{\"type\":\"final\",\"message_id\":3,\"rev\":2,\"start\":0.1,\"end\":0.75,\"audio_end\":1.0,"
            "\"text\":\"Hello you\",\"stable_chars\":9,\"confidence\":0.5,\"reason\":\"max_utterance\",\"words\":["
            "{\"word\":\"Hello\",\"start\":0.123,\"end\":0.5,\"confidence\":0.988},"
@@ -50,7 +50,7 @@ static void partials_and_finals(void **state) {
     e = segment(STENO_EVENT_SEGMENT, "", 0);
     e.segment.end = STENO_END_STREAM;
     e.segment.stable_bytes = 0;
-    expect(events_words(&e, true),
+    expect(events_words(&e, true, NULL),
            "{\"type\":\"final\",\"message_id\":3,\"rev\":2,\"start\":0.1,\"end\":0.75,\"audio_end\":1.0,\"text\":\"\","
            "\"stable_chars\":0,\"confidence\":0.5,\"reason\":\"close\",\"words\":[]}");
 }
@@ -81,11 +81,46 @@ static void bytes_that_are_no_text(void **state) {
     assert_int_equal(events_count_chars("", 0), 0);
 }
 
+/* The second word is another's; the first two people are enrolled. */
+static void speakers(void **state) {
+    static const steno_word spoken[] = {
+        {0.1, 0.5, 0.5f, 0, 5, 1}, {0.5, 0.7, 0.5f, 6, 3, 2}, {0.7, 0.75, 0.5f, 10, 1, -1}};
+    event_speakers who = {.names = {.n_voices = 2, .voices = {"judge", "clerk"}}};
+    steno_event e = segment(STENO_EVENT_PARTIAL, "Hello you a", 3);
+    (void)state;
+    e.segment.words = spoken;
+    e.segment.speaker = 1;
+    e.segment.speaker_margin = 0.25f;
+    expect(events_words(&e, true, &who),
+           "{\"type\":\"partial\",\"message_id\":3,\"rev\":2,\"start\":0.1,\"end\":0.75,\"audio_end\":1.0,"
+           "\"text\":\"Hello you a\",\"stable_chars\":5,\"confidence\":0.5,\"words\":["
+           "{\"word\":\"Hello\",\"start\":0.1,\"end\":0.5,\"confidence\":0.5,\"speaker\":\"clerk\"},"
+           "{\"word\":\"you\",\"start\":0.5,\"end\":0.7,\"confidence\":0.5,\"speaker\":\"S1\"},"
+           "{\"word\":\"a\",\"start\":0.7,\"end\":0.75,\"confidence\":0.5,\"speaker\":null}],"
+           "\"speaker\":\"clerk\",\"speaker_name\":\"clerk\",\"speaker_margin\":0.25,\"speaker_fixed\":false}");
+    assert_true(events_name_speaker(&who, "S1", "Ann"));
+    assert_true(events_name_speaker(&who, "clerk", "Mr Clerk"));
+    assert_false(events_name_speaker(&who, "S15", "nobody"));
+    assert_false(events_name_speaker(&who, "s1", "nobody"));
+    e.segment.speaker_fixed = true;
+    e.segment.text = "";
+    expect(events_revision(&e, &who),
+           "{\"type\":\"revision\",\"message_id\":3,\"rev\":2,\"spans\":["
+           "{\"first_word\":0,\"words\":1,\"speaker\":\"clerk\",\"speaker_name\":\"Mr Clerk\"},"
+           "{\"first_word\":1,\"words\":1,\"speaker\":\"S1\",\"speaker_name\":\"Ann\"},"
+           "{\"first_word\":2,\"words\":1,\"speaker\":null,\"speaker_name\":null}],"
+           "\"speaker\":\"clerk\",\"speaker_name\":\"Mr Clerk\",\"speaker_margin\":0.25,\"speaker_fixed\":true}");
+    assert_true(events_name_speaker(&who, "S1", ""));
+    e.segment.words = NULL;
+    e.segment.n_words = 0;
+    e.segment.speaker = STENO_SPEAKER_OTHER;
+    expect(events_revision(&e, &who), "{\"type\":\"revision\",\"message_id\":3,\"rev\":2,\"spans\":[],"
+                                      "\"speaker\":\"other\",\"speaker_name\":null,\"speaker_margin\":0.25,"
+                                      "\"speaker_fixed\":true}");
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(partials_and_finals),
-        cmocka_unit_test(the_others),
-        cmocka_unit_test(bytes_that_are_no_text),
-    };
+    const struct CMUnitTest tests[] = {cmocka_unit_test(partials_and_finals), cmocka_unit_test(the_others),
+                                       cmocka_unit_test(bytes_that_are_no_text), cmocka_unit_test(speakers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

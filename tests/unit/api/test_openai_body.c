@@ -1,5 +1,5 @@
 /* test_openai_body.c: transcripts as OpenAI's bodies and events; failing memory. */
-#include "api/openai_int.h"
+#include "api/openai_known.h"
 
 #include "base/mem.h"
 
@@ -10,8 +10,8 @@
 
 #include <string.h>
 
-static const steno_word first_words[] = {{0.1, 0.5, 1.0f, 0, 7}, {0.5, 0.9004, 0.5f, 8, 3}};
-static const steno_word second_words[] = {{2.0, 2.5, 0.0f, 0, 5}};
+static const steno_word first_words[] = {{0.1, 0.5, 1.0f, 0, 7, 1}, {0.5, 0.9004, 0.5f, 8, 3, 2}};
+static const steno_word second_words[] = {{2.0, 2.5, 0.0f, 0, 5, 0}};
 
 static document make(void) {
     document d = {0};
@@ -74,6 +74,44 @@ static void bodies(void **state) {
         "\"words\":[{\"word\":\"H\xc3\xa9llo,\",\"start\":0.1,\"end\":0.5},{\"word\":\"you\",\"start\":0.5,\"end\":0.9}"
         ","
         "{\"word\":\"\\\"Bye\\\"\",\"start\":2.0,\"end\":2.5}],\"usage\":{\"type\":\"duration\",\"seconds\":3.5}}");
+}
+
+/* The first speaker is known; a segment of two people is two. */
+static void speakers(void **state) {
+    (void)state;
+    expect(&(openai_options){.format = OPENAI_FORMAT_DIARIZED_JSON, .n_known = 1, .known = {"agent"}},
+           "application/json",
+           "{\"task\":\"transcribe\",\"duration\":3.5,\"text\":\"H\xc3\xa9llo, you \\\"Bye\\\"\",\"segments\":["
+           "{\"type\":\"transcript.text.segment\",\"id\":\"seg_0\",\"start\":0.1,\"end\":0.5,\"speaker\":\"A\","
+           "\"text\":\"H\xc3\xa9llo,\"},"
+           "{\"type\":\"transcript.text.segment\",\"id\":\"seg_1\",\"start\":0.5,\"end\":0.9,\"speaker\":\"B\","
+           "\"text\":\"you\"},"
+           "{\"type\":\"transcript.text.segment\",\"id\":\"seg_2\",\"start\":2.0,\"end\":2.5,\"speaker\":\"agent\","
+           "\"text\":\"\\\"Bye\\\"\"}],\"usage\":{\"type\":\"duration\",\"seconds\":3.5}}");
+}
+
+static void data_urls(void **state) {
+    static const struct {
+        const char *url, *bytes;
+    } cases[] = {{"data:audio/wav;base64,UklGRg==", "RIFF"},
+                 {"DATA:audio/mpeg;codecs=x;BASE64,SUQz\r\n", "ID3"},
+                 {"data:;base64,YQ==", "a"},
+                 {"data:audio/wav,RIFF", NULL},
+                 {"data:audio/wav;base64,", NULL},
+                 {"data:audio/wav;base64,UklGR", NULL},
+                 {"data:audio/wav;base64,Ukl GRg=", NULL},
+                 {"data:audio/wav;base64,====", NULL},
+                 {"http://127.0.0.1/a;base64,UklGRg==", NULL},
+                 {"", NULL}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[128], *bytes = NULL;
+        size_t n = strlen(cases[i].url), made;
+        memcpy(text, cases[i].url, n);
+        made = openai_data_url(text, n, &bytes);
+        assert_int_equal(made, cases[i].bytes ? strlen(cases[i].bytes) : 0);
+        if (made) assert_memory_equal(bytes, cases[i].bytes, made);
+    }
 }
 
 static void log_probabilities(void **state) {
@@ -188,8 +226,10 @@ static void refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bodies),       cmocka_unit_test(log_probabilities), cmocka_unit_test(events),
-        cmocka_unit_test(nothing_said), cmocka_unit_test(memory_fails),      cmocka_unit_test(errors),
+        cmocka_unit_test(bodies),       cmocka_unit_test(speakers),
+        cmocka_unit_test(data_urls),    cmocka_unit_test(log_probabilities),
+        cmocka_unit_test(events),       cmocka_unit_test(nothing_said),
+        cmocka_unit_test(memory_fails), cmocka_unit_test(errors),
         cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

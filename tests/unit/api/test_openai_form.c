@@ -68,7 +68,7 @@ static void formats_and_lists(void **state) {
     o = take(PAIRS("response_format=verbose_json", "timestamp_granularities=segment"));
     assert_true(!o.words && o.segments);
     refuse(PAIRS("timestamp_granularities[]=word"), 400, "invalid_value", "timestamp_granularities");
-    refuse(PAIRS("response_format=diarized_json"), 400, "unsupported_value", "response_format");
+    assert_int_equal(take(PAIRS("response_format=diarized_json")).format, OPENAI_FORMAT_DIARIZED_JSON);
     assert_string_equal(take(PAIRS("timestamp_granularities[x]=word")).notes.text,
                         "'timestamp_granularities[x]' is not known");
     assert_string_equal(take(PAIRS("model[]=a")).notes.text, "'model[]' is not known");
@@ -139,10 +139,26 @@ static void what_has_no_effect(void **state) {
     assert_string_equal(o.notes.text, "prompt is not used by this model; temperature is not used: decoding is always "
                                       "greedy, as with 0; keywords are not used by this model");
     assert_int_equal(take(PAIRS("prompt=", "temperature=0")).notes.count, 0);
-    assert_int_equal(take(PAIRS("known_speaker_names[]=a", "known_speaker_references[]=b")).notes.count, 1);
+    assert_int_equal(take(PAIRS("known_speaker_names[]=a")).notes.count, 1); /* without labels */
     refuse(PAIRS("temperature=1.5"), 400, "invalid_value", "temperature");
     refuse(PAIRS("temperature=warm"), 400, "invalid_value", "temperature");
     refuse(PAIRS("file=abc"), 400, "invalid_value", "file");
+}
+
+static void known_speakers(void **state) {
+    (void)state;
+    openai_options o = take(PAIRS("response_format=diarized_json", "stream=true", "known_speaker_names[0]=agent",
+                                  "known_speaker_names[1]=customer"));
+    assert_true(o.stream);
+    assert_int_equal(o.notes.count, 0);
+    assert_int_equal(o.n_known, 2);
+    assert_string_equal(o.known[1], "customer");
+    refuse(PAIRS("known_speaker_names[]="), 400, "invalid_value", "known_speaker_names");
+    refuse(PAIRS("known_speaker_names[]=1", "known_speaker_names[]=2", "known_speaker_names[]=3",
+                 "known_speaker_names[]=4", "known_speaker_names[]=5"),
+           400, "invalid_value", "known_speaker_names");
+    refuse(PAIRS("known_speaker_names[]=0123456789012345678901234567890123456789012345678901234567890123"), 400,
+           "invalid_value", "known_speaker_names");
 }
 
 /* Notes go into a header: no byte of a name may end it or begin another. */
@@ -172,10 +188,15 @@ static void zero_bytes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults),   cmocka_unit_test(formats_and_lists),
-        cmocka_unit_test(streams),    cmocka_unit_test(languages),
-        cmocka_unit_test(models),     cmocka_unit_test(chunking),
-        cmocka_unit_test(notes),      cmocka_unit_test(what_has_no_effect),
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(formats_and_lists),
+        cmocka_unit_test(streams),
+        cmocka_unit_test(languages),
+        cmocka_unit_test(models),
+        cmocka_unit_test(chunking),
+        cmocka_unit_test(known_speakers),
+        cmocka_unit_test(notes),
+        cmocka_unit_test(what_has_no_effect),
         cmocka_unit_test(zero_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -201,17 +201,56 @@ static void nothing_lost_nothing_doubled(void **state) {
     }
 }
 
+static void only_the_newest_revision_is_kept(void **state) {
+    outbox o = {0};
+    const outbox_event *e;
+    (void)state;
+    assert_int_equal(put(&o, OUTBOX_FINAL, 1, "one"), STENO_OK);
+    assert_int_equal(put(&o, OUTBOX_REVISION, 1, "A"), STENO_OK);
+    assert_int_equal(put(&o, OUTBOX_REVISION, 2, "of two"), STENO_OK);
+    assert_int_equal(put(&o, OUTBOX_REVISION, 1, "B"), STENO_OK);
+    while ((e = outbox_next(&o))) outbox_sent(&o);
+    assert_int_equal(o.sent_seq, 3);
+    assert_int_equal(put(&o, OUTBOX_REVISION, 1, "C"), STENO_OK); /* instead of one that was sent */
+    assert_int_equal(outbox_resume(&o, 0), STENO_OK);
+    static const char *const want[] = {"one", "of two", "C"};
+    for (int i = 0; i < 3; i++) {
+        e = outbox_next(&o);
+        assert_non_null(e);
+        assert_memory_equal(e->body, want[i], strlen(want[i]));
+    }
+    assert_null(outbox_next(&o));
+    assert_int_equal(put(&o, OUTBOX_FINAL, 2, "two"), STENO_OK); /* says itself who speaks */
+    assert_int_equal(o.n_revisions, 1);
+    outbox_free(&o);
+    assert_int_equal(o.n_revisions + o.revision_bytes + o.n + o.bytes, 0);
+}
+
+/* All messages of a long session revised at once do not end it, and no more than that is kept. */
+static void revisions_have_room_of_their_own(void **state) {
+    outbox o = {0};
+    (void)state;
+    for (uint32_t i = 0; i < OUTBOX_REVISIONS_MAX; i++) assert_int_equal(put(&o, OUTBOX_REVISION, i, "x"), STENO_OK);
+    assert_int_equal(put(&o, OUTBOX_FINAL, OUTBOX_REVISIONS_MAX, "last"), STENO_OK);
+    assert_int_equal(put(&o, OUTBOX_REVISION, OUTBOX_REVISIONS_MAX + 1, "x"), STENO_E_NOMEM);
+    while (outbox_next(&o)) outbox_sent(&o);
+    assert_int_equal(put(&o, OUTBOX_REVISION, OUTBOX_REVISIONS_MAX + 1, "x"), STENO_OK);
+    assert_int_equal(o.n_revisions, OUTBOX_REVISIONS_MAX);
+    assert_int_equal(o.lost_seq, 1);
+    outbox_free(&o);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_the_newest_partial),
-        cmocka_unit_test(finals_are_never_overtaken),
-        cmocka_unit_test(state_is_told_once),
-        cmocka_unit_test(what_was_lost_comes_again),
-        cmocka_unit_test(acknowledged_events_go),
-        cmocka_unit_test(a_reader_that_lags_is_told_of),
-        cmocka_unit_test(by_bytes_too),
-        cmocka_unit_test(old_events_are_not_kept_for_ever),
-        cmocka_unit_test(nothing_lost_nothing_doubled),
-    };
+    const struct CMUnitTest tests[] = {cmocka_unit_test(only_the_newest_partial),
+                                       cmocka_unit_test(finals_are_never_overtaken),
+                                       cmocka_unit_test(state_is_told_once),
+                                       cmocka_unit_test(what_was_lost_comes_again),
+                                       cmocka_unit_test(acknowledged_events_go),
+                                       cmocka_unit_test(a_reader_that_lags_is_told_of),
+                                       cmocka_unit_test(by_bytes_too),
+                                       cmocka_unit_test(old_events_are_not_kept_for_ever),
+                                       cmocka_unit_test(nothing_lost_nothing_doubled),
+                                       cmocka_unit_test(only_the_newest_revision_is_kept),
+                                       cmocka_unit_test(revisions_have_room_of_their_own)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

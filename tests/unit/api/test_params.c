@@ -141,16 +141,68 @@ static void all_parameters_are_told(void **state) {
     json_t *o = params_json(&p, "en");
     (void)state;
     assert_non_null(o);
-    assert_int_equal(json_object_size(o), 10);
+    assert_int_equal(json_object_size(o), 14);
     assert_int_equal(json_integer_value(json_object_get(o, "sample_rate")), 16000);
     assert_string_equal(json_string_value(json_object_get(o, "encoding")), "pcm_s16le");
+    assert_string_equal(json_string_value(json_object_get(o, "speakers")), "off");
+    assert_string_equal(json_string_value(json_object_get(o, "voices")), "");
     json_decref(o);
+}
+
+static void speakers_are_asked_for(void **state) {
+    static const char *const good[] = {"speakers=enrolled", "voices=judge,witness", "max_speakers=16", "hold_ms=0"};
+    static const char *const wrong[][2] = {{"speakers=on"},
+                                           {"speakers=revise", "max_speakers=17"},
+                                           {"speakers=enrolled"},
+                                           {"voices=judge"},
+                                           {"hold_ms=10001"},
+                                           {"speakers=delayed", "max_speakers=0"},
+                                           {"speakers=revise", "voices=\xff"}};
+    stream_params p = defaults();
+    (void)state;
+    assert_int_equal(p.speakers.contract, STENO_SPEAKERS_OFF);
+    assert_int_equal(params_from_query(&p, good, 4, "en"), STENO_OK);
+    assert_int_equal(p.speakers.contract, STENO_SPEAKERS_ENROLLED);
+    assert_int_equal(p.speakers.max_speakers, 16);
+    assert_int_equal(p.speakers.hold_ms, 0);
+    assert_string_equal(p.voices, "judge,witness");
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        p = defaults();
+        if (params_from_query(&p, wrong[i], wrong[i][1] ? 2 : 1, "en") == STENO_OK)
+            fail_msg("'%s' was taken", wrong[i][0]);
+    }
+}
+
+static void speakers_are_named_and_merged(void **state) {
+    static const char *const wrong[] = {"{\"type\":\"merge_speakers\",\"from\":\"S1\"}",
+                                        "{\"type\":\"merge_speakers\",\"from\":1,\"into\":2}",
+                                        "{\"type\":\"name_speaker\",\"speaker\":\"\",\"name\":\"x\"}",
+                                        "{\"type\":\"name_speaker\",\"speaker\":\"S1\",\"name\":\"a\\nb\"}",
+                                        "{\"type\":\"name_speaker\",\"speaker\":\"S1\",\"name\":\""
+                                        "0123456789012345678901234567890123456789012345678901234567890123\"}"};
+    control c;
+    (void)state;
+    assert_int_equal(parse("{\"type\":\"merge_speakers\",\"from\":\"S2\",\"into\":\"S1\"}", &c), STENO_OK);
+    assert_int_equal(c.kind, CONTROL_MERGE_SPEAKERS);
+    assert_string_equal(c.speaker, "S2");
+    assert_string_equal(c.into, "S1");
+    assert_int_equal(parse("{\"type\":\"name_speaker\",\"speaker\":\"S1\",\"name\":\"\"}", &c), STENO_OK);
+    assert_int_equal(c.kind, CONTROL_NAME_SPEAKER);
+    assert_string_equal(c.name, "");
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        if (parse(wrong[i], &c) == STENO_OK) fail_msg("'%s' was taken", wrong[i]);
+    }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_whole_query),    cmocka_unit_test(refused_queries),         cmocka_unit_test(controls),
-        cmocka_unit_test(refused_controls), cmocka_unit_test(all_parameters_are_told),
+        cmocka_unit_test(a_whole_query),
+        cmocka_unit_test(refused_queries),
+        cmocka_unit_test(controls),
+        cmocka_unit_test(refused_controls),
+        cmocka_unit_test(all_parameters_are_told),
+        cmocka_unit_test(speakers_are_asked_for),
+        cmocka_unit_test(speakers_are_named_and_merged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -192,7 +192,7 @@ static void empty_inputs(void **state) {
 
 static void limits(void **state) {
     upload_config c = config_of();
-    static const char *const unkept[] = {"l", NULL};
+    static const char *const spooled[] = {"l", NULL};
     (void)state;
     c.files_max = 1;
     refuse(&c, TYPE, form, UPLOAD_TOO_MANY, 400, "more than 1 file");
@@ -206,9 +206,11 @@ static void limits(void **state) {
     c = config_of();
     c.field_bytes_max = 6;
     refuse(&c, TYPE, PART("name=l", "\r\nsegment\r\n") END, UPLOAD_TOO_LARGE, 413, "form field 'l' is longer than 6");
-    c.unkept = unkept;
-    upload *u = take(&c, TYPE, PART("name=l", "\r\nsegment\r\n") PART("name=k", "\r\nwhole\r\n") END, 4);
-    assert_string_equal(upload_value(u, "l"), "");
+    c.spooled = spooled;
+    upload *u = take(&c, TYPE, PART("name=\"l[3]\"", "\r\nsegment\r\n") PART("name=k", "\r\nwhole\r\n") END, 4);
+    assert_null(upload_value(u, "l[3]"));
+    assert_int_equal(upload_files(u), 1);
+    expect_file(u, 0, "l[3]", "", "", "segment");
     assert_string_equal(upload_value(u, "k"), "whole");
     upload_free(u);
 }

@@ -8,7 +8,8 @@
  * fds_for are open. Sample 0 of every
  * channel carries the number of the recording, sample i > 0 is i / 2^22, negated on odd channels. The engine checks
  * that order, and makes a segment of every FAKE_SEGMENT samples (a quarter of that on odd channels, so that segments
- * end in another order than they start) and of the rest; its text says what it was made of.
+ * end in another order than they start) and of the rest; its text says what it was made of. With speakers the labels of all
+ * segments come at the end, each of speaker "its id modulo 3", and a turn a segment.
  */
 #ifndef STENO_TESTS_FAKE_ENGINE_H
 #define STENO_TESTS_FAKE_ENGINE_H
@@ -44,7 +45,9 @@ typedef struct fake_stream {
     void *user;
     size_t pushed, done, announced;
     uint32_t segments;
-    bool finished, refused;
+    bool finished, refused, speakers;
+    uint32_t labelled, turned; /* segments whose labels and turns came */
+    steno_turn turn;
     int number, channel;
     struct media *owner;
 } fake_stream;
@@ -163,6 +166,16 @@ steno_err steno_stream_open(steno_engine *engine, const steno_vad_options *vad, 
     return err_fail(STENO_E_LIMIT, "all streams are open");
 }
 
+static fake_stream *fake_find(steno_stream_id id);
+
+steno_err steno_stream_speakers(steno_engine *engine, steno_stream_id id, const steno_speakers_options *speakers) {
+    (void)engine;
+    fake_stream *s = fake_find(id);
+    if (!s || speakers->contract != STENO_SPEAKERS_REVISE) return err_fail(STENO_E_INVALID, "not as asked");
+    s->speakers = true;
+    return STENO_OK;
+}
+
 static fake_stream *fake_find(steno_stream_id id) {
     for (int i = 0; id && i < FAKE_STREAMS; i++) {
         if (fake.streams[i].id == id) return &fake.streams[i];
@@ -245,6 +258,21 @@ static void fake_end(fake_stream *s, steno_event *event, bool broken) {
     fake.streams_open--;
 }
 
+static void fake_label(fake_stream *s, steno_event *event) {
+    event->kind = STENO_EVENT_SPEAKERS;
+    event->segment = (steno_segment){.id = s->labelled, .text = "", .speaker = (int)(s->labelled % 3)};
+    s->labelled++;
+}
+
+static void fake_turn(fake_stream *s, steno_event *event) {
+    double each_s = (double)fake_segment_samples(s->channel) / STENO_SAMPLE_RATE_HZ;
+    s->turn = (steno_turn){s->turned * each_s, (s->turned + 1) * each_s, (int)(s->turned % 3)};
+    event->kind = STENO_EVENT_TURNS;
+    event->turns = &s->turn;
+    event->n_turns = 1;
+    s->turned++;
+}
+
 /* One step of one stream; true when it made an event. */
 static bool fake_step(fake_stream *s, steno_event *event) {
     size_t n = s->pushed - s->done;
@@ -261,6 +289,13 @@ static bool fake_step(fake_stream *s, steno_event *event) {
         return true;
     }
     if (!drained) return false;
+    if (s->speakers && s->turned < s->segments) {
+        if (s->labelled < s->segments)
+            fake_label(s, event);
+        else
+            fake_turn(s, event);
+        return true;
+    }
     fake_end(s, event, false);
     return true;
 }

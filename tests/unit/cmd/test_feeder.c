@@ -24,6 +24,8 @@ typedef struct seen {
     double last_fraction;
     bool in_order;
     size_t handed_out, most_waiting; /* segments made and not handed out */
+    bool diarize, wrong_label;
+    uint32_t turns[MAX_FILES];
 } seen;
 
 static steno_err on_segment(void *ctx, size_t index, int channel, const steno_segment *s) {
@@ -36,6 +38,7 @@ static steno_err on_segment(void *ctx, size_t index, int channel, const steno_se
     if ((double)at / STENO_SAMPLE_RATE_HZ != s->start_s) w->wrong_text = true;
     if (s->start_s < w->last_start_s[index]) w->backwards = true;
     if (w->in_order && index != w->n_done) w->mixed_up = true;
+    if (w->diarize && (s->speaker != (int)(s->id % 3) || w->turns[index])) w->wrong_label = true;
     w->last_start_s[index] = s->start_s;
     w->segments[index]++;
     if (fake.segments_made - w->handed_out > w->most_waiting) w->most_waiting = fake.segments_made - w->handed_out;
@@ -54,6 +57,15 @@ static steno_err on_done(void *ctx, size_t index, const feeder_result *r) {
     return STENO_OK;
 }
 
+static steno_err on_turns(void *ctx, size_t index, int channel, const steno_turn *turns, uint32_t n) {
+    seen *w = ctx;
+    (void)channel;
+    if (w->moody && w->moods++ % 2) return STENO_E_AGAIN;
+    for (uint32_t i = 0; i < n; i++) w->wrong_label |= turns[i].end_s <= turns[i].start_s;
+    w->turns[index] += n;
+    return STENO_OK;
+}
+
 static void on_progress(void *ctx, const feeder_progress *p) {
     seen *w = ctx;
     w->last_fraction = p->fraction;
@@ -67,7 +79,9 @@ static steno_err feed(const char *const *paths, size_t n, bool in_order, media_c
                             .max_decoders = 4,
                             .max_streams = 24,
                             .stop_fd = -1};
-    feeder_handler handler = {.ctx = w, .segment = on_segment, .done = on_done, .progress = on_progress};
+    if (w->diarize) config.speakers.contract = STENO_SPEAKERS_REVISE;
+    feeder_handler handler = {
+        .ctx = w, .segment = on_segment, .done = on_done, .progress = on_progress, .turns = on_turns};
     w->in_order = in_order;
     return feeder_run(&config, &handler);
 }
@@ -293,6 +307,45 @@ static void bounds_what_waits(void **state) {
     assert_in_range(w.most_waiting, 16, 16 + 24 + 1);
 }
 
+/* Labels come at the end of a recording; nothing of it is handed out before. */
+static void waits_for_labels(void **state) {
+    char names[12][48];
+    const char *paths[12];
+    size_t frames[12];
+    (void)state;
+    for (int round = 0; round < 4; round++) {
+        bool split = round & 1;
+        seen w = {.diarize = true, .moody = round & 2};
+        fake_reset(SEED + (uint64_t)round);
+        make_paths(names, paths, frames, 12);
+        for (size_t i = 0; split && i < 12; i++) snprintf(names[i], 48, "%zu#%zu:2", frames[i], i);
+        assert_int_equal(feed(paths, 12, round < 2, split ? MEDIA_SPLIT : MEDIA_MIX, &w), STENO_OK);
+        check_clean(&w);
+        assert_false(w.wrong_label);
+        for (size_t i = 0; i < 12; i++) {
+            assert_int_equal(w.error[i], STENO_OK);
+            assert_int_equal(w.segments[i], split ? segments_of_two(frames[i]) : segments_of(frames[i]));
+            assert_int_equal(w.turns[i], w.segments[i]);
+        }
+    }
+}
+
+/* Text that waits for labels is bounded: the recording fails there, and what came before is handed out with its labels. */
+static void bounds_what_waits_for_labels(void **state) {
+    const char *paths[] = {"1600000#0:1", "32000#1:1"};
+    seen w = {.diarize = true};
+    (void)state;
+    fake_reset(SEED);
+    fake.text_bytes = 1 << 20;
+    assert_int_equal(feed(paths, 2, true, MEDIA_MIX, &w), STENO_OK);
+    check_clean(&w);
+    assert_false(w.wrong_label);
+    assert_int_equal(w.error[0], STENO_E_LIMIT);
+    assert_int_equal(w.error[1], STENO_OK);
+    assert_in_range(w.segments[0], 16, 24);
+    assert_int_equal(w.segments[1], 2);
+}
+
 static void empty_list(void **state) {
     seen w = {0};
     (void)state;
@@ -339,6 +392,8 @@ int main(void) {
         cmocka_unit_test(stops_when_the_writer_fails),
         cmocka_unit_test(stops_when_told),
         cmocka_unit_test(bounds_what_waits),
+        cmocka_unit_test(waits_for_labels),
+        cmocka_unit_test(bounds_what_waits_for_labels),
         cmocka_unit_test(empty_list),
         cmocka_unit_test(survives_lack_of_memory),
     };

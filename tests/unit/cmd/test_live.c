@@ -70,7 +70,7 @@ static void test_what_is_no_event(void **state) {
 
 /* What a server would send, without its number. */
 static char *written(const steno_event *event) {
-    event_text text = events_words(event, true);
+    event_text text = events_words(event, true, NULL);
     char *whole = NULL;
     assert_non_null(text.json);
     assert_true(asprintf(&whole, "{%.*s", (int)text.n, text.body) > 0);
@@ -95,7 +95,7 @@ static void test_events_to_the_wire(void **state) {
                                      .n_words = 2}};
     char *text = written(&event);
     live_event e = parsed(text), direct;
-    live_event_from_engine(&event, &direct);
+    live_event_from_engine(&event, NULL, &direct);
     assert_int_equal(e.kind, LIVE_PARTIAL);
     assert_string_equal(e.text, direct.text);
     assert_int_equal(e.message, direct.message);

@@ -182,7 +182,7 @@ static void usage(const char *line, const char *text) {
 static void wrong_usage(void **state) {
     (void)state;
     usage("score", "missing");
-    usage("score der a b", "'der'");
+    usage("score dre a b", "'dre'");
     usage("score wer a", "two files");
     usage("score wer a b c", "two files");
     usage("score wer - -", "standard input");

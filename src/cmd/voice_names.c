@@ -1,0 +1,55 @@
+/* voice_names.c: see voice_names.h. */
+#include "cmd/voice_names.h"
+
+#include "base/mem.h"
+#include "cmd/data_place.h"
+#include "speakers/enrol.h"
+#include "store/voices.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <string.h>
+
+static steno_err load(voices_table **out) {
+    config *c = mem_alloc(1, sizeof *c);
+    char dir[CONFIG_TEXT_BYTES] = "", key_file[CONFIG_TEXT_BYTES + 32];
+    db *d;
+    if (!c) return err_fail(STENO_E_NOMEM, "no memory for a configuration");
+    steno_err e = data_place_find(data_place_config(), NULL, c, dir);
+    if (c->voice_key_file[0])
+        snprintf(key_file, sizeof key_file, "%s", c->voice_key_file);
+    else
+        snprintf(key_file, sizeof key_file, "%s/" VOICE_KEY_FILE, dir);
+    mem_free(c);
+    if (e == STENO_OK) e = data_place_open(dir, false, "voice", &d);
+    if (e != STENO_OK) return e;
+    e = voices_load(d, key_file, out);
+    db_close(d);
+    return e;
+}
+
+static steno_err find_one(const voices_table *t, steno_voice *voice) {
+    char name[STENO_VOICE_NAME_BYTES];
+    ERR_TRY(voices_name_read(voice->name, name));
+    const voices_record *r = voices_find_record(t, "", name);
+    if (!r) return err_fail(STENO_E_NOT_FOUND, "--voice %s: no such voice is enrolled", name);
+    if (r->damaged) return err_fail(STENO_E_CHECKSUM, "--voice %s: its print cannot be opened: enroll it again", name);
+    if (strcmp(r->model, ENROL_MODEL) != 0)
+        return err_fail(STENO_E_UNSUPPORTED, "--voice %s: enrolled with another model: enroll it again", name);
+    *voice = t->voices[r - t->records];
+    return STENO_OK;
+}
+
+steno_err voice_names_find(steno_voice *voices, int n) {
+    voices_table *t = NULL;
+    steno_err e = STENO_OK;
+    if (n == 0) return STENO_OK;
+    ERR_TRY(load(&t));
+    for (int i = 0; i < n && e == STENO_OK; i++) e = find_one(t, &voices[i]);
+    voices_table_free(t);
+    return e;
+}
+
+void voice_names_wipe(steno_voice *voices, int n) {
+    if (n > 0) OPENSSL_cleanse(voices, (size_t)n * sizeof *voices);
+}
