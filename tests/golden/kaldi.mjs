@@ -1,6 +1,6 @@
 // kaldi.mjs: Kaldi's x-vector network as onnxruntime can run it, and Kaldi's cepstra in plain double precision. Shares no code
 // with src/nn/kaldi.c, src/nn/convert_xvector.c or src/audio/mfcc.c: batch norms stay operations of their own, the spectrum is a
-// plain sum, the whole recording is there at once. Used by generate.mjs only.
+// plain sum, the whole recording is there at once. For generate.mjs; bench/speakers/train.mjs reads the classifier by it.
 import fs from 'node:fs';
 import path from 'node:path';
 import { FLOAT, WIRE_BYTES, message, node, number, serialise, text } from './onnx_edit.mjs';
@@ -8,7 +8,7 @@ import { FLOAT, WIRE_BYTES, message, node, number, serialise, text } from './onn
 // ---- reading -------------------------------------------------------------------------------------------------------
 
 // The parameters of a component: numbers, vectors and matrices by their name.
-function parameters(bytes, component) {
+export function parameters(bytes, component) {
   const named = bytes.indexOf(`<ComponentName> ${component} `, 0, 'latin1');
   if (named < 0) throw new Error(`no component ${component}`);
   const end = bytes.indexOf('<ComponentName> ', named + 16, 'latin1');
