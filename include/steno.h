@@ -153,7 +153,7 @@ typedef struct steno_live_options {
 /* Who is speaking. A stream numbers the people it hears 0, 1, 2 … in the order in which they are told apart; with `voices`
  * the first n_voices numbers are these, in their order, and whoever else speaks gets the numbers behind them. */
 #define STENO_SPEAKERS_MAX     16 /* people of one stream, enrolled ones included */
-#define STENO_VOICE_FLOATS     128
+#define STENO_VOICE_FLOATS     64
 #define STENO_VOICE_NAME_BYTES 64
 
 typedef enum steno_speakers_contract {

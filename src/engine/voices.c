@@ -6,6 +6,7 @@
  * gives the same numbers as if it had heard all. Owner: the stream's home shard.
  */
 #include "engine/voices_int.h"
+#include "speakers/backend.h"
 
 #include <assert.h>
 #include <string.h>
@@ -21,7 +22,7 @@
 #define FRAME_ROWS      (FRAME_SAMPLES / ROW_SAMPLES + 2)      /* of one frame, at most */
 
 _Static_assert(XVECTOR_CEPS == MFCC_CEPS, "the network hears what mfcc.h makes");
-_Static_assert(SPEAKERS_DIM == XVECTOR_DIM, "looks are what the network says");
+_Static_assert(BACKEND_POST == XVECTOR_DIM, "looks are made of what the network says");
 _Static_assert(VOICE_FULL_ROWS + (STREAM_ROWS + 1) * FRAME_SAMPLES / ROW_SAMPLES + VOICE_MEAN_AHEAD + XVECTOR_AHEAD +
                        FRAME_ROWS <
                    VOICE_RING,
@@ -133,7 +134,8 @@ typedef struct block_batch {
 size_t voices_scratch_bytes(void) {
     size_t rows = (size_t)VOICE_JOBS * JOB_ROWS;
     size_t step = xvector_arena_bytes((int)rows) + rows * (MFCC_CEPS + 1) * sizeof(float) + VOICE_JOBS * 2 * 64;
-    size_t embed = xvector_embed_bytes(VOICE_JOBS) + VOICE_JOBS * (sizeof(xvector_sums) + SPEAKERS_DIM * 4 + 2 * 64);
+    size_t embed =
+        xvector_embed_bytes(VOICE_JOBS) + VOICE_JOBS * (sizeof(xvector_sums) + XVECTOR_DIM * sizeof(float) + 2 * 64);
     return (step > embed ? step : embed) + 4096;
 }
 
@@ -283,11 +285,11 @@ static steno_err look(shard *s, const block_batch *batch) {
         of[n++] = v;
     }
     if (n == 0) return STENO_OK;
-    float *e = arena_take(&s->scratch, (size_t)n * SPEAKERS_DIM, sizeof *e);
-    if (!e) return err_fail(STENO_E_NOMEM, "the shard's arena cannot hold a batch of looks");
-    ERR_TRY(xvector_embed(s->engine->model->voices, &s->scratch, sums, n, e));
+    float *post = arena_take(&s->scratch, (size_t)n * XVECTOR_DIM, sizeof *post);
+    if (!post) return err_fail(STENO_E_NOMEM, "the shard's arena cannot hold a batch of looks");
+    ERR_TRY(xvector_embed(s->engine->model->voices, &s->scratch, sums, n, post));
     for (int i = 0; i < n; i++) {
-        memcpy(looks[i].e, e + (size_t)i * SPEAKERS_DIM, sizeof looks[i].e);
+        backend_project(post + (size_t)i * XVECTOR_DIM, looks[i].e);
         take_look(s, of[i], &looks[i]);
     }
     return STENO_OK;
