@@ -7,13 +7,13 @@
 #include <math.h>
 #include <string.h>
 
-steno_err vb_open(vb *w) {
+steno_err vb_open(vb *w, int looks) {
     memset(w, 0, sizeof *w);
-    w->rho = mem_alloc(HISTORY_LOOKS, sizeof *w->rho);
-    w->gamma = mem_alloc(HISTORY_LOOKS, sizeof *w->gamma);
-    w->score = mem_alloc(HISTORY_LOOKS, sizeof *w->score);
-    w->ahead = mem_alloc(HISTORY_LOOKS, sizeof *w->ahead);
-    w->scale = mem_alloc(HISTORY_LOOKS, sizeof *w->scale);
+    w->rho = mem_alloc((size_t)looks, sizeof *w->rho);
+    w->gamma = mem_alloc((size_t)looks, sizeof *w->gamma);
+    w->score = mem_alloc((size_t)looks, sizeof *w->score);
+    w->ahead = mem_alloc((size_t)looks, sizeof *w->ahead);
+    w->scale = mem_alloc((size_t)looks, sizeof *w->scale);
     if (w->rho && w->gamma && w->score && w->ahead && w->scale) return STENO_OK;
     vb_free(w);
     return err_fail(STENO_E_NOMEM, "no memory for telling speakers apart");

@@ -24,17 +24,18 @@ typedef struct vb {
     int n, speakers;
     vb_options opt;
     float between[VB_DIM];       /* variance of speakers, in units of that within one */
-    float (*rho)[VB_DIM];        /* owned [HISTORY_LOOKS]: centred looks, times the root of `between` */
-    float (*gamma)[VB_SPEAKERS]; /* owned [HISTORY_LOOKS]: who speaks, adds up to 1 */
-    float (*score)[VB_SPEAKERS]; /* owned [HISTORY_LOOKS] */
-    float (*ahead)[VB_SPEAKERS]; /* owned [HISTORY_LOOKS] */
-    float *scale;                /* owned [HISTORY_LOOKS] */
+    float (*rho)[VB_DIM];        /* owned [looks]: centred looks, times the root of `between` */
+    float (*gamma)[VB_SPEAKERS]; /* owned [looks]: who speaks, adds up to 1 */
+    float (*score)[VB_SPEAKERS]; /* owned [looks] */
+    float (*ahead)[VB_SPEAKERS]; /* owned [looks] */
+    float *scale;                /* owned [looks] */
     float mean[VB_SPEAKERS][VB_DIM], spread[VB_SPEAKERS][VB_DIM]; /* of a speaker's point */
     float share[VB_SPEAKERS];                                     /* how likely a change leads to this one */
     float weight[VB_SPEAKERS];                                    /* sum of gamma */
 } vb;
 
-STENO_CHECK steno_err vb_open(vb *w);
+/* For at most so many looks. */
+STENO_CHECK steno_err vb_open(vb *w, int looks);
 void vb_free(vb *w);
 /* Room for n looks: their z [VB_DIM] go to w->rho[i], raw; then vb_centre() subtracts and scales. Speakers stay as they are. */
 void vb_begin(vb *w, int n, const vb_options *o);
