@@ -15,14 +15,14 @@
 #include <math.h>
 #include <string.h>
 
-#define BETWEEN(d)    backend_between[d]
 #define LOOK_S        1.5f  /* of speech in a full look */
 #define WITHIN        0.65f /* variance of such a look about its speaker's mean */
 #define DRIFT         0.15f /* and of the speaker's mean over a session */
 #define LOOK_WEIGHT   0.25f /* looks come every 250 ms: that much of one is new */
 #define WEIGHT_LEAST  0.01f /* of anybody: no division by nothing */
 #define WEIGHT_CAP    8.0f  /* looks; nobody is known better than after so many */
-#define CENTRE_PRIOR  40.0f /* looks of what all sessions sound like */
+#define CENTRE_PRIOR  4.0f  /* people that the mean of all sessions counts for */
+#define CENTRE_KNOWN  2.0f  /* looks of somebody: then he counts for half of one */
 #define STRANGER      0.0f  /* a speaker must fit better than nobody by so much (nats) … */
 #define SURE          4.0f  /* … and than the next one by so much, to learn from the look */
 #define COHERENT      5.0f  /* two looks that are one new speaker fit each other so well */
@@ -50,7 +50,6 @@ struct tracker {
     int n; /* numbers given; voices first */
     bool alive[STENO_SPEAKERS_MAX], merged_by_hand[STENO_SPEAKERS_MAX];
     float sum[STENO_SPEAKERS_MAX][SPEAKERS_DIM], weight[STENO_SPEAKERS_MAX]; /* in looks */
-    float heard[SPEAKERS_DIM], heard_weight;
     float centre[SPEAKERS_DIM];
     recent_look recent[TRACKER_RECENT]; /* by look number modulo */
     int64_t looks, fit_at;
@@ -91,7 +90,7 @@ static float likeness(const tracker *t, const float *x, float v, const float *m,
     float sum = 0.0f;
     if (n > WEIGHT_CAP) n = WEIGHT_CAP;
     for (int d = 0; d < SPEAKERS_DIM; d++) {
-        float b = BETWEEN(d), p = b * n / (b * n + WITHIN) * (m[d] - t->centre[d]);
+        float b = backend_between[d], p = b * n / (b * n + WITHIN) * (m[d] - t->centre[d]);
         float own = b * WITHIN / (b * n + WITHIN) + v + DRIFT, other = b + v + DRIFT, xc = x[d] - t->centre[d];
         sum += logf(other / own) + xc * xc / other - (xc - p) * (xc - p) / own;
     }
@@ -112,11 +111,20 @@ static void hear(tracker *t, const speakers_look *look) {
     recent_look *l = recent(t, t->looks++);
     *l = (recent_look){.first = look->first, .end = look->end, .speech_s = look->speech_s};
     memcpy(l->z, look->e, sizeof l->z);
-    t->heard_weight += LOOK_WEIGHT;
-    for (int d = 0; d < SPEAKERS_DIM; d++) {
-        t->heard[d] += look->e[d] * LOOK_WEIGHT;
-        t->centre[d] = t->heard[d] / (t->heard_weight + CENTRE_PRIOR);
+}
+
+/* What this session sounds like: the mean of its people, each as far as he is known; with few of them, nearer to the mean of
+ * all sessions. Who speaks most does not pull it to himself. */
+static void find_centre(tracker *t) {
+    float total = CENTRE_PRIOR;
+    memset(t->centre, 0, sizeof t->centre);
+    for (int k = 0; k < t->n; k++) {
+        if (!t->alive[k] || t->weight[k] <= 0.0f) continue;
+        float known = t->weight[k] / (t->weight[k] + CENTRE_KNOWN);
+        total += known;
+        for (int d = 0; d < SPEAKERS_DIM; d++) t->centre[d] += known * t->sum[k][d] / t->weight[k];
     }
+    for (int d = 0; d < SPEAKERS_DIM; d++) t->centre[d] /= total;
 }
 
 /* ---- speakers ----------------------------------------------------------------------------------------------------- */
@@ -382,6 +390,7 @@ void tracker_step(tracker *t, vb *w, history *h, const speakers_look *look, time
     path p;
     *merge = (tracker_merge){-1, -1};
     hear(t, look);
+    find_centre(t);
     int who = take(t);
     find_path(t, &p);
     write_labels(t, &p, line);
