@@ -1,4 +1,4 @@
-/* stub_tracker.c: STUB, in the place of tracker.c and whole.c until they come: the nearest centroid by cosine 0.35; drop it then. */
+/* stub_tracker.c: STUB, in the place of tracker.c and whole.c until they come: the nearest centroid by cosine 0.45; drop it then. */
 #include "speakers/tracker.h"
 #include "speakers/whole.h"
 
@@ -53,7 +53,7 @@ void tracker_step(tracker *t, const speakers_look *look, timeline *line, tracker
             second = c;
         }
     }
-    if (best < 0.35f) {
+    if (best < (t->opt.contract == STENO_SPEAKERS_ENROLLED ? 0.55f : 0.45f)) {
         if (t->opt.contract == STENO_SPEAKERS_ENROLLED) {
             who = SPEAKERS_OTHER;
         } else if (t->n < t->opt.max_speakers && look->speech_s >= 1.0f) {
