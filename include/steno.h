@@ -281,7 +281,8 @@ typedef struct steno_event {
     steno_stats stats; /* DONE */
     int partial_ms;    /* OVERLOAD: the time between partials from now on */
     bool overloaded;   /* OVERLOAD: longer than asked for */
-    double heard_s;    /* SEGMENT, PARTIAL, SPEECH of a live stream: seconds of its audio heard when this was decided */
+    double heard_s;    /* SEGMENT, PARTIAL, SPEECH of a live stream: seconds of its audio heard when this was decided;
+                       SPEAKERS, TURNS: seconds in which it is known by now who speaks, or that nobody can tell */
     double due_s, done_s; /* SEGMENT, PARTIAL of a live stream: when that audio had come in, and when it was recognised;
                               seconds of CLOCK_MONOTONIC */
     steno_err error;      /* ERROR: the stream is dead */

@@ -113,6 +113,42 @@ test('labels: delayed: on the wire no label that was sent ever changes', async (
   });
 });
 
+test('labels: enrolled: names or other from the first label on, and in recordings', async () => {
+  needVoices();
+  const dir = place();
+  for (const [name, person] of [['Allison', 'allison'], ['Carlo', 'carlo']]) {
+    const r = steno(['speaker', 'enroll', name, ...promptsOf(person), '--consent', 'a prompt of Asterisk', '--data-dir', dir]);
+    assert.equal(r.status, 0, r.err);
+  }
+  await withServer([...FAST, '--data-dir', dir], async (server) => {
+    for (const [voices, names] of [['*', ['Allison', 'Carlo']], ['Carlo', ['Carlo', 'other']]]) {
+      const { events } = await stream(server, { speakers: 'enrolled', voices }, bytesOf(talk()));
+      const labels = new Map();
+      for (const e of events.filter((one) => one.type === 'final' || one.type === 'revision')) {
+        const words = e.words?.map((w) => w.speaker) ?? e.spans.flatMap((s) => Array(s.words).fill(s.speaker));
+        words.forEach((label, at) => {
+          const key = `${e.message_id} ${at}`;
+          if (label !== null) assert.ok(names.includes(label) || label === 'other', label);
+          if (labels.get(key)) assert.equal(label, labels.get(key), key);
+          labels.set(key, label);
+        });
+        if (names.includes(e.speaker) && e.speaker !== 'other') assert.equal(e.speaker_name, e.speaker);
+      }
+      assert.ok([...labels.values()].includes('Carlo'), [...new Set(labels.values())].join());
+    }
+    const jobs = new Jobs(server);
+    const { id } = await jobs.post({ diarize: true, voices: 'Carlo,Allison', words: true }, wav(talkFile()));
+    await jobs.until(id, (j) => j.ended);
+    const job = await jobs.result(id, 'json');
+    assert.ok(job.speakers.some((p) => p.label === 'Carlo') && job.speakers.some((p) => p.label === 'Allison'), JSON.stringify(job.speakers));
+  });
+  const env = { ...process.env, STENO_SERVER_DATA_DIR: dir };
+  const r = steno(['transcribe', '--diarize', '--voice', 'Carlo', '-f', 'vtt', talkFile()], { env });
+  assert.equal(r.status, 0, r.err);
+  assert.match(r.out, /^<v Carlo>/m);
+  assert.match(steno(['transcribe', '--diarize', '--voice', 'Nobody', talkFile()], { env }).err, /Nobody: no such voice is enrolled/);
+});
+
 test('labels: names and merges: later events say them, a resumed connection too', async () => {
   needVoices();
   await withServer(FAST, async (server) => {

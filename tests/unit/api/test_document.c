@@ -77,9 +77,54 @@ static void grows_and_stops_at_its_limit(void **state) {
     free(text);
 }
 
+/* Labels find their segment by channel and id, in whatever order they come. */
+static void labels_find_their_segments(void **state) {
+    (void)state;
+    document d = {0};
+    const steno_word two[] = {{.text_bytes = 1, .speaker = -1}, {.text_offset = 2, .text_bytes = 1, .speaker = -1}};
+    for (uint32_t i = 0; i < 20; i++) {
+        steno_segment s = segment(i / 2, i, "a b", two, 2);
+        s.speaker = STENO_SPEAKER_UNKNOWN;
+        assert_int_equal(document_add(&d, (int)(i % 2), &s), STENO_OK);
+    }
+    for (uint32_t i = 0; i < 20; i++) {
+        uint32_t id = (i * 7) % 10;
+        int channel = (int)((i / 10) % 2);
+        const steno_word who[] = {{.speaker = (int)id}, {.speaker = channel}};
+        steno_segment labels = segment(id, 0, "", who, 2);
+        labels.speaker = (int)id;
+        labels.speaker_margin = 0.5f;
+        document_label(&d, channel, &labels);
+    }
+    steno_segment nobody = segment(99, 0, "", NULL, 0);
+    document_label(&d, 0, &nobody);
+    for (size_t i = 0; i < d.n; i++) {
+        const steno_segment *s = &d.segments[i].segment;
+        assert_int_equal(s->speaker, s->id);
+        assert_true(s->speaker_margin == 0.5f);
+        assert_int_equal(s->words[0].speaker, s->id);
+        assert_int_equal(s->words[1].speaker, d.segments[i].channel);
+    }
+    document_free(&d);
+}
+
+static void turns_are_kept(void **state) {
+    (void)state;
+    document d = {0};
+    for (int i = 0; i < 100; i++) {
+        const steno_turn some[] = {{i, i + 0.5, 0}, {i + 0.5, i + 1, 1}};
+        assert_int_equal(document_add_turns(&d, i % 2, some, 2), STENO_OK);
+    }
+    assert_int_equal(document_add_turns(&d, 0, NULL, 0), STENO_OK);
+    assert_int_equal(d.n_turns, 200);
+    assert_true(d.turns[199].turn.start_s == 99.5 && d.turns[199].turn.speaker == 1 && d.turns[199].channel == 1);
+    document_free(&d);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(copies_outlive_their_originals),
                                        cmocka_unit_test(sorts_by_time_then_channel),
-                                       cmocka_unit_test(grows_and_stops_at_its_limit)};
+                                       cmocka_unit_test(grows_and_stops_at_its_limit),
+                                       cmocka_unit_test(labels_find_their_segments), cmocka_unit_test(turns_are_kept)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

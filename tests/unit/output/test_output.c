@@ -308,6 +308,77 @@ static void unknown_format(void **state) {
     assert_null(output_format_find(""));
 }
 
+/* "Yes. No, I" is the enrolled judge's, then somebody's, then nobody can tell (whose words stay with the one before). */
+static const steno_word spoken_words[] = {
+    {.start_s = 1, .end_s = 1.5, .text_offset = 0, .text_bytes = 4, .speaker = 0},
+    {.start_s = 1.5, .end_s = 2, .text_offset = 5, .text_bytes = 3, .speaker = 1},
+    {.start_s = 2, .end_s = 2.5, .text_offset = 9, .text_bytes = 1, .speaker = STENO_SPEAKER_UNKNOWN},
+};
+static const steno_segment spoken[] = {
+    {.start_s = 1, .end_s = 2.5, .text = "Yes. No, I", .words = spoken_words, .n_words = 3, .speaker = 1},
+    {.start_s = 3, .end_s = 4, .text = "And so", .speaker = 1},
+    {.start_s = 5, .end_s = 6, .text = "Hm", .speaker = STENO_SPEAKER_UNKNOWN},
+    {.start_s = 7, .end_s = 8, .text = "x", .speaker = STENO_SPEAKER_OTHER},
+};
+static const speaker_names court = {.n_voices = 1, .voices = {"<Judge>"}};
+
+static void speakers(void **state) {
+    const output_head head = {.file = "x.wav", .words = true, .first = true, .speakers = &court};
+    const output_head split = {.file = "x.wav", .first = true, .split = true, .speakers = &court};
+    const int channels[] = {1, 2};
+    (void)state;
+    check("text", head, spoken, NULL, 4, "<Judge>: Yes.\nS1: No, I\nAnd so\nUnknown: Hm\nother: x\n");
+    check("text", split, &spoken[1], channels, 2, "[1] S1: And so\n[2] Unknown: Hm\n");
+    check("tsv", head, spoken, NULL, 3,
+          "start\tend\tspeaker\ttext\n1000\t1500\t<Judge>\tYes.\n1500\t2500\tS1\tNo, I\n3000\t4000\tS1\tAnd so\n"
+          "5000\t6000\t\tHm\n");
+    check("ctm", head, spoken, NULL, 1,
+          "x 1 1.000 0.500 Yes. 0 lex <Judge>\nx 1 1.500 0.500 No, 0 lex S1\nx 1 2.000 0.500 I 0 lex unknown\n");
+    check("srt", head, spoken, NULL, 1,
+          "1\n00:00:01,000 --> 00:00:01,500\n<Judge>: Yes.\n\n2\n00:00:01,500 --> 00:00:02,500\nS1: No, I\n\n");
+    check("vtt", head, &spoken[2], NULL, 2,
+          "WEBVTT\n\n00:00:05.000 --> 00:00:06.000\nHm\n\n00:00:07.000 --> 00:00:08.000\n<v other>x\n\n");
+    check("vtt", split, spoken, NULL, 1,
+          "WEBVTT\n\n00:00:01.000 --> 00:00:01.500\n<v Channel 1 &lt;Judge&gt;>Yes.\n\n"
+          "00:00:01.500 --> 00:00:02.500\n<v Channel 1 S1>No, I\n\n");
+}
+
+static void json_says_who_speaks(void **state) {
+    const output_head head = {.file = "x.wav", .words = true, .first = true, .many = true, .speakers = &court};
+    (void)state;
+    char *got = write_all("json", head, spoken, NULL, 4, NULL);
+    json_t *root = json_loads(got, 0, NULL);
+    assert_non_null(root);
+    json_t *first = json_array_get(json_object_get(root, "segments"), 0), *list = json_object_get(first, "words");
+    assert_string_equal(json_string_value(json_object_get(first, "speaker")), "S1");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "speaker")), "<Judge>");
+    assert_true(json_is_null(json_object_get(json_array_get(list, 2), "speaker")));
+    static const struct {
+        const char *label;
+        double seconds;
+    } want[] = {{"other", 1}, {"<Judge>", 0.5}, {"S1", 2}};
+    json_t *people = json_object_get(root, "speakers");
+    assert_int_equal(json_array_size(people), 3);
+    for (size_t i = 0; i < 3; i++) {
+        json_t *one = json_array_get(people, i);
+        assert_string_equal(json_string_value(json_object_get(one, "label")), want[i].label);
+        assert_true(json_number_value(json_object_get(one, "seconds")) == want[i].seconds);
+    }
+    json_decref(root);
+    free(got);
+}
+
+static void labels_are_found_again(void **state) {
+    char room[SPEAKER_LABEL_BYTES];
+    (void)state;
+    for (int i = STENO_SPEAKER_OTHER; i < STENO_SPEAKERS_MAX; i++) {
+        const char *label = speaker_label(&court, i, room);
+        assert_int_equal(label ? speaker_of_label(&court, label) : STENO_SPEAKER_UNKNOWN, i);
+    }
+    assert_int_equal(speaker_of_label(&court, "S16"), STENO_SPEAKER_UNKNOWN); /* one is the judge */
+    assert_int_equal(speaker_of_label(&court, ""), STENO_SPEAKER_UNKNOWN);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text),
@@ -324,6 +395,9 @@ int main(void) {
         cmocka_unit_test(wide_characters_count_twice),
         cmocka_unit_test(refused_bytes_are_an_error),
         cmocka_unit_test(base_names),
+        cmocka_unit_test(speakers),
+        cmocka_unit_test(json_says_who_speaks),
+        cmocka_unit_test(labels_are_found_again),
         cmocka_unit_test(unknown_format),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
