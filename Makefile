@@ -21,7 +21,7 @@ build = cmake --build $(1) $(2) -j $(JOBS) -- --quiet >$(1)/build.log 2>&1; stat
 .DEFAULT_GOAL := build
 .PHONY: help build models golden run transcribe test unit asan tsan fuzz lint format layers bench bench-live bench-connections bench-live-quality bench-peers bench-peers-live bench-speakers bench-times \
         bench-calibration install deb test-deb clean setup-build setup-run setup-test setup-dev \
-        setup-bench setup-deb
+        setup-bench setup-deb setup-train train-speakers bench-voices
 
 help:
 	@echo 'make build        the program: $(STENO)'
@@ -37,6 +37,7 @@ help:
 	@echo 'make bench-connections   10,000 connections, pings, jobs beside people'
 	@echo 'make bench-peers-live    how many people at once, beside vosk and sherpa-onnx'
 	@echo 'make bench-speakers   who is speaking: error rates, how soon labels come, how often they change'
+	@echo 'make bench-voices     how well voices can be told apart at all;  make train-speakers: the space they are compared in'
 	@echo 'make bench-times bench-calibration    how good word times and confidence are'
 	@echo 'make install      PREFIX=$(PREFIX), DESTDIR=$(DESTDIR)'
 	@echo 'make deb          Debian packages of program and weights: $(BUILD)/deb;  make test-deb: installed in a clean root'
@@ -44,7 +45,7 @@ help:
 
 # ---- set-up ---------------------------------------------------------------------------------------------------------
 
-setup-build setup-run setup-test setup-dev setup-bench setup-deb: setup-%:
+setup-build setup-run setup-test setup-dev setup-bench setup-deb setup-train: setup-%:
 	@tools/setup.sh $*
 
 # ---- the program and its weights ------------------------------------------------------------------------------------
@@ -183,6 +184,16 @@ bench-peers-live: models setup-test
 # SPEAKERS='--set dev --count 5 --pairs'.
 bench-speakers: models setup-test setup-bench
 	@STENO_MODELS=$(MODELS) node bench/speakers/run.mjs $(STENO) --out $(BUILD)/speakers $(SPEAKERS)
+
+# How well voices can be told apart, by length of speech and pairs of people, and enrolment's verdicts (docs/speakers.md).
+bench-voices: models setup-test setup-bench
+	@$(call build,$(BUILD),--target speakers_looks)
+	@node bench/speakers/embedding.mjs $(BUILD)/speakers_looks $(MODELS) --work $(BUILD)/speakers/embedding
+
+# src/speakers/backend_table.inc, from recordings of other people. Then: make build, make bench-voices, another ENROL_MODEL.
+train-speakers: models setup-test setup-train
+	@$(call build,$(BUILD),--target speakers_looks)
+	@node bench/speakers/train.mjs $(BUILD)/speakers_looks $(MODELS) models/node_modules --work $(BUILD)/speakers/train
 
 # How good word times and confidence are (docs/word-times.md, docs/confidence.md).
 bench-times: models setup-test

@@ -1,7 +1,7 @@
 #!/bin/sh
 # setup.sh PURPOSE…: installs the Debian packages of tools/apt-packages.txt that are missing, and nothing else.
 #
-# Purposes: build, run, test, bench, dev, deb. With `run` also Node 18 or later with npm, from Debian unless another is there.
+# Purposes: build, run, test, bench, train, dev, deb. With `run` also Node 18 or later with npm, from Debian unless another is there.
 # Works as root or through sudo; touches no network when nothing is missing.
 set -eu
 

@@ -43,9 +43,9 @@ typedef struct naming {
 } naming;
 
 static steno_err take(naming *t, const voices_record *r) {
-    if (r->damaged) return err_fail(STENO_E_UNSUPPORTED, "voices: '%s' is damaged: enroll it again", r->name);
     if (strcmp(r->model, ENROL_MODEL) != 0)
         return err_fail(STENO_E_UNSUPPORTED, "voices: '%s' was enrolled with another model: enroll it again", r->name);
+    if (r->damaged) return err_fail(STENO_E_UNSUPPORTED, "voices: '%s' is damaged: enroll it again", r->name);
     for (int i = 0; i < t->n; i++) {
         if (t->taken[i] == r) return err_fail(STENO_E_INVALID, "voices: '%s' is named twice", r->name);
     }

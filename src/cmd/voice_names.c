@@ -33,9 +33,9 @@ static steno_err find_one(const voices_table *t, steno_voice *voice) {
     ERR_TRY(voices_name_read(voice->name, name));
     const voices_record *r = voices_find_record(t, "", name);
     if (!r) return err_fail(STENO_E_NOT_FOUND, "--voice %s: no such voice is enrolled", name);
-    if (r->damaged) return err_fail(STENO_E_CHECKSUM, "--voice %s: its print cannot be opened: enroll it again", name);
     if (strcmp(r->model, ENROL_MODEL) != 0)
         return err_fail(STENO_E_UNSUPPORTED, "--voice %s: enrolled with another model: enroll it again", name);
+    if (r->damaged) return err_fail(STENO_E_CHECKSUM, "--voice %s: its print cannot be opened: enroll it again", name);
     *voice = t->voices[r - t->records];
     return STENO_OK;
 }

@@ -10,8 +10,8 @@
 
 #include "speakers/look.h"
 
-/* The network and what it is fed: prints are compared with those of the same one only. */
-#define ENROL_MODEL "xvector-callhome/1"
+/* The network, what it is fed and the space of its looks: prints are compared with those of the same ones only. */
+#define ENROL_MODEL "xvector-callhome/2"
 
 /* Looks of a recording to enrol: so many blocks, a new one each so many. The same length as a live stream's. */
 #define ENROL_LOOK_BLOCKS   6
@@ -24,11 +24,11 @@
 #define ENROL_MIN_SNR_DB    10.0
 #define ENROL_MAX_CLIPPED   0.01
 #define ENROL_SECOND_SHARE  0.12f /* of the looks' speech: a second voice that is heard for less is a cough */
-#define ENROL_SAME_LIKENESS 0.62f /* of two prints: above it they are of one person */
+#define ENROL_SAME_LIKENESS 0.58f /* of two prints: above it they are of one person */
 /* How alike the two halves of one voice are depends on how much there is of it: at 5 s, more for each second, at most. */
-#define ENROL_MIN_UNITY 0.38
-#define ENROL_UNITY_A_S 0.02
-#define ENROL_MAX_UNITY 0.58
+#define ENROL_MIN_UNITY 0.48
+#define ENROL_UNITY_A_S 0.005
+#define ENROL_MAX_UNITY 0.56
 
 #define ENROL_LEVELS 100 /* -100 .. -1 dBFS, 1 dB each */
 

@@ -131,6 +131,24 @@ static void what_cannot_be_named(void **state) {
     assert_int_equal(voice_book_find(NULL, "", "judge", &one, 1, &n), STENO_E_UNSUPPORTED);
 }
 
+/* Another model's prints may have another size, so that they cannot even be opened: the model is what is said. */
+static void prints_of_another_model(void **state) {
+    shelf *s = *state;
+    steno_voice v[STENO_SPEAKERS_MAX] = {0};
+    voices_table *t;
+    int n = 7;
+    add(s, "", "older", "xvector-callhome/1", 7);
+    assert_ok(db_exec(s->p->d, "UPDATE voices SET print = zeroblob(540) WHERE name = 'older'"));
+    assert_ok(voices_load(s->p->d, s->key, &t));
+    voice_book *own = s->book;
+    assert_ok(voice_book_open(s->store, s->key, t, &s->book));
+    assert_int_equal(find(s, "", "older", v, &n), STENO_E_UNSUPPORTED);
+    if (!strstr(steno_error_detail(), "another model")) fail_msg("%s", steno_error_detail());
+    assert_int_equal(n, 0);
+    assert_ok(find(s, "", "judge", v, &n));
+    voice_book_close(own);
+}
+
 /* As a server's loop does, until the item that was put is done. */
 static void tick(shelf *s) {
     voice_book_tick(s->book);
@@ -200,6 +218,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(naming, open_shelf, close_shelf),
         cmocka_unit_test_setup_teardown(what_cannot_be_named, open_shelf, close_shelf),
+        cmocka_unit_test_setup_teardown(prints_of_another_model, open_shelf, close_shelf),
         cmocka_unit_test_setup_teardown(it_follows_the_database, open_shelf, close_shelf),
         cmocka_unit_test_setup_teardown(without_a_key_it_stays_as_it_was, open_shelf, close_shelf),
         cmocka_unit_test_setup_teardown(one_that_was_never_read, open_shelf, close_shelf),

@@ -25,10 +25,10 @@ static void fill(float *out, float scale) {
     for (int i = 0; i < SPEAKERS_DIM; i++) out[i] = scale * (draw() + draw() + draw() + draw());
 }
 
-/* A person's look: what is always so, and as much again that is not. */
+/* A person's look: what is always so, and half of its power again that is not. */
 static speakers_look look_of(const float *person) {
     speakers_look l = {.speech_s = 1.2f};
-    fill(l.e, 1);
+    fill(l.e, 0.7f);
     for (int i = 0; i < SPEAKERS_DIM; i++) l.e[i] += person[i];
     return l;
 }
