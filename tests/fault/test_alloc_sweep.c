@@ -48,7 +48,7 @@ static steno_err live_once(bool fp32, stage *reached) {
         track_open(engine, &t);
         assert_ok(steno_stream_speakers(engine, t.id, &speakers));
         play_opened(engine, &t, 1);
-        assert_int_equal(mem_alloc_count(), before); /* so streams need no sweep of their own */
+        assert_int_equal(mem_alloc_count(), before);  /* so streams need no sweep of their own */
         assert_non_null(strstr(t.log, " is 0's: 0")); /* labels, too */
         if (!fp32 && !expected) expected = strdup(t.log);
         if (!fp32) assert_string_equal(t.log, expected);

@@ -1,5 +1,4 @@
 /* test_key.c: `steno key`: what it makes, what it says, and that a key's text is nowhere but on standard output. */
-
 #include "cmd/cmd.h"
 #include "store/keys.h"
 
