@@ -205,7 +205,7 @@ static steno_err read_fields(enrolment *e) {
     if (!r->name[0]) return err_fail(STENO_E_INVALID, "name: want the name of the person");
     if (!r->consent[0]) return voices_consent_check("");
     if (!r->consent_by[0])
-        snprintf(r->consent_by, sizeof r->consent_by, "key %s", e->head.ask.who[0] ? e->head.ask.who : "none");
+        snprintf(r->consent_by, sizeof r->consent_by, "key %.32s", e->head.ask.who[0] ? e->head.ask.who : "none");
     return STENO_OK;
 }
 
