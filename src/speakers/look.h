@@ -17,7 +17,7 @@
 typedef struct speakers_look {
     int64_t first, end;    /* blocks [first, end) it was pooled from */
     float speech_s;        /* of speech in them */
-    float e[SPEAKERS_DIM]; /* as xvector_embed() made it */
+    float e[SPEAKERS_DIM]; /* xvector_embed() through backend_project() */
 } speakers_look;
 
 #endif

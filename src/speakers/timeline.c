@@ -37,7 +37,7 @@ static bool is_kept(const timeline *t, int64_t block) {
 }
 
 static uint8_t to_byte(float share) {
-    return share <= 0.0f ? 0 : share >= 1.0f ? 255 : (uint8_t)(share * 255.0f + 0.5f);
+    return share <= 0.0f ? 0 : share >= 1.0f ? 255 : (uint8_t)lroundf(share * 255.0f);
 }
 
 void timeline_append(timeline *t, int64_t block, float speech) {

@@ -249,7 +249,8 @@ function noiseRows(n) {
   });
 }
 
-// "<utterance>/mfcc" of the recordings, and of each set of rows "<name>/voice_rows" its embedding "<name>/voice".
+// "<utterance>/mfcc" of the recordings, and of each set of rows "<name>/voice_rows" its embedding "<name>/voice" and what
+// the classifier of speakers is given, "<name>/voice_post".
 async function runVoices() {
   const session = await ort.InferenceSession.create(xvectorOnnx(firstFolder([XVECTOR])), OPTIONS);
   const embed = async (name, rows) => {
@@ -258,6 +259,7 @@ async function runVoices() {
     const r = await session.run({ ceps: new ort.Tensor('float32', byChannel, [1, CEPS, n]) });
     save(name + '/voice_rows', rows, [n, CEPS]);
     save(name + '/voice', r.embedding.data, [128]);
+    save(name + '/voice_post', r.post.data, [128]);
   };
   for (const u of UTTERANCES) {
     const rows = mfcc(u.pcm);

@@ -1,6 +1,6 @@
 // kaldi.mjs: Kaldi's x-vector network as onnxruntime can run it, and Kaldi's cepstra in plain double precision. Shares no code
 // with src/nn/kaldi.c, src/nn/convert_xvector.c or src/audio/mfcc.c: batch norms stay operations of their own, the spectrum is a
-// plain sum, the whole recording is there at once. Used by generate.mjs only.
+// plain sum, the whole recording is there at once. For generate.mjs; bench/speakers/train.mjs reads the classifier by it.
 import fs from 'node:fs';
 import path from 'node:path';
 import { FLOAT, WIRE_BYTES, message, node, number, serialise, text } from './onnx_edit.mjs';
@@ -8,7 +8,7 @@ import { FLOAT, WIRE_BYTES, message, node, number, serialise, text } from './onn
 // ---- reading -------------------------------------------------------------------------------------------------------
 
 // The parameters of a component: numbers, vectors and matrices by their name.
-function parameters(bytes, component) {
+export function parameters(bytes, component) {
   const named = bytes.indexOf(`<ComponentName> ${component} `, 0, 'latin1');
   if (named < 0) throw new Error(`no component ${component}`);
   const end = bytes.indexOf('<ComponentName> ', named + 16, 'latin1');
@@ -76,25 +76,29 @@ const LAYERS = [
   { name: 'tdnn5', taps: 1, apart: 1 },
 ];
 
-// [1, 23, rows] cepstra -> [1, 128] whitened embedding of the rows - 14 rows that see all their neighbours.
+// [1, 23, rows] cepstra -> of the rows - 14 rows that see all their neighbours: `post` [1, 128], what the classifier of speakers
+// is given, and `embedding` [1, 128], centred and whitened.
 export function xvectorOnnx(folder) {
   const bytes = fs.readFileSync(path.join(folder, 'final.ext.raw'));
   const nodes = [];
   const tensors = [];
   let at = 'ceps';
-  for (const { name, taps, apart } of LAYERS) {
-    const affine = parameters(bytes, name + '.affine');
+  // relu(in) through the batch norm of a layer of n.
+  const normed = (name, from, n) => {
     const norm = parameters(bytes, name + '.batchnorm');
-    const w = affine.matrix('LinearParams');
-    const mean = norm.vector('StatsMean');
-    tensors.push(tensor(name + '.w', [w.rows, w.cols / taps, taps], byChannel(w, taps)), tensor(name + '.b', [w.rows], affine.vector('BiasParams')));
-    tensors.push(tensor(name + '.rms', [w.rows], new Float32Array(w.rows).fill(norm.number('TargetRms'))), tensor(name + '.zero', [w.rows], new Float32Array(w.rows)));
-    tensors.push(tensor(name + '.mean', [w.rows], mean), tensor(name + '.var', [w.rows], norm.vector('StatsVar')));
-    nodes.push(node('Conv', [at, name + '.w', name + '.b'], [name + '.conv'], [ints('dilations', [apart]), ints('kernel_shape', [taps])]));
-    nodes.push(node('Relu', [name + '.conv'], [name + '.relu']));
+    tensors.push(tensor(name + '.rms', [n], new Float32Array(n).fill(norm.number('TargetRms'))), tensor(name + '.zero', [n], new Float32Array(n)));
+    tensors.push(tensor(name + '.mean', [n], norm.vector('StatsMean')), tensor(name + '.var', [n], norm.vector('StatsVar')));
+    nodes.push(node('Relu', [from], [name + '.relu']));
     const statistics = ['rms', 'zero', 'mean', 'var'].map((s) => `${name}.${s}`);
     nodes.push(node('BatchNormalization', [name + '.relu', ...statistics], [name], [real('epsilon', norm.number('Epsilon'))]));
-    at = name;
+    return name;
+  };
+  for (const { name, taps, apart } of LAYERS) {
+    const affine = parameters(bytes, name + '.affine');
+    const w = affine.matrix('LinearParams');
+    tensors.push(tensor(name + '.w', [w.rows, w.cols / taps, taps], byChannel(w, taps)), tensor(name + '.b', [w.rows], affine.vector('BiasParams')));
+    nodes.push(node('Conv', [at, name + '.w', name + '.b'], [name + '.conv'], [ints('dilations', [apart]), ints('kernel_shape', [taps])]));
+    at = normed(name, name + '.conv', w.rows);
   }
   const segment = parameters(bytes, 'tdnn6.affine');
   const w = segment.matrix('LinearParams');
@@ -107,9 +111,11 @@ export function xvectorOnnx(folder) {
   nodes.push(node('Concat', ['mean', 'deviation'], ['both'], [integer('axis', 1)]), node('Flatten', ['both'], ['pooled'], [integer('axis', 1)]));
   nodes.push(node('Gemm', ['pooled', 'segment.w', 'segment.b'], ['raw'], [integer('transB', 1)]), node('Sub', ['raw', 'centre'], ['centred']));
   nodes.push(node('Gemm', ['centred', 'whitening'], ['embedding'], [integer('transB', 1)]));
+  normed('tdnn6', 'raw', w.rows);
+  nodes.push(node('Identity', ['tdnn6'], ['post']));
   const dimension = (value) => message(1, [typeof value === 'string' ? text(2, value) : number(1, value)]);
   const port = (field, name, dims) => message(field, [text(1, name), message(2, [message(1, [number(1, FLOAT), message(2, dims.map(dimension))])])]);
-  const graph = message(7, [...nodes, text(2, 'xvector'), ...tensors, port(11, 'ceps', [1, 23, 'rows']), port(12, 'embedding', [1, 128])]);
+  const graph = message(7, [...nodes, text(2, 'xvector'), ...tensors, port(11, 'ceps', [1, 23, 'rows']), port(12, 'embedding', [1, 128]), port(12, 'post', [1, 128])]);
   return serialise([number(1, 7), graph, message(8, [text(1, ''), number(2, 12)])]);
 }
 

@@ -85,46 +85,50 @@ static double cosine(const float *a, const float *b) {
     return ab / sqrt(aa * bb);
 }
 
-/* Of the rows that see all their neighbours, as Kaldi computes it without padding. */
-static void embed(const xvector *m, const float *ceps, int rows, float out[XVECTOR_DIM]) {
+/* Of the rows that see all their neighbours, as Kaldi computes it without padding. post may be NULL. */
+static void embed(const xvector *m, const float *ceps, int rows, float post[XVECTOR_DIM], float whitened[XVECTOR_DIM]) {
     arena scratch;
     xvector_state state;
     xvector_sums sums = {0};
     float *weight = mem_alloc((size_t)rows, sizeof *weight);
     assert_non_null(weight);
-    assert_int_equal(arena_init(&scratch, xvector_arena_bytes(rows) + xvector_embed_bytes(1)), STENO_OK);
+    assert_int_equal(arena_init(&scratch, xvector_arena_bytes(rows) + xvector_embed_whitened_bytes(1)), STENO_OK);
     for (int i = 2 * XVECTOR_AHEAD; i < rows; i++) weight[i] = 1.0f;
     xvector_reset(&state);
     xvector_job job = {&state, ceps, weight, rows, &sums};
     assert_int_equal(xvector_step(m, &scratch, &job, 1), STENO_OK);
     assert_true((int)sums.n == rows - 2 * XVECTOR_AHEAD);
     const xvector_sums *of = &sums;
-    assert_int_equal(xvector_embed(m, &scratch, &of, 1, out), STENO_OK);
+    if (post) assert_int_equal(xvector_embed(m, &scratch, &of, 1, post), STENO_OK);
+    assert_int_equal(xvector_embed_whitened(m, &scratch, &of, 1, whitened), STENO_OK);
     arena_free(&scratch);
     mem_free(weight);
 }
 
-static void check_voice(const xvector *exact, const xvector *int8, const char *name) {
-    golden_vec rows = load(name, "voice_rows"), want = load(name, "voice");
-    if (strcmp(kern()->name, "c") == 0 && rows.shape[0] > PLAIN_ROWS) {
-        golden_free(&rows);
-        golden_free(&want);
-        return;
-    }
-    float got[XVECTOR_DIM], quick[XVECTOR_DIM];
-    embed(exact, rows.f32, rows.shape[0], got);
-    embed(int8, rows.f32, rows.shape[0], quick);
-    double same = cosine(got, want.f32), near = cosine(quick, want.f32), size = 0.0, off = 0.0;
+static void compare(const char *what, const float *got, const float *quick, const golden_vec *want) {
+    double same = cosine(got, want->f32), near = cosine(quick, want->f32), size = 0.0, off = 0.0;
     for (int i = 0; i < XVECTOR_DIM; i++) {
-        off = fmax(off, fabs((double)got[i] - (double)want.f32[i]));
-        size = fmax(size, fabs((double)want.f32[i]));
+        off = fmax(off, fabs((double)got[i] - (double)want->f32[i]));
+        size = fmax(size, fabs((double)want->f32[i]));
     }
-    print_message("%-12s %4d rows: fp32 %.8f (off by %.1e of %.1f), int8 %.6f\n", name, rows.shape[0], same, off, size,
-                  near);
+    print_message("    %-8s fp32 %.8f (off by %.1e of %.1f), int8 %.6f\n", what, same, off, size, near);
     assert_true(same >= FP32_COSINE && off <= 1e-3 * size);
     assert_true(near >= INT8_COSINE);
+}
+
+static void check_voice(const xvector *exact, const xvector *int8, const char *name) {
+    golden_vec rows = load(name, "voice_rows"), whitened = load(name, "voice"), post = load(name, "voice_post");
+    if (strcmp(kern()->name, "c") != 0 || rows.shape[0] <= PLAIN_ROWS) {
+        float got[2][XVECTOR_DIM], quick[2][XVECTOR_DIM];
+        embed(exact, rows.f32, rows.shape[0], got[0], got[1]);
+        embed(int8, rows.f32, rows.shape[0], quick[0], quick[1]);
+        print_message("%-12s %4d rows\n", name, rows.shape[0]);
+        compare("post", got[0], quick[0], &post);
+        compare("whitened", got[1], quick[1], &whitened);
+    }
     golden_free(&rows);
-    golden_free(&want);
+    golden_free(&whitened);
+    golden_free(&post);
 }
 
 static void embeddings_match_onnxruntime(void **unused) {
@@ -194,7 +198,7 @@ static void check_vosk(const xvector *m, const char *name) {
     for (int from = 0; from + of <= n; from += 3) {
         memcpy(some, rows + from * MFCC_CEPS, (size_t)(of * MFCC_CEPS) * sizeof *some);
         centre(some, of);
-        embed(m, some, of, got);
+        embed(m, some, of, NULL, got);
         best = fmax(best, cosine(got, want.f32));
     }
     print_message("%-12s %4d of %d rows: cosine with vosk %.5f\n", name, of, n, best);

@@ -333,6 +333,10 @@ static inline void fake_xvector_write(const char *path, uint64_t seed) {
         }
     }
     fake_floats(f, "segment.bias", 128, 0, 0, 0.0f, 0.0f);
+    float *scale = fake_floats(f, "segment_norm.weight", 128, 0, 0, 0.0f, 0.0f);
+    for (int d = 0; d < 128; d++) scale[d] = 1.0f;
+    fake_floats(f, "segment_norm.bias", 128, 0, 0, 0.0f, 0.0f);
+    fake_through(f, "whiten", 128, 1, 128);
     fake_save(f, path);
     fake_free(f);
 }

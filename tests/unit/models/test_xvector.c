@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #define SEED        20261126u
-#define LAYERS      6
+#define LAYERS      8
 #define MAX_ROWS    400
 #define JOBS        5
 #define TOLERANCE   1e-3 /* of the largest value: fp32 sums of up to 3000 terms against double */
@@ -44,19 +44,22 @@ static const struct {
     const char *weight, *bias;
     int n, k;
 } shapes[LAYERS] = {
+    /* k: 0 of a scale [n] */
     {"tdnn1.weight", "tdnn1.bias", XVECTOR_HIDDEN, 5 * XVECTOR_CEPS},
     {"tdnn2.weight", "tdnn2.bias", XVECTOR_HIDDEN, 3 * XVECTOR_HIDDEN},
     {"tdnn3.weight", "tdnn3.bias", XVECTOR_HIDDEN, 3 * XVECTOR_HIDDEN},
     {"tdnn4.weight", "tdnn4.bias", XVECTOR_HIDDEN, XVECTOR_HIDDEN},
     {"tdnn5.weight", "tdnn5.bias", XVECTOR_POOLED, XVECTOR_HIDDEN},
     {"segment.weight", "segment.bias", XVECTOR_DIM, 2 * XVECTOR_POOLED},
+    {"segment_norm.weight", "segment_norm.bias", XVECTOR_DIM, 0},
+    {"whiten.weight", "whiten.bias", XVECTOR_DIM, XVECTOR_DIM},
 };
 
 static float *layer_weight[LAYERS], *layer_bias[LAYERS];
 
 static void fill_layers(void) {
     for (int l = 0; l < LAYERS; l++) {
-        size_t n = (size_t)shapes[l].n, k = (size_t)shapes[l].k;
+        size_t n = (size_t)shapes[l].n, k = (size_t)(shapes[l].k ? shapes[l].k : 1);
         float size = 2.0f / sqrtf((float)k);
         if (!layer_weight[l]) layer_weight[l] = malloc(n * k * sizeof(float));
         if (!layer_bias[l]) layer_bias[l] = malloc(n * sizeof(float));
@@ -76,14 +79,14 @@ static weights *fake_weights(int without) {
         int l = i / 2;
         if (i == without) continue;
         weights_tensor *t = &tensors[n++];
-        bool bias = i % 2;
+        bool bias = i % 2, flat = bias || shapes[l].k == 0;
         *t = (weights_tensor){.name = bias ? shapes[l].bias : shapes[l].weight,
                               .dtype = WEIGHTS_F32,
-                              .dims = bias ? 1 : 2,
+                              .dims = flat ? 1 : 2,
                               .shape = {shapes[l].n, shapes[l].k},
                               .data = bias ? layer_bias[l] : layer_weight[l]};
-        t->bytes = (size_t)shapes[l].n * (size_t)(bias ? 1 : shapes[l].k) * sizeof(float);
-        if (bias) t->shape[1] = 0;
+        t->bytes = (size_t)shapes[l].n * (size_t)(flat ? 1 : shapes[l].k) * sizeof(float);
+        if (flat) t->shape[1] = 0;
     }
     snprintf(path, sizeof path, "%s/steno-test-XXXXXX", dir ? dir : "/tmp");
     int fd = mkstemp(path);
@@ -119,8 +122,9 @@ static void plain_layer(int l, const double *x, int width, int taps, int apart, 
     }
 }
 
-/* The embedding of rows [first, end) of a stream of `rows` rows whose first one stands for those before it. */
-static void plain_embedding(const float *ceps, int rows, int first, int end, double out[XVECTOR_DIM]) {
+/* The embeddings of rows [first, end) of a stream of `rows` rows whose first one stands for those before it. */
+static void plain_embedding(const float *ceps, int rows, int first, int end, double out[XVECTOR_DIM],
+                            double whitened[XVECTOR_DIM]) {
     enum { AHEAD = XVECTOR_AHEAD, H = XVECTOR_HIDDEN, P = XVECTOR_POOLED };
     int all = rows + AHEAD;
     double *x = calloc((size_t)all * XVECTOR_CEPS, sizeof *x), *a = calloc((size_t)all * H, sizeof *a);
@@ -143,7 +147,11 @@ static void plain_embedding(const float *ceps, int rows, int first, int end, dou
         pooled[i] = mean;
         pooled[P + i] = sqrt(fmax(variance, 1e-10));
     }
-    plain_layer(5, pooled, 2 * P, 1, 1, 0, false, out);
+    double raw[XVECTOR_DIM];
+    plain_layer(5, pooled, 2 * P, 1, 1, 0, false, raw);
+    for (int i = 0; i < XVECTOR_DIM; i++)
+        out[i] = fmax(raw[i], 0.0) * (double)layer_weight[6][i] + (double)layer_bias[6][i];
+    plain_layer(7, raw, XVECTOR_DIM, 1, 1, 0, false, whitened);
     free(x);
     free(a);
     free(b);
@@ -194,6 +202,14 @@ static void embed(const xvector *m, const xvector_sums *sums, float out[XVECTOR_
     arena_free(&scratch);
 }
 
+static void embed_whitened(const xvector *m, const xvector_sums *sums, float out[XVECTOR_DIM]) {
+    arena scratch;
+    assert_int_equal(arena_init(&scratch, xvector_embed_whitened_bytes(1)), STENO_OK);
+    assert_int_equal(xvector_embed_whitened(m, &scratch, &sums, 1, out), STENO_OK);
+    assert_int_equal(arena_mark(&scratch), 0);
+    arena_free(&scratch);
+}
+
 static double cosine(const float *a, const double *b) {
     double ab = 0.0, aa = 0.0, bb = 0.0;
     for (int i = 0; i < XVECTOR_DIM; i++) {
@@ -204,14 +220,26 @@ static double cosine(const float *a, const double *b) {
     return ab / sqrt(aa * bb);
 }
 
+static void check(const float *got, const double *want, bool fp32) {
+    double most = 0.0, off = 0.0;
+    for (int i = 0; i < XVECTOR_DIM; i++) {
+        most = fmax(most, fabs(want[i]));
+        off = fmax(off, fabs((double)got[i] - want[i]));
+    }
+    if (fp32)
+        assert_true(off <= TOLERANCE * most);
+    else
+        assert_true(cosine(got, want) >= INT8_COSINE);
+}
+
 static void the_plain_network_agrees(void **unused) {
     (void)unused;
     enum { ROWS = 24, FIRST = 0, END = ROWS - XVECTOR_AHEAD };
     stream *s = &streams[0];
-    double want[XVECTOR_DIM], most = 0.0, off = 0.0;
+    double want[XVECTOR_DIM], whitened[XVECTOR_DIM];
     float got[XVECTOR_DIM];
     fill_streams();
-    plain_embedding(s->ceps, ROWS, FIRST, END, want);
+    plain_embedding(s->ceps, ROWS, FIRST, END, want, whitened);
     for (int precision = 0; precision < 2; precision++) {
         xvector *m = fake_network(precision == 0);
         *s = alone[0];
@@ -220,14 +248,9 @@ static void the_plain_network_agrees(void **unused) {
         step_whole(m, s);
         assert_true(s->sums.n == (float)(END - FIRST));
         embed(m, &s->sums, got);
-        for (int i = 0; i < XVECTOR_DIM && precision == 0; i++) {
-            most = fmax(most, fabs(want[i]));
-            off = fmax(off, fabs((double)got[i] - want[i]));
-        }
-        if (precision == 0)
-            assert_true(off <= TOLERANCE * most);
-        else
-            assert_true(cosine(got, want) >= INT8_COSINE);
+        check(got, want, precision == 0);
+        embed_whitened(m, &s->sums, got);
+        check(got, whitened, precision == 0);
         xvector_free(m);
     }
 }
@@ -335,6 +358,7 @@ static void a_small_arena_is_an_error(void **unused) {
     assert_int_equal(xvector_step(m, &scratch, &job, 1), STENO_E_NOMEM);
     assert_true(s->state.rows_in == 0 && s->sums.n == 0.0f);
     assert_int_equal(xvector_embed(m, &scratch, &sums, 1, out), STENO_E_NOMEM);
+    assert_int_equal(xvector_embed_whitened(m, &scratch, &sums, 1, out), STENO_E_NOMEM);
     assert_int_equal(arena_mark(&scratch), 0);
     arena_free(&scratch);
     xvector_free(m);
