@@ -19,7 +19,7 @@ static steno_err open_with_speakers(const config *c, steno_engine_config *e, ste
     e->max_speaker_streams = chosen ? c->speaker_streams_max : c->max_streams;
     steno_err rc = steno_engine_open(model, e, out);
     if (chosen || rc != STENO_E_NOT_FOUND) return rc;
-    log_line(LOG_LEVEL_INFO, "speakers are not told apart: %s", steno_error_detail());
+    log_line(LOG_LEVEL_WARN, "%s", steno_error_detail());
     e->max_speaker_streams = 0;
     return steno_engine_open(model, e, out);
 }
@@ -46,6 +46,8 @@ steno_err serve_open_engine(const config *c, steno_model **model, steno_engine *
         steno_model_close(*model);
         *model = NULL;
     }
+    if (rc == STENO_OK && e.max_speaker_streams)
+        log_line(LOG_LEVEL_INFO, "speakers are told apart in up to %d streams", e.max_speaker_streams);
     return rc;
 }
 

@@ -55,10 +55,8 @@ steno_err voices_open_pool(steno_engine *e) {
     int n = e->config.max_speaker_streams;
     if (n == 0) return STENO_OK;
     if (!e->model->voices)
-        return err_fail(STENO_E_NOT_FOUND,
-                        "max_speaker_streams %d: the network of voices is missing: 'make models' "
-                        "fetches it, or 'steno model convert xvector' converts it",
-                        n);
+        return err_fail(STENO_E_NOT_FOUND, "speakers cannot be told apart: the network of voices is missing: "
+                                           "'make models' fetches it, or 'steno model convert xvector' converts it");
     e->voices = mem_alloc((size_t)n, sizeof *e->voices);
     e->voices_free = mem_alloc((size_t)n, sizeof(voices *));
     if (!e->voices || !e->voices_free)

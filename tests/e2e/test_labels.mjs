@@ -7,6 +7,7 @@ import { concatenate, ffmpeg, riff, skip, samples, steno, test, transcribe, work
 import { Jobs, place, wav } from './jobs_client.mjs';
 import { Client, withServer } from './live_client.mjs';
 import { withOpenAI } from './openai_client.mjs';
+import { needVoices } from './voices.mjs';
 import { validateEvent } from './protocol_schema.mjs';
 import { join } from 'node:path';
 
@@ -37,13 +38,6 @@ const talk = () => {
 };
 const talkFile = () => writeWav('talk.wav', talk());
 const bytesOf = (pcm) => Buffer.from(pcm.buffer, pcm.byteOffset, pcm.byteLength);
-
-// Without the model of voices there is nothing to test.
-let told = null;
-function needVoices() {
-  told ??= steno(['transcribe', '--diarize', '-q', writeWav('nothing.wav', new Int16Array(16000))]);
-  if (/not found/.test(told.err)) skip('the model of voices is not installed: make models');
-}
 
 // A message is 1 MiB at most.
 function send(client, audio) {

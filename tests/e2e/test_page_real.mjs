@@ -7,6 +7,7 @@ import { CHROMIUM, checkMarks, downloads, microphone, packages, shot, speech, st
 import { POLICY } from './fake_stream.mjs';
 import { concatenate, errorRate, prompts, recording, samples, skip, steno, test, transcribe, work, writeWav } from './harness.mjs';
 import { withServer } from './live_client.mjs';
+import { needVoices } from './voices.mjs';
 
 // The page's modules are nobody's package: Node would have to guess what they are.
 const formats = readFileSync(new URL('../../web/formats.js', import.meta.url)).toString('base64');
@@ -175,10 +176,10 @@ function dialogue() {
 }
 
 test('page formats: with speakers, too, what the page saves is what steno transcribe writes', () => {
+  needVoices();
   const file = dialogue();
   const written = (format, ...more) => steno(['transcribe', '--diarize', '--format', format, ...more, file]);
   const first = written('json');
-  if (/model of voices|--diarize/.test(first.err)) skip(first.err.trim());
   assert.equal(first.status, 0, first.err);
   const document = JSON.parse(first.out);
   telling(document, () => assert.ok(document.segments.some((s) => s.speaker) && document.speakers.length > 0));

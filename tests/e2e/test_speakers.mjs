@@ -5,7 +5,7 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { turn, withServer } from './live_client.mjs';
 import { steno, test, work } from './harness.mjs';
-import { SEED, both, clipped, good, goodAgain, noisy, reader, readerAgain, short, silent } from './voices.mjs';
+import { SEED, both, clipped, good, goodAgain, needVoices, noisy, reader, readerAgain, short, silent } from './voices.mjs';
 
 const CONSENT = 'signed form 17/26 of the registry';
 const ID = /^voice_[A-Za-z0-9_-]{22}$/;
@@ -27,6 +27,7 @@ const inFiles = (dir, bytes) => readdirSync(dir).some((f) => statSync(join(dir, 
 // ---- the command line -------------------------------------------------------------------------------------------------
 
 test('speakers: enrolled, listed, checked, deleted on the command line', () => {
+  needVoices();
   const dir = folder();
   assert.deepEqual(list(dir), []);
   const before = Date.now();
@@ -63,6 +64,7 @@ test('speakers: enrolled, listed, checked, deleted on the command line', () => {
 });
 
 test('speakers: several recordings make one voice, and every one is named when it fails', () => {
+  needVoices();
   const dir = folder();
   assert.match(enroll(dir, 'A', [short()]).err, /too short/);
   enrolled(dir, 'A', [short(), short()]); // 7 s of speech in all
@@ -72,6 +74,7 @@ test('speakers: several recordings make one voice, and every one is named when i
 });
 
 test('speakers: recordings that are no good are refused with the reason', () => {
+  needVoices();
   const dir = folder();
   console.log(`         seed of the noise: ${SEED}`);
   for (const [file, why] of [[short(), /too short: 3\.\d s of speech.*at least 5 s/], [silent(), /too short: 0\.0 s/], [noisy(), /too noisy: speech is only -?\d+ dB/],
@@ -109,6 +112,7 @@ test('speakers: without a consent, or with a name that cannot be, nobody is enro
 });
 
 test('speakers: the key of voices: open to others, missing, another one, exchanged', () => {
+  needVoices();
   const dir = folder();
   const key = join(dir, 'voice.key');
   enrolled(dir, 'Allison', [good()]);
@@ -182,6 +186,7 @@ const keepsSilent = (server) => {
 };
 
 test('speakers: enrolled, listed and deleted over HTTP; another key sees nothing of them', async () => {
+  needVoices();
   const dir = folder();
   const [one, two] = [createKey(dir), createKey(dir)];
   await withServer(['--data-dir', dir, '--log-level', 'debug'], async (server) => {
@@ -215,6 +220,7 @@ test('speakers: enrolled, listed and deleted over HTTP; another key sees nothing
 });
 
 test('speakers: what HTTP refuses, and by which code', async () => {
+  needVoices();
   const dir = folder();
   await withServer(['--data-dir', dir], async (server) => {
     const voices = new Voices(server);
@@ -239,6 +245,7 @@ test('speakers: what HTTP refuses, and by which code', async () => {
 });
 
 test('speakers: so many and no more', async () => {
+  needVoices();
   const dir = folder();
   await withServer(['--data-dir', dir, '--voices-max', '1'], async (server) => {
     const voices = new Voices(server);
@@ -252,6 +259,7 @@ test('speakers: so many and no more', async () => {
 });
 
 test('speakers: a server notices what the command line does, also a key that is gone and comes back', async () => {
+  needVoices();
   const dir = folder();
   await withServer(['--data-dir', dir], async (server) => {
     const voices = new Voices(server);
@@ -283,6 +291,7 @@ test('speakers: a server notices what the command line does, also a key that is 
 });
 
 test('speakers: a client that leaves, and a server that is told to end, while a voice is heard', async () => {
+  needVoices();
   const dir = folder();
   await withServer(['--data-dir', dir], async (server) => {
     const [host, port] = server.address.split(':');

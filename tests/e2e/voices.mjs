@@ -1,7 +1,17 @@
 // voices.mjs: recordings of two people for tests of enrolment: Allison, who speaks Asterisk's prompts, and a LibriVox reader.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { ffmpeg, recording, samples, skip, work, writeWav } from './harness.mjs';
+import { ffmpeg, recording, samples, skip, steno, work, writeWav } from './harness.mjs';
+
+// Without the model of voices nobody is told apart.
+let told = null;
+export function haveVoices() {
+  told ??= steno(['transcribe', '--diarize', '-q', writeWav('nothing.wav', new Int16Array(16000))]);
+  return !/network of voices is missing/.test(told.err);
+}
+export function needVoices() {
+  if (!haveVoices()) skip('the model of voices is not installed: make models');
+}
 
 const PROMPTS = '/usr/share/asterisk/sounds/en_US_f_Allison';
 const READER = ['0870', '0880', '0890', '0930'];
