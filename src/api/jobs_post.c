@@ -163,17 +163,17 @@ static void added(work *item) {
         j->totals = h->totals;
         if (h->added == JOB_ADDED) j->accepted += (uint64_t)h->head.n;
     }
-    asking_done(item);
+    ask_done(item);
     if (!j->stopped) jobs_kick(j);
 }
 
 static void kept(work *item) {
     handing_in *h = (handing_in *)item;
     asking *a = &h->head;
-    a->working = false;
-    if (item->error == STENO_OK && asking_put(a, a->owner->store, run_add, added)) return;
+    a->ask.working = false;
+    if (item->error == STENO_OK && ask_put(&a->ask, a->owner->store, run_add, added)) return;
     if (h->n_stored) unstore(h); /* the store has no room: rare, and two names to remove */
-    asking_done(item);
+    ask_done(item);
 }
 
 /* ---- the body ------------------------------------------------------------------------------------------------------ */
@@ -183,8 +183,8 @@ static void refuse_now(handing_in *h, int status, const char *code, const char *
     net_reply reply = {0};
     h->head.owner->refused++;
     jobs_refuse(&reply, status, code, text);
-    reply_call_headers(&reply, h->head.request, h->head.pass);
-    net_answer(h->head.exchange, &reply);
+    reply_call_headers(&reply, h->head.ask.request, h->head.ask.pass);
+    net_answer(h->head.ask.exchange, &reply);
 }
 
 /* Said now and not when the job's turn comes. */
@@ -196,7 +196,7 @@ static steno_err check_speakers(const handing_in *h) {
     ERR_TRY(jobs_options_check(j));
     if (!j->diarize) return STENO_OK;
     if (!diarize_served(v)) return err_fail(STENO_E_UNSUPPORTED, "diarize: this server does not tell speakers apart");
-    steno_err e = diarize_find_voices(v, h->head.pass, j->voices, voices, &n);
+    steno_err e = diarize_find_voices(v, h->head.ask.pass, j->voices, voices, &n);
     diarize_wipe(voices, n);
     return e;
 }
@@ -221,7 +221,7 @@ static steno_err make_jobs(handing_in *h) {
         *j = a->jobs[0];
         j->part = i;
         j->bytes = (int64_t)f->bytes;
-        memcpy(j->owner, a->who, sizeof j->owner);
+        memcpy(j->owner, a->ask.who, sizeof j->owner);
         if (f->filename[0]) snprintf(j->file_name, sizeof j->file_name, "%s", f->filename);
         snprintf(j->content_type, sizeof j->content_type, "%s", f->type);
     }
@@ -275,7 +275,7 @@ static void on_whole(void *user, upload *u) {
     if (e == STENO_OK) e = make_jobs(h);
     for (int i = 0; i < a->n && e == STENO_OK; i++) h->fds[h->n_fds++] = upload_release_fd(u, i);
     h->now_ms = jobs_wall_ms(a->owner);
-    if (e == STENO_OK && asking_put(a, a->owner->heavy, run_keep, kept)) return;
+    if (e == STENO_OK && ask_put(&a->ask, a->owner->heavy, run_keep, kept)) return;
     refuse_now(h, 503, "busy", "the server has too much to write: try again");
 }
 
@@ -290,7 +290,7 @@ static void on_gone(void *user, bool complete) {
     handing_in *h = user;
     (void)complete;
     h->upload = NULL;
-    asking_gone(&h->head);
+    ask_gone(&h->head.ask);
 }
 
 static const upload_handler taking = {.whole = on_whole, .refused = on_refused, .gone = on_gone};
@@ -361,9 +361,7 @@ static bool take_upload(handing_in *h, call *c) {
         jobs_refuse(c->reply, why.status, why.status == 415 ? "bad_type" : "bad_upload", why.message);
         return false;
     }
-    h->head.exchange = c->exchange;
-    h->head.pass = c->pass;
-    c->pass = NULL;
+    ask_take(&h->head.ask, c);
     h->transferring = true;
     h->reserved = c->request->content_length > 0 ? c->request->content_length : 0;
     j->transfers++;
@@ -385,5 +383,5 @@ void jobs_answer_post(call *c) {
     else if (take_upload(h, c))
         return;
     j->refused++;
-    asking_gone(&h->head);
+    ask_gone(&h->head.ask);
 }

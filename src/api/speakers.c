@@ -62,8 +62,10 @@ json_t *speakers_json(const voices_record *r) {
 
 /* ---- a request that waits ----------------------------------------------------------------------------------------- */
 
-static const char *owner_of(const call *c) {
-    return c->pass ? auth_owner(c->pass) : AUTH_NONE_ID;
+static void drop_ask(ask *head) {
+    speaker_ask *a = (speaker_ask *)head;
+    if (a->drop) a->drop(a);
+    voices_table_free(a->table);
 }
 
 speaker_ask *speaker_ask_make(call *c, speakers *s, size_t bytes) {
@@ -72,51 +74,17 @@ speaker_ask *speaker_ask_make(call *c, speakers *s, size_t bytes) {
         speakers_refuse(c->reply, 503, "nomem", "no memory for this request");
         return NULL;
     }
+    ask_begin(&a->ask, c);
+    a->ask.drop = drop_ask;
     a->owner = s;
-    snprintf(a->request, sizeof a->request, "%s", c->id);
-    snprintf(a->who, sizeof a->who, "%s", owner_of(c));
     return a;
-}
-
-void speaker_ask_free(speaker_ask *a) {
-    auth_leave(a->pass);
-    if (a->drop) a->drop(a);
-    voices_table_free(a->table);
-    mem_free(a);
-}
-
-void speaker_ask_gone(speaker_ask *a) {
-    a->exchange = NULL;
-    if (!a->pays) { /* what is under way may outlive who gave it */
-        auth_leave(a->pass);
-        a->pass = NULL;
-    }
-    if (!a->working) speaker_ask_free(a);
-}
-
-bool speaker_ask_put(speaker_ask *a, worker *to, steno_err (*run)(work *w, db *d), void (*done)(work *w)) {
-    a->head = (work){.run = run, .done = done};
-    a->working = worker_put(to, &a->head);
-    if (a->working) return true;
-    a->head.error = STENO_E_AGAIN;
-    snprintf(a->head.why, sizeof a->head.why, "the queue of a thread is full");
-    return false;
 }
 
 void speaker_ask_done(work *w) {
     speaker_ask *a = (speaker_ask *)w;
-    net_exchange *x = a->exchange;
-    net_reply reply = {0};
-    a->working = false;
     voice_book_adopt(a->owner->book, a->table);
     a->table = NULL;
-    if (!x) {
-        speaker_ask_free(a);
-        return;
-    }
-    a->answer(a, &reply);
-    reply_call_headers(&reply, a->request, a->pass);
-    net_answer(x, &reply); /* gone() may come from in here */
+    ask_done(w);
 }
 
 /* ---- the list ----------------------------------------------------------------------------------------------------- */
@@ -127,7 +95,7 @@ void speakers_answer_list(call *c) {
     const voices_table *t = voice_book_table(s->book);
     json_t *all = json_array();
     for (size_t i = 0; i < t->n; i++) {
-        if (strcmp(t->records[i].owner, owner_of(c)) == 0) json_array_append_new(all, speakers_json(&t->records[i]));
+        if (strcmp(t->records[i].owner, ask_owner(c)) == 0) json_array_append_new(all, speakers_json(&t->records[i]));
     }
     reply_json(c->reply, 200, json_pack("{s:o}", "speakers", all));
 }
@@ -139,38 +107,25 @@ static steno_err run_delete(work *w, db *d) {
     char id[IDENT_BYTES];
     bool erased; /* if not, the book does it */
     memcpy(id, a->voice.id, sizeof id);
-    ERR_TRY(voices_delete(d, a->who, id, &a->voice, &erased));
+    ERR_TRY(voices_delete(d, a->ask.who, id, &a->voice, &erased));
     if (voices_load(d, voice_book_key_file(a->owner->book), &a->table) != STENO_OK)
         a->table = NULL; /* the book tells */
     return STENO_OK;
 }
 
-static void answer_delete(speaker_ask *a, net_reply *reply) {
-    if (a->head.error == STENO_E_NOT_FOUND) {
+static void answer_delete(ask *head, net_reply *reply) {
+    const speaker_ask *a = (const speaker_ask *)head;
+    if (head->head.error == STENO_E_NOT_FOUND) {
         speakers_refuse(reply, 404, "not_found", "there is no such voice");
         return;
     }
-    if (a->head.error != STENO_OK) {
-        speakers_refuse_error(reply, a->head.error, a->head.why);
+    if (head->head.error != STENO_OK) {
+        speakers_refuse_error(reply, head->head.error, head->head.why);
         return;
     }
-    log_event(LOG_LEVEL_INFO, "voice deleted", LOG_STR("request", a->request), LOG_STR("voice", a->voice.id));
+    log_event(LOG_LEVEL_INFO, "voice deleted", LOG_STR("request", head->request), LOG_STR("voice", a->voice.id));
     *reply = (net_reply){.status = 204};
 }
-
-static void no_body(void *user, const unsigned char *bytes, size_t n, bool last) {
-    (void)user;
-    (void)bytes;
-    (void)n;
-    (void)last;
-}
-
-static void gone(void *user, bool complete) {
-    (void)complete;
-    speaker_ask_gone(user);
-}
-
-static const net_exchange_handler waiting = {.body = no_body, .gone = gone};
 
 void speakers_answer_delete(call *c) {
     speakers *s;
@@ -183,16 +138,13 @@ void speakers_answer_delete(call *c) {
     speaker_ask *a = speaker_ask_make(c, s, sizeof *a);
     if (!a) return;
     memcpy(a->voice.id, id, sizeof id);
-    a->answer = answer_delete;
-    if (!speaker_ask_put(a, s->store, run_delete, speaker_ask_done)) {
-        speakers_refuse_error(c->reply, a->head.error, a->head.why);
-        speaker_ask_free(a);
+    a->ask.answer = answer_delete;
+    if (!ask_put(&a->ask, s->store, run_delete, speaker_ask_done)) {
+        speakers_refuse_error(c->reply, a->ask.head.error, a->ask.head.why);
+        ask_gone(&a->ask);
         return;
     }
-    a->exchange = c->exchange;
-    a->pass = c->pass;
-    c->pass = NULL;
-    net_take(c->exchange, &waiting, a, 0);
+    ask_wait(&a->ask, c);
 }
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */

@@ -101,19 +101,20 @@ static steno_err run_add(work *w, db *d) {
 
 /* ---- answers ------------------------------------------------------------------------------------------------------ */
 
-static void answer_add(speaker_ask *a, net_reply *reply) {
-    const enrolment *e = (const enrolment *)a;
+static void answer_add(ask *head, net_reply *reply) {
+    const enrolment *e = (const enrolment *)head;
+    const voices_record *r = &e->head.voice;
     char where[64];
-    if (a->head.error != STENO_OK) {
+    if (head->head.error != STENO_OK) {
         if (e->code[0])
-            speakers_refuse(reply, a->head.error == STENO_E_INVALID ? 409 : 507, e->code, a->head.why);
+            speakers_refuse(reply, head->head.error == STENO_E_INVALID ? 409 : 507, e->code, head->head.why);
         else
-            speakers_refuse_error(reply, a->head.error, a->head.why);
+            speakers_refuse_error(reply, head->head.error, head->head.why);
         return;
     }
-    log_event(LOG_LEVEL_INFO, "voice enrolled", LOG_STR("request", a->request), LOG_STR("voice", a->voice.id));
-    reply_json(reply, 201, speakers_json(&a->voice));
-    snprintf(where, sizeof where, "/v1/speakers/%s", a->voice.id);
+    log_event(LOG_LEVEL_INFO, "voice enrolled", LOG_STR("request", head->request), LOG_STR("voice", r->id));
+    reply_json(reply, 201, speakers_json(r));
+    snprintf(where, sizeof where, "/v1/speakers/%s", r->id);
     reply_header(reply, "location", where);
 }
 
@@ -121,8 +122,8 @@ static void answer_add(speaker_ask *a, net_reply *reply) {
 static void refuse_now(enrolment *e, int status, const char *code, const char *text) {
     net_reply reply = {0};
     speakers_refuse(&reply, status, code, text);
-    reply_call_headers(&reply, e->head.request, e->head.pass);
-    net_answer(e->head.exchange, &reply);
+    reply_call_headers(&reply, e->head.ask.request, e->head.ask.pass);
+    net_answer(e->head.ask.exchange, &reply);
 }
 
 static void refuse_heard(enrolment *e, steno_err err, const char *why) {
@@ -149,23 +150,23 @@ static void fill_record(enrolment *e) {
     r->clipped = e->found.clipped;
     r->unity = e->found.unity;
     r->created_s = r->consent_s = (int64_t)time(NULL);
-    memcpy(r->owner, e->head.who, sizeof r->owner);
+    snprintf(r->owner, sizeof r->owner, "%.*s", VOICES_OWNER_BYTES - 1, e->head.ask.who);
     snprintf(r->model, sizeof r->model, "%s", ENROL_MODEL);
 }
 
 static void heard(work *w) {
     enrolment *e = (enrolment *)w;
     speaker_ask *a = &e->head;
-    a->working = a->pays = false;
+    a->ask.working = a->ask.pays = false;
     forget(e);
-    if (a->pass) auth_charge(a->pass, e->audio_s);
-    if (!a->exchange)
-        speaker_ask_free(a);
+    if (a->ask.pass) auth_charge(a->ask.pass, e->audio_s);
+    if (!a->ask.exchange)
+        ask_gone(&a->ask);
     else if (w->error != STENO_OK)
         refuse_heard(e, w->error, w->why);
     else {
         fill_record(e);
-        if (!speaker_ask_put(a, a->owner->store, run_add, speaker_ask_done))
+        if (!ask_put(&a->ask, a->owner->store, run_add, speaker_ask_done))
             refuse_now(e, 503, "busy", "the server has too much to write: try again");
     }
 }
@@ -204,14 +205,14 @@ static steno_err read_fields(enrolment *e) {
     if (!r->name[0]) return err_fail(STENO_E_INVALID, "name: want the name of the person");
     if (!r->consent[0]) return voices_consent_check("");
     if (!r->consent_by[0])
-        snprintf(r->consent_by, sizeof r->consent_by, "key %s", e->head.who[0] ? e->head.who : "none");
+        snprintf(r->consent_by, sizeof r->consent_by, "key %.32s", e->head.ask.who[0] ? e->head.ask.who : "none");
     return STENO_OK;
 }
 
 /* Before seconds are spent on hearing it; the store has the last word. */
 static bool is_taken(const enrolment *e) {
     const voices_table *t = voice_book_table(e->head.owner->book);
-    return t && voices_find_record(t, e->head.who, e->head.voice.name);
+    return t && voices_find_record(t, e->head.ask.who, e->head.voice.name);
 }
 
 static bool check_whole(enrolment *e) {
@@ -247,8 +248,8 @@ static void on_whole(void *user, upload *u) {
     e->slot->streams++; /* the model stays while it is used */
     e->next = (enrolment *)s->asks;
     s->asks = &e->head;
-    e->head.pays = speaker_ask_put(&e->head, s->listener, run_hear, heard);
-    if (e->head.pays) return;
+    e->head.ask.pays = ask_put(&e->head.ask, s->listener, run_hear, heard);
+    if (e->head.ask.pays) return;
     forget(e);
     refuse_now(e, 503, "busy", "so many recordings wait to be heard already: try again");
 }
@@ -264,7 +265,7 @@ static void on_gone(void *user, bool complete) {
     (void)complete;
     e->upload = NULL;
     atomic_store(&e->given_up, true);
-    speaker_ask_gone(&e->head);
+    ask_gone(&e->head.ask);
 }
 
 static const upload_handler taking = {.whole = on_whole, .refused = on_refused, .gone = on_gone};
@@ -304,18 +305,16 @@ void speakers_answer_post(call *c) {
     enrolment *e = (enrolment *)speaker_ask_make(c, s, sizeof *e);
     if (!e) return;
     e->head.drop = drop;
-    e->head.answer = answer_add;
+    e->head.ask.answer = answer_add;
     e->limits = s->service->config.media_limits;
     e->limits.max_audio_s = SPEAKERS_AUDIO_MAX_S;
     e->limits.max_cpu_s = SPEAKERS_DECODE_CPU_S;
     if (upload_take(c->exchange, c->request, &config, &taking, e, &e->upload, &why) != STENO_OK) {
         speakers_refuse(c->reply, why.status, why.status == 415 ? "bad_type" : "bad_upload", why.message);
-        speaker_ask_free(&e->head);
+        ask_gone(&e->head.ask);
         return;
     }
-    e->head.exchange = c->exchange;
-    e->head.pass = c->pass;
-    c->pass = NULL;
+    ask_take(&e->head.ask, c);
     e->counted = true;
     s->waiting++;
 }

@@ -29,10 +29,12 @@ static steno_err local_open(local *o) {
     steno_engine_config config = l->session.engine;
     config.shards = 1;
     config.max_streams = 1;
-    if (l->speakers.contract != STENO_SPEAKERS_OFF) config.max_speaker_streams = 1;
+    steno_model_options model = l->session.model;
+    model.no_voices = l->speakers.contract == STENO_SPEAKERS_OFF;
+    if (!model.no_voices) config.max_speaker_streams = 1;
     ERR_TRY(steno_live_options_check(&l->options));
     ERR_TRY(voice_names_find(l->voices, l->speakers.n_voices));
-    ERR_TRY(steno_model_open(&l->session.model, &o->model));
+    ERR_TRY(steno_model_open(&model, &o->model));
     ERR_TRY(steno_engine_open(o->model, &config, &o->engine));
     ERR_TRY(steno_live_open(o->engine, &l->options, NULL, &o->stream));
     if (l->speakers.contract == STENO_SPEAKERS_OFF) return STENO_OK;

@@ -151,9 +151,11 @@ steno_err session_open(session *s, const session_options *o) {
     steno_engine_config config = o->engine;
     int enough = 5 * config.max_batch * config.shards / 4; /* a batch in work, and some waiting */
     config.max_streams = enough > MIN_STREAMS ? enough : MIN_STREAMS;
-    if (o->speakers.contract != STENO_SPEAKERS_OFF) config.max_speaker_streams = config.max_streams;
+    steno_model_options model = o->model;
+    model.no_voices = o->speakers.contract == STENO_SPEAKERS_OFF;
+    if (!model.no_voices) config.max_speaker_streams = config.max_streams;
     steno_err e = media_host_start(NULL, &s->host);
-    if (e == STENO_OK) e = steno_model_open(&o->model, &s->model);
+    if (e == STENO_OK) e = steno_model_open(&model, &s->model);
     if (e == STENO_OK) e = steno_engine_open(s->model, &config, &s->engine);
     if (e != STENO_OK) {
         session_close(s);

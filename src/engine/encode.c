@@ -249,7 +249,7 @@ static bool start_lane(shard *s, lane_kind kind) {
 static double run_lane(shard *s, lane_kind kind, double budget_s) {
     encode_lane *l = &s->lane[kind];
     double begin_s = engine_now_s(s->engine), spent_s = 0.0;
-    bool whole = s->engine->config.no_slices;
+    bool unsliced = s->engine->config.no_slices;
     while (l->busy) {
         bool done = false;
         double start_s = thread_cpu_s();
@@ -257,7 +257,7 @@ static double run_lane(shard *s, lane_kind kind, double budget_s) {
         l->cpu_s += thread_cpu_s() - start_s;
         spent_s = engine_now_s(s->engine) - begin_s;
         if (done || err != STENO_OK) end_batch(s, l, err);
-        if (spent_s >= budget_s && !whole) break;
+        if (spent_s >= budget_s && !unsliced) break;
     }
     return spent_s;
 }

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #define FRAMES_A_STEP 16
-#define MEAN_AHEAD    30   /* rows; as a live stream's */
+#define MEAN_AHEAD    10   /* rows; as a live stream's */
 #define FEED_SAMPLES  1600 /* through the features at once */
 #define FEED_ROWS     (FEED_SAMPLES / 160 + 2 + MFCC_MEAN_AHEAD_MAX)
 #define BLOCK_ROWS    (SPEAKERS_BLOCK_MS / MFCC_HOP_MS)

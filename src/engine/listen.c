@@ -40,6 +40,10 @@ int slot_queue_pop(slot_queue *q) {
     return slot;
 }
 
+int slot_queue_first(const slot_queue *q) {
+    return q->slots[q->head];
+}
+
 void slot_queue_remove(slot_queue *q, int slot) {
     int n = q->count;
     for (int i = 0; i < n; i++) {

@@ -66,7 +66,7 @@ static steno_err open_all(steno_model *m, const steno_model_options *o) {
     bool fp32 = strcmp(precision, "fp32") == 0;
     ERR_TRY(open_asr(m, o->dir, fp32));
     ERR_TRY(open_vad(m, o->dir));
-    ERR_TRY(open_voices(m, o->dir, fp32));
+    if (!o->no_voices) ERR_TRY(open_voices(m, o->dir, fp32));
     ERR_TRY(find_intact("tokens.txt", o->dir, path, sizeof path));
     ERR_TRY(tokenizer_open(path, &m->tokens));
     if (tokenizer_size(m->tokens) > (size_t)moonshine_describe(m->asr)->vocab)

@@ -12,7 +12,7 @@ struct steno_model {
     char name[32];
     moonshine *asr;
     silero *vad;
-    xvector *voices; /* NULL: the folder of models has no network of voices */
+    xvector *voices; /* NULL: not wanted, or the folder of models has none */
     tokenizer *tokens;
 };
 

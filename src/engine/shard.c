@@ -2,6 +2,7 @@
 #include "engine/shard_int.h"
 
 #include "base/mem.h"
+#include "speakers/tracker.h"
 
 #include <assert.h>
 #include <string.h>
@@ -67,6 +68,8 @@ static steno_err reserve(shard *s) {
     slot_queue *const queues[] = {&s->hear_live,   &s->hear_recordings, &s->voices_live,
                                   &s->voices_bulk, &s->voices_whole,    &s->voices_say};
     for (size_t i = 0; i < sizeof queues / sizeof queues[0]; i++) ERR_TRY(slots_init(queues[i], c->max_streams));
+    if (c->max_speaker_streams) ERR_TRY(vb_open(&s->fit, TRACKER_FIT));
+    if (c->max_speaker_streams) ERR_TRY(vb_open(&s->whole_fit, HISTORY_LOOKS));
     s->open_streams = mem_alloc((size_t)c->max_streams, sizeof(int));
     if (!s->open_streams) return err_fail(STENO_E_NOMEM, "cannot reserve a shard's streams");
     ERR_TRY(encode_open(s));
@@ -80,6 +83,7 @@ steno_err shard_open(steno_engine *e, int index, shard **out) {
     if (!s) return err_fail(STENO_E_NOMEM, "no memory for a shard");
     s->engine = e;
     s->index = index;
+    s->whole_slot = -1;
     load_init(s, engine_now_s(e));
     steno_err err = reserve(s);
     if (err != STENO_OK) {
@@ -102,6 +106,8 @@ void shard_free(shard *s) {
     mem_free(s->voices_bulk.slots);
     mem_free(s->voices_whole.slots);
     mem_free(s->voices_say.slots);
+    vb_free(&s->fit);
+    vb_free(&s->whole_fit);
     arena_free(&s->scratch);
     ring_free(&s->inbox);
     mem_free(s);

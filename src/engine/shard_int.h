@@ -16,6 +16,7 @@
 
 #include "engine/engine_int.h"
 #include "models/moonshine_chunk.h"
+#include "speakers/whole.h"
 
 #define LISTEN_ROWS       256 /* VAD frames in one batch */
 #define ENCODE_ROWS       768 /* encoder frames in one batch, 18 s; one longer segment goes alone */
@@ -136,8 +137,11 @@ struct shard {
     slot_queue voices_live, voices_bulk;   /* streams whose rows the network of voices has to hear */
     slot_queue voices_whole;               /* streams in the pass over all of them */
     slot_queue voices_say;                 /* streams with labels to look at */
-    int stalled;                           /* streams with a span that waits for a free segment */
-    _Atomic bool woken;                    /* a WAKE is in the inbox */
+    vb fit, whole_fit;                     /* workspaces: of trackers; of the one pass that is under way … */
+    whole whole;
+    int whole_slot;     /* … over this stream; -1: none */
+    int stalled;        /* streams with a span that waits for a free segment */
+    _Atomic bool woken; /* a WAKE is in the inbox */
     shard_meter meter;
     shard_counters count;
 };
@@ -177,6 +181,7 @@ void listen_hand_out(shard *s, int slot);
 void listen_something_to_hear(shard *s, int slot);
 void slot_queue_push(slot_queue *q, int slot);
 int slot_queue_pop(slot_queue *q);
+int slot_queue_first(const slot_queue *q);       /* stays */
 void slot_queue_remove(slot_queue *q, int slot); /* wherever it stands, if it does */
 
 /* voices.c, voices_say.c: who is speaking; see voices_int.h */

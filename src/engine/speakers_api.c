@@ -46,7 +46,8 @@ steno_err steno_speakers_options_check(const steno_speakers_options *o) {
 static steno_err open_one(voices *v) {
     ERR_TRY(timeline_init(&v->line));
     ERR_TRY(tracker_open(&v->track));
-    ERR_TRY(whole_open(&v->all));
+    v->past = mem_alloc(1, sizeof *v->past);
+    if (!v->past) return err_fail(STENO_E_NOMEM, "no memory for what a stream remembers of voices");
     return book_open(&v->said);
 }
 
@@ -75,7 +76,7 @@ void voices_close_pool(steno_engine *e) {
         voices *v = &e->voices[i];
         timeline_free(&v->line);
         tracker_free(v->track);
-        whole_free(v->all);
+        mem_free(v->past);
         book_free(v->said);
     }
     mem_free(e->voices);

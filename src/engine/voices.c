@@ -50,7 +50,7 @@ void voices_begin(shard *s, const message *m) {
     for (int i = 0; i < STENO_SPEAKERS_MAX; i++) v->into[i] = (int8_t)i;
     timeline_reset(&v->line);
     tracker_reset(v->track, &v->opt);
-    whole_reset(v->all, &v->opt);
+    history_reset(v->past);
     book_reset(v->said, (book_contract){v->opt.contract, v->opt.hold_ms, !t->is_live});
     t->voices = v;
 }
@@ -263,9 +263,8 @@ static xvector_sums *pool_look(shard *s, const voices *v, int64_t block, unsigne
 
 static void take_look(shard *s, voices *v, const speakers_look *look) {
     tracker_merge merge;
-    tracker_step(v->track, look, &v->line, &merge);
+    tracker_step(v->track, &s->fit, v->past, look, &v->line, &merge);
     if (merge.from >= 0) v->merged = true;
-    if (v->opt.contract == STENO_SPEAKERS_REVISE) whole_add(v->all, look, timeline_at(&v->line, look->end - 1).speaker);
     counter_add(&s->count.looks, 1);
 }
 
@@ -336,18 +335,20 @@ bool voices_may_work(const shard *s) {
     return s->urgent_s <= 0.0 || s->lane[LANE_BULK].credit_s > 0.0 || s->engine->config.no_slices;
 }
 
-/* A few ms of one stream's pass over everything; streams take turns. */
+/* A few ms of a stream's pass over everything; one stream after the other, because they share the shard's workspace. */
 static bool whole_pass(shard *s) {
     if (s->voices_whole.count == 0) return false;
-    int slot = slot_queue_pop(&s->voices_whole);
+    int slot = slot_queue_first(&s->voices_whole);
     voices *v = s->engine->streams[slot].voices;
     double start_s = thread_cpu_s();
-    bool over = whole_step(v->all, &v->line);
+    if (s->whole_slot != slot) whole_begin(&s->whole, &s->whole_fit, v->past, &v->opt, !v->is_live);
+    s->whole_slot = slot;
+    bool over = whole_step(&s->whole, &v->line);
     voices_stream(s, v)->stats.speakers_cpu_s += thread_cpu_s() - start_s;
-    if (over)
-        voices_next_phase(s, v);
-    else
-        slot_queue_push(&s->voices_whole, slot);
+    if (!over) return true;
+    s->whole_slot = -1;
+    slot_queue_remove(&s->voices_whole, slot);
+    voices_next_phase(s, v);
     return true;
 }
 

@@ -18,11 +18,12 @@
 #include "audio/mfcc.h"
 #include "engine/shard_int.h"
 #include "speakers/book.h"
+#include "speakers/history.h"
 #include "speakers/tracker.h"
 #include "speakers/whole.h"
 
 #define VOICE_RING        512 /* rows that wait for the network: 5 s */
-#define VOICE_MEAN_AHEAD  30  /* rows that the mean looks ahead: part of how late a label is */
+#define VOICE_MEAN_AHEAD  10  /* rows that the mean looks ahead: part of how late a label is */
 #define VOICE_FRAMES      128 /* speech probabilities kept, a frame each: those of rows that wait for their mean, and more */
 #define BLOCK_ROWS        (SPEAKERS_BLOCK_MS / MFCC_HOP_MS)
 #define LOOK_ROWS         150 /* of speech in one look, at most … */
@@ -64,7 +65,7 @@ struct voices {
     /* labels */
     timeline line;
     tracker *track;
-    whole *all;
+    history *past;
     book *said;
     book_shown shown; /* of the open utterance */
     bool merged;      /* a number has gone out of use */

@@ -199,6 +199,7 @@ bool voices_are_over(shard *s, stream *t) {
 void voices_leave(shard *s, stream *t) {
     slot_queue *const queues[] = {&s->voices_live, &s->voices_bulk, &s->voices_whole, &s->voices_say};
     for (size_t i = 0; i < sizeof queues / sizeof queues[0]; i++) slot_queue_remove(queues[i], t->voices->slot);
+    if (s->whole_slot == t->voices->slot) s->whole_slot = -1;
     t->voices = NULL; /* who opens a stream next may get it */
 }
 
@@ -214,7 +215,7 @@ void voices_merge(shard *s, const message *m) {
     for (int i = 0; i < STENO_SPEAKERS_MAX; i++) {
         if (v->into[i] == from || i == from) v->into[i] = (int8_t)into;
     }
-    tracker_merge_speakers(v->track, from, into, &v->line);
+    tracker_merge_speakers(v->track, from, into, v->past, &v->line);
     v->merged = true;
     voices_tell(s, v);
 }

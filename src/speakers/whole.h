@@ -1,26 +1,28 @@
 /* whole.h: speakers of a whole recording, or of all of a live session: the count estimated, every block looked at again.
  *
- * Purpose    agglomerative clustering with bounded work, then resegmentation; in steps, so that a shard can do it between
- *            others' work.
- * Owner      the stream's home shard; fixed memory: a full history joins neighbours, so that it covers a session of any
- *            length ever more coarsely.
+ * Purpose    a clustering (cluster.h), then blocks; in steps, so that a shard can do it between others' work.
+ * Owner      the stream's home shard. The workspace is the shard's: one stream at a time, from whole_begin() to the end.
  */
 #ifndef STENO_SPEAKERS_WHOLE_H
 #define STENO_SPEAKERS_WHOLE_H
 
+#include "speakers/cluster.h"
 #include "speakers/timeline.h"
 
-#define WHOLE_LOOKS 4096
+/* One pass; plain memory. */
+typedef struct whole {
+    cluster c;
+    int voices;
+    bool renumber, clustered, over;
+    int at;
+    int64_t block;
+    int name[VB_SPEAKERS]; /* of each speaker found */
+} whole;
 
-typedef struct whole whole;
-
-STENO_CHECK steno_err whole_open(whole **out);
-void whole_reset(whole *w, const steno_speakers_options *o);
-void whole_free(whole *w);
-/* Remembers a look; `speaker` is who the tracker thinks it is (neighbours with the same are joined first). */
-void whole_add(whole *w, const speakers_look *look, int speaker);
-/* A few ms of work; true when it is over and `line` has been written. Numbers are those of `line` where people are the same,
- * else by who is heard first. */
-bool whole_step(whole *w, timeline *line);
+/* `renumber`: no label was told yet, people are numbered in the order in which they are heard. Otherwise they keep the numbers
+ * that the history has for them. Enrolled voices keep theirs always. */
+void whole_begin(whole *p, vb *w, const history *h, const steno_speakers_options *o, bool renumber);
+/* A few ms of work; true when it is over and `line` has been written. */
+STENO_CHECK bool whole_step(whole *p, timeline *line);
 
 #endif

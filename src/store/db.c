@@ -172,6 +172,24 @@ steno_err db_run(db_stmt *s) {
     return STENO_OK;
 }
 
+steno_err db_run_text(db *d, const char *sql) {
+    db_stmt *s;
+    ERR_TRY(db_prepare(d, sql, &s));
+    return db_run(s);
+}
+
+steno_err db_read_int(db *d, const char *sql, int64_t *out) {
+    db_stmt *s;
+    bool row;
+    *out = 0;
+    ERR_TRY(db_prepare(d, sql, &s));
+    ERR_TRY(db_step(s, &row));
+    if (!row) return err_fail(STENO_E_FORMAT, "%s: the database is damaged: no row for '%s'", d->dir, sql);
+    *out = db_int(s, 0);
+    db_reset(s);
+    return STENO_OK;
+}
+
 bool db_is_null(db_stmt *s, int column) {
     return sqlite3_column_type(s->handle, column) == SQLITE_NULL;
 }

@@ -53,6 +53,10 @@ void db_bind_blob(db_stmt *s, int at, const void *bytes, size_t n); /* copied */
 STENO_CHECK steno_err db_step(db_stmt *s, bool *row);
 /* For statements whose rows nobody wants. */
 STENO_CHECK steno_err db_run(db_stmt *s);
+/* The same of a text without parameters (static, as above). */
+STENO_CHECK steno_err db_run_text(db *d, const char *sql);
+/* The first column of the one row of such a text. STENO_E_FORMAT: there is none. */
+STENO_CHECK steno_err db_read_int(db *d, const char *sql, int64_t *out);
 /* Ends a statement some of whose rows are not wanted: no lock stays behind. */
 void db_reset(db_stmt *s);
 

@@ -20,29 +20,11 @@ static const char sql_insert[] = "INSERT INTO api_keys (id, hash, name, streams,
 static const char sql_revoked[] = "SELECT revoked_s FROM api_keys WHERE id = ?1";
 static const char sql_revoke[] = "UPDATE api_keys SET revoked_s = ?2 WHERE id = ?1";
 
-static steno_err run(db *d, const char *sql) {
-    db_stmt *s;
-    ERR_TRY(db_prepare(d, sql, &s));
-    return db_run(s);
-}
-
 static steno_err run_with(db *d, const char *sql, int64_t value) {
     db_stmt *s;
     ERR_TRY(db_prepare(d, sql, &s));
     db_bind_int(s, 1, value);
     return db_run(s);
-}
-
-static steno_err one_number(db *d, const char *sql, int64_t *out) {
-    db_stmt *s;
-    bool row;
-    *out = 0;
-    ERR_TRY(db_prepare(d, sql, &s));
-    ERR_TRY(db_step(s, &row));
-    if (!row) return err_fail(STENO_E_FORMAT, "%s: the tables of keys are damaged", db_dir(d));
-    *out = db_int(s, 0);
-    db_reset(s);
-    return STENO_OK;
 }
 
 static steno_err forget_old(db *d, int64_t now_s) {
@@ -54,7 +36,7 @@ static steno_err insert(db *d, const keys_record *r) {
     db_stmt *s;
     int64_t n;
     ERR_TRY(forget_old(d, r->created_s));
-    ERR_TRY(one_number(d, sql_count, &n));
+    ERR_TRY(db_read_int(d, sql_count, &n));
     if (n >= KEYS_MAX) return err_fail(STENO_E_LIMIT, "%s: there are %d keys already", db_dir(d), KEYS_MAX);
     ERR_TRY(db_prepare(d, sql_insert, &s));
     db_bind_text(s, 1, r->id);
@@ -67,7 +49,7 @@ static steno_err insert(db *d, const keys_record *r) {
     db_bind_int(s, 8, r->created_s);
     db_bind_int(s, 9, r->expires_s);
     ERR_TRY(db_run(s));
-    return run(d, sql_note_change);
+    return db_run_text(d, sql_note_change);
 }
 
 steno_err keys_create(db *d, const keys_record *record) {
@@ -91,7 +73,7 @@ static steno_err revoke(db *d, const char *id, int64_t now_s, bool *changed) {
     db_bind_text(s, 1, id);
     db_bind_int(s, 2, now_s > 0 ? now_s : 1); /* 0 would mean never */
     ERR_TRY(db_run(s));
-    return run(d, sql_note_change);
+    return db_run_text(d, sql_note_change);
 }
 
 steno_err keys_revoke(db *d, const char *id, int64_t now_s, bool *changed) {
@@ -101,7 +83,7 @@ steno_err keys_revoke(db *d, const char *id, int64_t now_s, bool *changed) {
 }
 
 steno_err keys_change(db *d, int64_t *out) {
-    return one_number(d, sql_change, out);
+    return db_read_int(d, sql_change, out);
 }
 
 /* ---- tables ----------------------------------------------------------------------------------------------------- */
@@ -141,7 +123,7 @@ static steno_err load_records(db *d, keys_table *t) {
     int64_t n;
     db_stmt *s;
     bool row;
-    ERR_TRY(one_number(d, sql_count, &n));
+    ERR_TRY(db_read_int(d, sql_count, &n));
     n = n < 0 ? 0 : n > KEYS_MAX ? KEYS_MAX : n;
     t->records = mem_alloc((size_t)n + 1, sizeof *t->records);
     if (!t->records) return err_fail(STENO_E_NOMEM, "no memory for %lld keys", (long long)n);
@@ -163,7 +145,7 @@ static steno_err load_days(db *d, int64_t today, keys_table *t) {
     int64_t most = (int64_t)t->n * KEYS_DAYS, stored;
     db_stmt *s;
     bool row;
-    ERR_TRY(one_number(d, sql_count_days, &stored));
+    ERR_TRY(db_read_int(d, sql_count_days, &stored));
     if (stored < most) most = stored;
     t->days = mem_alloc((size_t)most + 1, sizeof *t->days);
     if (!t->days) return err_fail(STENO_E_NOMEM, "no memory for what keys have used");

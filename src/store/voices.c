@@ -24,26 +24,8 @@ static const char sql_count[] = "SELECT count(*) FROM voices";
 static const char sql_key_id[] = "SELECT key_id FROM voices LIMIT 1";
 static const char sql_checkpoint[] = "PRAGMA wal_checkpoint(TRUNCATE)";
 
-static steno_err run(db *d, const char *sql) {
-    db_stmt *s;
-    ERR_TRY(db_prepare(d, sql, &s));
-    return db_run(s);
-}
-
-static steno_err one_number(db *d, const char *sql, int64_t *out) {
-    db_stmt *s;
-    bool row;
-    *out = 0;
-    ERR_TRY(db_prepare(d, sql, &s));
-    ERR_TRY(db_step(s, &row));
-    if (!row) return err_fail(STENO_E_FORMAT, "%s: the tables of voices are damaged", db_dir(d));
-    *out = db_int(s, 0);
-    db_reset(s);
-    return STENO_OK;
-}
-
 steno_err voices_change(db *d, int64_t *out) {
-    return one_number(d, sql_change, out);
+    return db_read_int(d, sql_change, out);
 }
 
 /* ---- the key ------------------------------------------------------------------------------------------------------ */
@@ -121,7 +103,7 @@ static steno_err check_room(db *d, int most, const voices_record *r) {
     int64_t n;
     db_stmt *s;
     bool row;
-    ERR_TRY(one_number(d, sql_count, &n));
+    ERR_TRY(db_read_int(d, sql_count, &n));
     if (n >= most) return err_fail(STENO_E_LIMIT, "there are %lld voices already (voices_max)", (long long)n);
     ERR_TRY(db_prepare(d, sql_taken, &s));
     db_bind_text(s, 1, r->owner);
@@ -154,7 +136,7 @@ static steno_err insert(db *d, const voice_key *key, const voices_record *r, con
     db_bind_int(s, 13, r->consent_s);
     db_bind_int(s, 14, r->created_s);
     ERR_TRY(db_run(s));
-    return run(d, sql_note_change);
+    return db_run_text(d, sql_note_change);
 }
 
 static steno_err add(db *d, const char *key_file, int most, const voices_record *r, const float *print) {
@@ -224,7 +206,7 @@ static steno_err read_table(db *d, const char *key_file, voices_table *t) {
     int64_t n;
     voice_key key = {0};
     ERR_TRY(voices_change(d, &t->change));
-    ERR_TRY(one_number(d, sql_count, &n));
+    ERR_TRY(db_read_int(d, sql_count, &n));
     n = n < 0 ? 0 : n > VOICES_MAX ? VOICES_MAX : n;
     t->records = mem_alloc((size_t)n + 1, sizeof *t->records);
     if (key_file) t->voices = mem_alloc((size_t)n + 1, sizeof *t->voices);
@@ -309,7 +291,7 @@ static steno_err delete_one(db *d, const char *owner, const char *name, voices_r
     ERR_TRY(db_prepare(d, sql_delete, &s));
     db_bind_text(s, 1, was->id);
     ERR_TRY(db_run(s));
-    return run(d, sql_note_change);
+    return db_run_text(d, sql_note_change);
 }
 
 static steno_err delete_owner(db *d, const char *owner, int *n) {
@@ -318,7 +300,7 @@ static steno_err delete_owner(db *d, const char *owner, int *n) {
     db_bind_text(s, 1, owner);
     ERR_TRY(db_run(s));
     *n = (int)db_changes(d);
-    return *n ? run(d, sql_note_change) : STENO_OK;
+    return *n ? db_run_text(d, sql_note_change) : STENO_OK;
 }
 
 /* FAST, as the database is opened with, leaves what was deleted on pages that nobody uses any more. */
@@ -339,7 +321,7 @@ static steno_err end_erasing(db *d, steno_err e, bool *erased) {
 steno_err voices_erase(db *d, bool *erased) {
     int64_t busy;
     *erased = false;
-    ERR_TRY(one_number(d, sql_checkpoint, &busy));
+    ERR_TRY(db_read_int(d, sql_checkpoint, &busy));
     *erased = busy == 0;
     return STENO_OK;
 }
@@ -379,7 +361,7 @@ static steno_err seal_all_again(db *d, const char *key_file, int *n) {
     steno_err e = read_table(d, key_file, &t);
     if (e == STENO_OK) e = voice_key_make_next(key_file, &key);
     for (size_t i = 0; i < t.n && e == STENO_OK; i++) e = seal_again(d, &key, &t.records[i], &t.voices[i]);
-    if (e == STENO_OK) e = run(d, sql_note_change);
+    if (e == STENO_OK) e = db_run_text(d, sql_note_change);
     *n = (int)t.n;
     voice_key_wipe(&key);
     if (t.voices) OPENSSL_cleanse(t.voices, t.n * sizeof *t.voices);

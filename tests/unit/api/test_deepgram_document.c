@@ -157,7 +157,7 @@ static void paragraphs_end(void **state) {
     (void)state;
     for (uint32_t i = 0; i < 8; i++) {
         double start = i < 7 ? i : 8.5;
-        w[i] = (steno_word){start, start + 0.9, 1.0f, 3 * i, 2};
+        w[i] = (steno_word){start, start + 0.9, 1.0f, 3 * i, 2, STENO_SPEAKER_UNKNOWN};
         memcpy(said + 3 * i, i == 7 ? "Z!" : "A. ", i == 7 ? 2 : 3);
     }
     heard one = {0, {.text = said, .words = w, .n_words = 8}};

@@ -178,8 +178,8 @@ static void speakers_are_named_and_merged(void **state) {
                                         "{\"type\":\"merge_speakers\",\"from\":1,\"into\":2}",
                                         "{\"type\":\"name_speaker\",\"speaker\":\"\",\"name\":\"x\"}",
                                         "{\"type\":\"name_speaker\",\"speaker\":\"S1\",\"name\":\"a\\nb\"}",
-                                        "{\"type\":\"name_speaker\",\"speaker\":\"S1\",\"name\":\""
-                                        "0123456789012345678901234567890123456789012345678901234567890123\"}"};
+                                        ("{\"type\":\"name_speaker\",\"speaker\":\"S1\",\"name\":\""
+                                         "0123456789012345678901234567890123456789012345678901234567890123\"}")};
     control c;
     (void)state;
     assert_int_equal(parse("{\"type\":\"merge_speakers\",\"from\":\"S2\",\"into\":\"S1\"}", &c), STENO_OK);

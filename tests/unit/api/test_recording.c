@@ -78,7 +78,7 @@ static void on_done(void *user, const recording_result *r) {
     c->result = *r;
 }
 
-static const recording_handler calls = {on_segment, on_progress, on_done};
+static const recording_handler calls = {.segment = on_segment, .progress = on_progress, .done = on_done};
 
 static steno_err try_with(service *v, caller *c, const char *path, recording_options o) {
     o.path = path;

@@ -155,8 +155,11 @@ static void partial(vosk_replies *r, uint32_t id, const char *text) {
 
 /* "Hello, you." or, later, "And - me." */
 static void final(vosk_replies *r, uint32_t id) {
-    static const steno_word hello[] = {{0.1204, 0.5, 0.98765f, 0, 6}, {0.5, 0.75, 0.25f, 7, 4}};
-    static const steno_word and[] = {{2, 2.25, 1, 0, 3}, {2.25, 2.3, 1, 4, 1}, {2.5, 3, 1, 6, 3}};
+    static const steno_word hello[] = {{0.1204, 0.5, 0.98765f, 0, 6, STENO_SPEAKER_UNKNOWN},
+                                       {0.5, 0.75, 0.25f, 7, 4, STENO_SPEAKER_UNKNOWN}};
+    static const steno_word and[] = {{2, 2.25, 1, 0, 3, STENO_SPEAKER_UNKNOWN},
+                                     {2.25, 2.3, 1, 4, 1, STENO_SPEAKER_UNKNOWN},
+                                     {2.5, 3, 1, 6, 3, STENO_SPEAKER_UNKNOWN}};
     assert_int_equal(id == 0 ? hear(r, STENO_EVENT_SEGMENT, 0, "Hello, you.", 2, hello)
                              : hear(r, STENO_EVENT_SEGMENT, id, "And - me.", 3, and),
                      STENO_OK);
@@ -333,11 +336,11 @@ static void limits(void **state) {
     for (int i = 0; i < VOSK_TURNS_MAX; i++) owe(&r, VOSK_RESET);
     assert_int_equal(vosk_owe(&r, VOSK_AUDIO), STENO_E_LIMIT);
     for (uint32_t i = 0; i < VOSK_WORDS_MAX && e == STENO_OK; i++) {
-        static const steno_word w[] = {{0, 1, 1, 0, 1}};
+        static const steno_word w[] = {{0, 1, 1, 0, 1, STENO_SPEAKER_UNKNOWN}};
         e = hear(&r, STENO_EVENT_SEGMENT, i, "a", 1, w);
     }
     assert_int_equal(e, STENO_OK);
-    static const steno_word more[] = {{0, 1, 1, 0, 1}};
+    static const steno_word more[] = {{0, 1, 1, 0, 1, STENO_SPEAKER_UNKNOWN}};
     assert_int_equal(hear(&r, STENO_EVENT_SEGMENT, 9999, "a", 1, more), STENO_E_LIMIT);
     vosk_replies_free(&r);
     vosk_replies_init(&r);
@@ -356,7 +359,7 @@ static void limits(void **state) {
 
 /* Each allocation in turn fails: no crash, no leak, and a reply that could not be made is still owed. */
 static void without_memory(void **state) {
-    static const steno_word words[] = {{0, 1, 1, 0, 1}};
+    static const steno_word words[] = {{0, 1, 1, 0, 1, STENO_SPEAKER_UNKNOWN}};
     (void)state;
     for (uint64_t nth = 1;; nth++) {
         vosk_replies r;

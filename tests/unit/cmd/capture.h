@@ -1,4 +1,4 @@
-/* capture.h: runs a subcommand inside the test and keeps what it printed. Main thread only. */
+/* capture.h: runs a subcommand inside the test and keeps what it printed. Main thread only. After cmocka.h. */
 #ifndef TESTS_CAPTURE_H
 #define TESTS_CAPTURE_H
 
@@ -38,6 +38,14 @@ static int capture(int (*command)(int, char **), const char *line) {
     capture_read(out, captured_out);
     capture_read(err, captured_err);
     return status;
+}
+
+/* A file for a subcommand to read. */
+static inline void capture_put(const char *path, const char *text) {
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(text, 1, strlen(text), f), strlen(text));
+    assert_int_equal(fclose(f), 0);
 }
 
 /* How many lines went to standard error. */

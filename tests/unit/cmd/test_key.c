@@ -1,6 +1,4 @@
 /* test_key.c: `steno key`: what it makes, what it says, and that a key's text is nowhere but on standard output. */
-#include "capture.h"
-
 #include "cmd/cmd.h"
 #include "store/keys.h"
 
@@ -10,6 +8,8 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <cmocka.h>
+
+#include "capture.h"
 
 #include <stdlib.h>
 #include <time.h>

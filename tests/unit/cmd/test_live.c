@@ -81,7 +81,8 @@ static char *written(const steno_event *event) {
 /* What an engine says comes back the same after a way over the wire. */
 static void test_events_to_the_wire(void **state) {
     (void)state;
-    const steno_word words[] = {{1.25, 1.5, 0.5f, 0, 6}, {1.5, 2, 0.75f, 7, 4}};
+    const steno_word words[] = {{1.25, 1.5, 0.5f, 0, 6, STENO_SPEAKER_UNKNOWN},
+                                {1.5, 2, 0.75f, 7, 4, STENO_SPEAKER_UNKNOWN}};
     steno_event event = {.kind = STENO_EVENT_PARTIAL,
                          .heard_s = 2.25,
                          .segment = {.id = 4,

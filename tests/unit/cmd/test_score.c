@@ -31,18 +31,11 @@ static int drop_folder(void **state) {
     return rmdir(folder);
 }
 
-static void put(const char *path, const char *text) {
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    assert_int_equal(fwrite(text, 1, strlen(text), f), strlen(text));
-    assert_int_equal(fclose(f), 0);
-}
-
 /* Runs "score wer OPTIONS ref hyp" on the two texts. */
 static int score(const char *options, const char *ref_text, const char *hyp_text) {
     char line[256];
-    put(ref, ref_text);
-    put(hyp, hyp_text);
+    capture_put(ref, ref_text);
+    capture_put(hyp, hyp_text);
     snprintf(line, sizeof line, "score wer %s %s %s", options, ref, hyp);
     return capture(cmd_score, line);
 }
@@ -206,8 +199,8 @@ static void every_failed_allocation_is_reported(void **state) {
     int status = 1;
     uint64_t nth = 1;
     for (; status; nth++) {
-        put(ref, "u1 a b\nu2 是\n");
-        put(hyp, "u2 是\nu3 x\nu1 b\n");
+        capture_put(ref, "u1 a b\nu2 是\n");
+        capture_put(hyp, "u2 是\nu3 x\nu1 b\n");
         char line[256];
         snprintf(line, sizeof line, "score wer --ids %s %s", ref, hyp);
         mem_fault_arm(nth);
@@ -221,7 +214,7 @@ static void every_failed_allocation_is_reported(void **state) {
 
 static void reference_set(const char *script, int utterances, int words) {
     char command[256], line[256];
-    put(ref, "");
+    capture_put(ref, "");
     snprintf(command, sizeof command, "%s >%s 2>/dev/null", script, ref);
     if (system(command) != 0) {
         print_message("skipped: %s: the Debian package is not installed\n", script);

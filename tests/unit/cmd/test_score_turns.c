@@ -33,17 +33,10 @@ static int drop_folder(void **state) {
     return rmdir(folder);
 }
 
-static void put(const char *path, const char *text) {
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    assert_int_equal(fwrite(text, 1, strlen(text), f), strlen(text));
-    assert_int_equal(fclose(f), 0);
-}
-
 static int score(const char *what, const char *ref_text, const char *hyp_text) {
     char line[512];
-    put(ref, ref_text);
-    put(hyp, hyp_text);
+    capture_put(ref, ref_text);
+    capture_put(hyp, hyp_text);
     snprintf(line, sizeof line, "score %s %s %s", what, ref, hyp);
     return capture(cmd_score, line);
 }
@@ -82,7 +75,7 @@ static void options_count(void **state) {
     assert_int_equal(score("der --json --collar 0.25", two, two), 0);
     assert_non_null(strstr(captured_out, "\"reference_s\":38.5"));
     assert_non_null(strstr(captured_out, "\"collar_s\":0.25"));
-    put(uem, "f 1 0 5\ng 1 0 5\n");
+    capture_put(uem, "f 1 0 5\ng 1 0 5\n");
     snprintf(line, sizeof line, "der --no-overlap --uem %s --json", uem);
     assert_int_equal(score(line, two, two), 0);
     assert_non_null(strstr(captured_out, "\"reference_s\":10,"));

@@ -89,6 +89,27 @@ static void model_properties(void **state) {
     assert_false(moonshine_describe(normal.model->asr)->fp32);
 }
 
+/* The network of voices is read where its file is and it is not declined. */
+static void model_without_voices(void **state) {
+    (void)state;
+    steno_engine_config config;
+    steno_engine *e;
+    steno_model *m;
+    fake_dir dir;
+    fake_dir_fill(&dir, &fake_tiny, SEED);
+    fake_dir_add_voices(&dir, SEED);
+    for (int declined = 0; declined <= 1; declined++) {
+        assert_ok(steno_model_open(&(steno_model_options){.dir = dir.path, .no_voices = declined}, &m));
+        assert_int_equal(m->voices == NULL, declined);
+        steno_engine_config_init(&config);
+        config.shards = config.max_streams = config.max_speaker_streams = 1;
+        assert_int_equal(steno_engine_open(m, &config, &e), declined ? STENO_E_NOT_FOUND : STENO_OK);
+        if (!declined) steno_engine_close(e);
+        steno_model_close(m);
+    }
+    fake_dir_remove(&dir);
+}
+
 /* More pieces than the network has tokens: somebody else's vocabulary. */
 static void foreign_vocabulary(void **state) {
     (void)state;
@@ -380,6 +401,7 @@ int main(void) {
         cmocka_unit_test(network_with_small_pages),
         cmocka_unit_test(wrong_models),
         cmocka_unit_test(model_properties),
+        cmocka_unit_test(model_without_voices),
         cmocka_unit_test(foreign_vocabulary),
         cmocka_unit_test(wrong_vad_options),
         cmocka_unit_test(stream_limit),

@@ -229,6 +229,22 @@ static void the_queue_is_bounded(void **state) {
     close(pipes[1]);
 }
 
+static void one_number_of_one_row(void **state) {
+    const place *p = *state;
+    int64_t n = 7;
+    db *d;
+    assert_int_equal(db_open(p->dir, &d), STENO_OK);
+    assert_int_equal(db_run_text(d, "CREATE TABLE t (a INTEGER) STRICT"), STENO_OK);
+    assert_int_equal(db_read_int(d, "SELECT a FROM t", &n), STENO_E_FORMAT);
+    assert_int_equal(n, 0);
+    assert_int_equal(db_run_text(d, "INSERT INTO t VALUES (41), (42)"), STENO_OK);
+    assert_int_equal(db_read_int(d, "SELECT a FROM t ORDER BY a", &n), STENO_OK);
+    assert_int_equal(n, 41);
+    assert_int_equal(db_run_text(d, "DROP TABLE t"), STENO_OK); /* no reader was left behind */
+    assert_int_not_equal(db_run_text(d, "nonsense"), STENO_OK);
+    db_close(d);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(keeps_what_was_committed, make_place, drop_place),
@@ -236,6 +252,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(damage_is_named, make_place, drop_place),
         cmocka_unit_test_setup_teardown(folders_that_cannot_be, make_place, drop_place),
         cmocka_unit_test_setup_teardown(not_ours, make_place, drop_place),
+        cmocka_unit_test_setup_teardown(one_number_of_one_row, make_place, drop_place),
         cmocka_unit_test_setup_teardown(answers_come_in_order, make_place, drop_place),
         cmocka_unit_test(the_queue_is_bounded),
     };

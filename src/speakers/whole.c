@@ -1,0 +1,84 @@
+/* whole.c: see whole.h. */
+#include "speakers/whole.h"
+
+#include <math.h>
+#include <string.h>
+
+#define STEP_BLOCKS 20000 /* written in one step */
+#define NEAR_BLOCKS 12    /* of a look, to be labelled by it */
+
+void whole_begin(whole *p, vb *w, const history *h, const steno_speakers_options *o, bool renumber) {
+    memset(p, 0, sizeof *p);
+    p->voices = o->n_voices;
+    p->renumber = renumber;
+    cluster_limits limits = {.looks = HISTORY_LOOKS, .least = o->min_speakers, .most = o->max_speakers};
+    cluster_begin(&p->c, w, h, &limits);
+}
+
+/* People whom nobody told apart before get free numbers, in the order in which they are heard; so does everybody whose number
+ * was not told yet. */
+static void name_people(whole *p) {
+    const vb *w = p->c.w;
+    bool used[STENO_SPEAKERS_MAX] = {false};
+    cluster_name(&p->c, p->name);
+    for (int k = 0; k < w->speakers; k++) {
+        if (p->renumber && p->name[k] >= p->voices) p->name[k] = -1;
+        if (p->name[k] >= 0) used[p->name[k]] = true;
+    }
+    for (int i = 0; i < p->c.h->n && !p->renumber; i++) {
+        if (p->c.h->look[i].speaker >= 0) used[p->c.h->look[i].speaker] = true;
+    }
+    for (int n = 0; n < w->speakers; n++) {
+        int next = -1, number = p->voices;
+        for (int k = 0; k < w->speakers; k++) {
+            if (p->name[k] < 0 && (next < 0 || cluster_first_heard(&p->c, k) < cluster_first_heard(&p->c, next)))
+                next = k;
+        }
+        if (next < 0) return;
+        while (number < STENO_SPEAKERS_MAX - 1 && used[number]) number++;
+        p->name[next] = number;
+        used[number] = true;
+    }
+}
+
+/* The look whose middle is nearest to the block decides, those about it have a say. */
+static void label_block(whole *p, timeline *line, int64_t block) {
+    float votes[VB_SPEAKERS] = {0}, total = 0.0f;
+    const history *h = p->c.h;
+    while (p->at < h->n && h->look[p->at].end + NEAR_BLOCKS < block) p->at++;
+    for (int i = p->at; i < h->n && h->look[i].first <= block + NEAR_BLOCKS; i++) {
+        float off = (float)block - ((float)h->look[i].end - 3.0f);
+        float near = expf(-off * off / (1.44f * (float)(h->stride * h->stride))) + 1e-9f / (1.0f + off * off);
+        for (int k = 0; k < p->c.w->speakers; k++) votes[k] += near * p->c.w->gamma[i][k];
+        total += near;
+    }
+    if (total <= 0.0f) return;
+    int best = 0;
+    float second = 0.0f;
+    for (int k = 1; k < p->c.w->speakers; k++) {
+        if (votes[k] > votes[best]) best = k;
+    }
+    for (int k = 0; k < p->c.w->speakers; k++) {
+        if (k != best && votes[k] > second) second = votes[k];
+    }
+    timeline_set(line, block, p->name[best], (votes[best] - second) / total);
+}
+
+static void write_blocks(whole *p, timeline *line) {
+    for (int64_t end = p->block + STEP_BLOCKS; p->block < line->end && p->block < end; p->block++) {
+        if (timeline_at(line, p->block).speaker != SPEAKERS_SILENCE) label_block(p, line, p->block);
+    }
+    if (p->block >= line->end) p->over = true;
+}
+
+bool whole_step(whole *p, timeline *line) {
+    if (!p->clustered) {
+        if (!cluster_step(&p->c)) return false;
+        p->clustered = true;
+        p->over = p->c.w->speakers == 0;
+        name_people(p);
+    } else if (!p->over) {
+        write_blocks(p, line);
+    }
+    return p->over;
+}
