@@ -29,6 +29,7 @@ steno_err tally_open(tally *t, double length_s) {
     for (int i = 0; i < t->n_latencies; i++) {
         t->cells[i] = mem_alloc(t->n_cells, sizeof *t->cells[i]);
         ok = ok && t->cells[i];
+        if (t->cells[i]) memset(t->cells[i], 0, t->n_cells * sizeof *t->cells[i]); /* now, not while --meter looks */
     }
     t->labelled = mem_alloc(n + 1, sizeof *t->labelled);
     t->told = mem_alloc(n + 1, sizeof *t->told);
@@ -58,7 +59,8 @@ static size_t cell_at(const tally *t, double s) {
 
 /* What comes now counts for blocks that ended no longer ago than the latency. */
 static size_t first_in_time(const tally *t, int latency, double heard_s) {
-    double blocks = (heard_s - t->latency_s[latency]) / BLOCK_S - 1.0;
+    double most_s = t->ended ? fmin(t->latency_s[latency], TALLY_END_S) : t->latency_s[latency];
+    double blocks = (heard_s - most_s) / BLOCK_S - 1.0;
     return cell_at(t, ceil(blocks - 1e-6) * BLOCK_S);
 }
 
