@@ -14,6 +14,7 @@
 #define TALLY_CELL_MS       10
 #define TALLY_LATENCIES_MAX 4
 #define TALLY_END_S         1.0
+#define TALLY_PAUSE_S       0.5 /* between two words: shorter ones belong to them */
 #define TALLY_TURN_MIN_S    1.0 /* shorter turns of the truth need no label of their own */
 #define TALLY_NEAR_S        0.3 /* a word may begin so long before its speaker does */
 #define TALLY_IDENTIFY_S    2.0 /* of speech; what comes later in a turn should be known */
@@ -61,7 +62,7 @@ STENO_CHECK steno_err tally_open(tally *t, double length_s);
 void tally_close(tally *t);
 /* STENO_EVENT_TURNS: replaces what was said of the time from its first start to its last end. */
 void tally_turns(tally *t, double heard_s, const steno_turn *turns, uint32_t n);
-/* PARTIAL, SEGMENT or SPEAKERS. */
+/* PARTIAL, SEGMENT or SPEAKERS; the last two also change whose the turns under their words are. */
 STENO_CHECK steno_err tally_segment(tally *t, double heard_s, steno_event_kind kind, const steno_segment *segment);
 /* At the end: what is only known then. */
 void tally_finish(tally *t);
