@@ -21,7 +21,7 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *what;
 } commands[] = {
-    {"transcribe", cmd_transcribe, "recordings in, words out: text, JSON, subtitles, CTM, TSV"},
+    {"transcribe", cmd_transcribe, "recordings in, words out: text, JSON, subtitles, CTM, TSV, RTTM"},
     {"serve", cmd_serve, "live speech over WebSockets, and a page that shows it"},
     {"config", cmd_config, "check, show and explain the configuration of serve"},
     {"key", cmd_key, "API keys: made, listed, revoked"},
@@ -30,7 +30,7 @@ static const struct command {
     {"bench", cmd_bench, "measure speed, CPU time by stage and memory on recordings"},
     {"plan", cmd_plan, "capacity arithmetic: real-time factors and key/value memory"},
     {"model", cmd_model, "list, inspect, verify and convert models"},
-    {"score", cmd_score, "word and character error rates of a transcript"},
+    {"score", cmd_score, "error rates of transcripts, and of who is said to speak"},
     {"completion", cmd_completion, "what makes bash, zsh or fish complete all this"},
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])

@@ -26,11 +26,11 @@
 #define VOICE_MEAN_AHEAD  10  /* rows that the mean looks ahead: part of how late a label is */
 #define VOICE_FRAMES      128 /* speech probabilities kept, a frame each: those of rows that wait for their mean, and more */
 #define BLOCK_ROWS        (SPEAKERS_BLOCK_MS / MFCC_HOP_MS)
-#define LOOK_ROWS         150 /* of speech in one look, at most … */
+#define LOOK_ROWS         100 /* of speech in one look, at most … */
 #define LOOK_MIN_ROWS     50  /* … and at least, */
 #define LOOK_BLOCK_ROWS   8   /* so many of them in its newest block, */
 #define LOOK_PAUSE_BLOCKS 2   /* with no longer pause within, */
-#define LOOK_BLOCKS       8   /* from so many blocks */
+#define LOOK_BLOCKS       6   /* from so many blocks */
 #define VOICE_SPARE       8   /* segments that labels leave to words */
 
 typedef enum voice_phase {

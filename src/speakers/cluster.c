@@ -9,9 +9,9 @@
 #include <math.h>
 #include <string.h>
 
-#define STEP_LOOKS  64    /* rows of neighbours counted in one step */
-#define LIKE        0.55f /* cosine of neighbours, centred and weighted */
-#define SHARPNESS   7.0f  /* how much a look belongs to the seeds it is like, at first */
+#define STEP_LOOKS  64   /* rows of neighbours counted in one step */
+#define LIKE        0.4f /* cosine of neighbours, centred and weighted */
+#define SHARPNESS   7.0f /* how much a look belongs to the seeds it is like, at first */
 #define ROUNDS      30
 #define STILL       0.002f /* no gamma changes by more: it is over */
 #define FADED       0.5f   /* looks that a speaker explains: less, and it goes */
@@ -21,7 +21,7 @@
 #define CHEAPER     0.7f
 #define SMALL       40.0f /* looks: with fewer a speaker costs less */
 
-static const vb_options options = {.fa = 0.3f, .fb = 7.0f, .loop = 0.9f};
+static const vb_options options = {.fa = 0.3f, .fb = 5.0f, .loop = 0.9f};
 
 int cluster_look(const cluster *p, int i) {
     return p->h->n - 1 - p->step * (p->w->n - 1 - i);

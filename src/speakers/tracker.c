@@ -15,7 +15,7 @@
 #include <math.h>
 #include <string.h>
 
-#define LOOK_S        1.5f  /* of speech in a full look */
+#define LOOK_S        1.0f  /* of speech in a full look */
 #define WITHIN        0.65f /* variance of such a look about its speaker's mean */
 #define DRIFT         0.15f /* and of the speaker's mean over a session */
 #define LOOK_WEIGHT   0.25f /* looks come every 250 ms: that much of one is new */
@@ -26,19 +26,19 @@
 #define STRANGER      0.0f  /* a speaker must fit better than nobody by so much (nats) … */
 #define SURE          4.0f  /* … and than the next one by so much, to learn from the look */
 #define COHERENT      5.0f  /* two looks that are one new speaker fit each other so well */
-#define BIRTH_BLOCKS  6     /* and share no speech */
+#define BIRTH_BLOCKS  4     /* and share no speech */
 #define BIRTH_MEMORY  16    /* blocks */
 #define FIRST_S       0.75f /* of speech that the first speaker begins with */
 #define EVIDENCE      0.25f /* looks overlap: what one counts in Viterbi's sums */
 #define CHANGE_COST   0.7f
 #define MERGE         15.0f /* two means fit each other so well: they are one */
 #define MERGE_LOOKS   8     /* how often that is asked */
-#define MIDDLE_BLOCKS 2     /* a look tells who speaks so many blocks before its end */
+#define MIDDLE_BLOCKS 1     /* a look tells who speaks so many blocks before its end */
 #define MARGIN_NATS   20.0f /* a margin of 1 */
 
 #define FIT_EVERY 4  /* looks */
-#define FIT_PART  8  /* and a 12th of the history */
-#define FIT_FROM  12 /* looks in the history */
+#define FIT_PART  6  /* and a 6th of the history */
+#define FIT_FROM  20 /* looks in the history */
 typedef struct recent_look {
     int64_t first, end;
     float speech_s, z[SPEAKERS_DIM];

@@ -6,6 +6,7 @@
 
 #define STEP_BLOCKS 20000 /* written in one step */
 #define NEAR_BLOCKS 12    /* of a look, to be labelled by it */
+#define LOOK_MIDDLE 2.5f  /* blocks before its end */
 
 void whole_begin(whole *p, vb *w, const history *h, const steno_speakers_options *o, bool renumber) {
     memset(p, 0, sizeof *p);
@@ -47,7 +48,7 @@ static void label_block(whole *p, timeline *line, int64_t block) {
     const history *h = p->c.h;
     while (p->at < h->n && h->look[p->at].end + NEAR_BLOCKS < block) p->at++;
     for (int i = p->at; i < h->n && h->look[i].first <= block + NEAR_BLOCKS; i++) {
-        float off = (float)block - ((float)h->look[i].end - 3.0f);
+        float off = (float)block - ((float)h->look[i].end - LOOK_MIDDLE);
         float near = expf(-off * off / (1.44f * (float)(h->stride * h->stride))) + 1e-9f / (1.0f + off * off);
         for (int k = 0; k < p->c.w->speakers; k++) votes[k] += near * p->c.w->gamma[i][k];
         total += near;
