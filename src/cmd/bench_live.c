@@ -40,6 +40,7 @@ enum option_code {
     OPT_UNFINISHED_MS,
     OPT_MAX_UTTERANCE_S,
     OPT_PARTIAL_MS,
+    OPT_SPEAKERS,
     OPT_FINAL,
     OPT_FIRST,
     OPT_INTERVAL,
@@ -86,6 +87,8 @@ static void help(void) {
            "      --ramp S           streams start spread over so many seconds (default 4)\n"
            "      --warm-up S        and so many more are not measured (default 5)\n"
            "      --endpoint-ms N, --unfinished-ms N, --max-utterance-s S, --partial-ms N: as for 'steno live'\n"
+           "      --speakers NAME    off (default), revise or delayed: whether speakers are told apart, and by which "
+           "contract\n"
            "\nServer:\n"
            "      --url URL          a server that runs: ws://host:port/v1/stream\n"
            "      --pid N            its process, to measure what it uses\n"
@@ -132,6 +135,7 @@ const struct option bench_live_options[] = {{"streams", required_argument, NULL,
                                             {"unfinished-ms", required_argument, NULL, OPT_UNFINISHED_MS},
                                             {"max-utterance-s", required_argument, NULL, OPT_MAX_UTTERANCE_S},
                                             {"partial-ms", required_argument, NULL, OPT_PARTIAL_MS},
+                                            {"speakers", required_argument, NULL, OPT_SPEAKERS},
                                             {"final-ms", required_argument, NULL, OPT_FINAL},
                                             {"first-ms", required_argument, NULL, OPT_FIRST},
                                             {"interval-ms", required_argument, NULL, OPT_INTERVAL},
@@ -215,6 +219,10 @@ static int take_option(bench *b, int code, const char *name, const char *value) 
     case OPT_JSON:
         b->json = true;
         return 0;
+    case OPT_SPEAKERS:
+        b->load.speakers = value;
+        if (strcmp(value, "off") == 0 || strcmp(value, "revise") == 0 || strcmp(value, "delayed") == 0) return 0;
+        return cli_usage("bench", "--speakers cannot be '%s': want off, revise or delayed", value);
     case OPT_TRIM:
         if (cli_switch(value, &b->trim)) return 0;
         return cli_usage("bench", "--trim cannot be '%s': want on or off", value);
@@ -236,6 +244,8 @@ static int settle(bench *b) {
     if (b->url && b->n_server_args > 0) return cli_usage("bench", "--url names a server that has its options already");
     if (b->pid && !b->url) return cli_usage("bench", "--pid goes with --url");
     if (b->streams == 0) b->streams = b->straggler ? 31 : FIRST_TRY;
+    if (b->straggler && strcmp(b->load.speakers, "off") != 0)
+        return cli_usage("bench", "--straggler tells no speakers apart");
     if (b->straggler && (b->url || b->find)) return cli_usage("bench", "--straggler needs no server");
     b->load.gaps.talk_share = (double)b->talk_share;
     b->load.duration_s = (double)b->duration_s;
@@ -271,6 +281,7 @@ static void defaults(bench *b) {
     bench_objective_init(&b->objective);
     const bench_objective *o = &b->objective;
     b->load.packet_ms = 32;
+    b->load.speakers = "off";
     b->load.stop_fd = -1;
     b->duration_s = 20;
     b->ramp_s = 4;

@@ -169,9 +169,10 @@ static json_t *step_json(bench_step *s) {
 bool bench_live_print_json(const bench_live_conditions *c, bench_step *steps, size_t n, bench_step *found,
                            bool search) {
     const bench_load_config *l = c->load;
-    json_t *o = json_pack("{s:I,s:f,s:i,s:f,s:i,s:I,s:f}", "recordings", (json_int_t)c->read->n, "corpus_s",
-                          c->read->audio_s, "gap_ms", l->gaps.gap_ms, "talk_share_asked", l->gaps.talk_share,
-                          "packet_ms", l->packet_ms, "seed", (json_int_t)l->seed, "duration_s", l->duration_s);
+    json_t *o =
+        json_pack("{s:I,s:f,s:i,s:f,s:i,s:I,s:f,s:s}", "recordings", (json_int_t)c->read->n, "corpus_s",
+                  c->read->audio_s, "gap_ms", l->gaps.gap_ms, "talk_share_asked", l->gaps.talk_share, "packet_ms",
+                  l->packet_ms, "seed", (json_int_t)l->seed, "duration_s", l->duration_s, "speakers", l->speakers);
     json_t *list = json_array();
     for (size_t i = 0; search && i < n; i++) json_array_append_new(list, step_json(&steps[i]));
     if (search) {

@@ -242,9 +242,9 @@ static steno_err prepare(load *l) {
     int n = snprintf(
         l->url, sizeof l->url,
         "%s%cencoding=pcm_s16le&sample_rate=%d&endpoint_ms=%d&unfinished_ms=%d&max_utterance_s=%g&partial_ms=%d"
-        "&stats_ms=%d",
+        "&stats_ms=%d&speakers=%s",
         c->url, strchr(c->url, '?') ? '&' : '?', STENO_SAMPLE_RATE_HZ, o->endpoint_ms, o->unfinished_ms,
-        (double)o->max_utterance_s, o->partial_ms, STATS_MS);
+        (double)o->max_utterance_s, o->partial_ms, STATS_MS, c->speakers);
     if (n < 0 || (size_t)n >= sizeof l->url) return err_fail(STENO_E_LIMIT, "the address is too long");
     l->streams = mem_alloc((size_t)c->streams, sizeof *l->streams);
     if (!l->streams) return err_fail(STENO_E_NOMEM, "no memory for %d streams", c->streams);

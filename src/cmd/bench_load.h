@@ -21,6 +21,7 @@ typedef struct bench_load_config {
     double ramp_s, warm_up_s, duration_s;
     uint64_t seed;
     steno_live_options live;
+    const char *speakers; /* a contract of the native protocol, "off" */
     bool stop_at_failure; /* when a stream is refused or ends: the rest would only tell the same */
     int stop_fd;          /* readable: stop; -1: none */
     /* At the beginning and at the end of the measured part; may be NULL. */

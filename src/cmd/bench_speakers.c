@@ -12,6 +12,7 @@
 #include "cmd/bench_speakers_tally.h"
 #include "cmd/cli.h"
 #include "cmd/cmd_options.h"
+#include "cmd/proc_usage.h"
 #include "cmd/session.h"
 #include "output/format.h"
 
@@ -23,16 +24,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define STEP_SAMPLES  1536 /* three frames: 96 ms */
 #define FRAME_SAMPLES 512
 #define QUIET_POLL_MS 1
 #define QUIET_POLLS   2000 /* an engine that never comes to rest: go on all the same */
 #define AUDIO_MAX_S   7200.0
-#define LATENCY_MAX_S 60.0
+#define LATENCY_MAX_S 36000.0 /* longer than any recording: whatever was said before its end */
+#define REPEAT_MAX    100
 #define ENROL_MAX_S   60.0
 
-enum option_code { OPT_CONTRACT = SESSION_OPTION_LAST, OPT_HOLD, OPT_MAX_SPEAKERS, OPT_LATENCY, OPT_OUT, OPT_JSON };
+enum option_code {
+    OPT_CONTRACT = SESSION_OPTION_LAST,
+    OPT_HOLD,
+    OPT_MAX_SPEAKERS,
+    OPT_LATENCY,
+    OPT_OUT,
+    OPT_REPEAT,
+    OPT_METER,
+    OPT_JSON
+};
 
 typedef struct bench {
     session_options session;
@@ -41,6 +53,7 @@ typedef struct bench {
     double latency_s[TALLY_LATENCIES_MAX];
     int n_latencies;
     const char *out_dir;
+    int repeat, meter_min;
     bool json, failed;
     FILE *rttm[TALLY_LATENCIES_MAX]; /* owned; in out_dir */
     session run;
@@ -54,8 +67,9 @@ typedef struct bench {
 typedef struct talk {
     bench *b;
     const char *path;
-    media_audio audio; /* owned */
-    size_t pushed;
+    media_audio audio;      /* owned */
+    size_t pushed;          /* of `length` samples */
+    size_t length;          /* of all repetitions */
     uint64_t frames_before; /* heard by the engine before this recording */
     rttm ref;               /* owned */
     steno_voice voices[STENO_SPEAKERS_MAX];
@@ -80,6 +94,8 @@ static void help(void) {
         "      --max-speakers N   at most so many (default 8, 16 at most)\n"
         "      --latency S        what had been said so long after its time counts; again for up to 4 (default 1)\n"
         "      --out DIR          write who spoke at each latency to DIR/live-Ss.rttm (for steno score der)\n"
+        "      --repeat N         play each recording so often, one after the other, to one stream (default 1)\n"
+        "      --meter N          tell memory and CPU time of this process after every N minutes of audio, on stderr\n"
         "      --json             print JSON instead of a table\n\n");
     session_help();
     printf("\nOther:\n"
@@ -92,6 +108,8 @@ const struct option bench_speakers_options[] = {SESSION_LONG_OPTIONS,
                                                 {"max-speakers", required_argument, NULL, OPT_MAX_SPEAKERS},
                                                 {"latency", required_argument, NULL, OPT_LATENCY},
                                                 {"out", required_argument, NULL, OPT_OUT},
+                                                {"repeat", required_argument, NULL, OPT_REPEAT},
+                                                {"meter", required_argument, NULL, OPT_METER},
                                                 {"json", no_argument, NULL, OPT_JSON},
                                                 {"help", no_argument, NULL, 'h'},
                                                 {0}};
@@ -135,6 +153,12 @@ static int take_option(bench *b, int code, const char *value) {
     case OPT_OUT:
         b->out_dir = value;
         return 0;
+    case OPT_REPEAT:
+        if (cli_int(value, 1, REPEAT_MAX, &b->repeat)) return 0;
+        return cli_usage("bench speakers", "--repeat cannot be '%s': want 1 to %d", value, REPEAT_MAX);
+    case OPT_METER:
+        if (cli_int(value, 1, 600, &b->meter_min)) return 0;
+        return cli_usage("bench speakers", "--meter cannot be '%s': want 1 to 600", value);
     case OPT_JSON:
         b->json = true;
         return 0;
@@ -287,16 +311,27 @@ static steno_err come_to_rest(talk *k) {
 }
 
 static steno_err push(talk *k) {
-    size_t end = k->pushed + STEP_SAMPLES < k->audio.n ? k->pushed + STEP_SAMPLES : k->audio.n;
+    size_t end = k->pushed + STEP_SAMPLES < k->length ? k->pushed + STEP_SAMPLES : k->length;
     while (k->pushed < end) {
-        size_t taken;
-        ERR_TRY(steno_stream_push(k->b->run.engine, k->id, k->audio.pcm + k->pushed, end - k->pushed, &taken));
+        size_t taken, at = k->pushed % k->audio.n, n = end - k->pushed;
+        if (n > k->audio.n - at) n = k->audio.n - at;
+        ERR_TRY(steno_stream_push(k->b->run.engine, k->id, k->audio.pcm + at, n, &taken));
         k->pushed += taken;
         if (taken) continue;
         steno_err e = take_events(k, QUIET_POLL_MS);
         if (e != STENO_OK && e != STENO_E_AGAIN) return e;
     }
     return STENO_OK;
+}
+
+/* What this process has used so far, when another --meter minutes are over. */
+static void meter(const talk *k, size_t before) {
+    size_t every = (size_t)k->b->meter_min * 60 * STENO_SAMPLE_RATE_HZ;
+    proc_usage used;
+    if (every == 0 || (before / every == k->pushed / every && k->pushed < k->length)) return;
+    if (proc_usage_read(getpid(), &used) != STENO_OK) return;
+    fprintf(stderr, "%7.1f min of audio: %8.2f s of CPU, %7.2f MiB\n", heard_s(k) / 60, used.cpu_s,
+            (double)used.rss_bytes / (1 << 20));
 }
 
 static steno_err play(talk *k) {
@@ -311,15 +346,19 @@ static steno_err play(talk *k) {
     k->frames_before = s.vad_frames;
     ERR_TRY(steno_live_open(k->b->run.engine, NULL, NULL, &k->id));
     ERR_TRY(steno_stream_speakers(k->b->run.engine, k->id, &o));
-    while (k->pushed < k->audio.n) {
+    while (k->pushed < k->length) {
+        size_t before = k->pushed;
         ERR_TRY(push(k));
         ERR_TRY(come_to_rest(k));
+        meter(k, before);
     }
+    k->t.ended = true;
     ERR_TRY(steno_stream_finish(k->b->run.engine, k->id));
     while (!k->done) {
         steno_err e = take_events(k, -1);
         if (e != STENO_OK && e != STENO_E_AGAIN) return e;
     }
+    meter(k, k->pushed);
     return STENO_OK;
 }
 
@@ -351,7 +390,8 @@ static steno_err measure(talk *k) {
     if (enrolled && k->t.n_voices == 0) return err_fail(STENO_E_NOT_FOUND, "%s: no enrolled voices beside it", k->path);
     speaker_names_init(&k->names, k->voices, k->t.n_voices);
     ERR_TRY(media_append(b->run.host, k->path, &b->limits, AUDIO_MAX_S, NULL, &k->audio));
-    double length_s = (double)k->audio.n / STENO_SAMPLE_RATE_HZ;
+    k->length = k->audio.n * (size_t)b->repeat;
+    double length_s = (double)k->length / STENO_SAMPLE_RATE_HZ;
     ERR_TRY(tally_open(&k->t, length_s));
     ERR_TRY(play(k));
     tally_finish(&k->t);
@@ -454,6 +494,7 @@ int bench_speakers(int argc, char **argv) {
     steno_speakers_options_init(&b.speakers);
     media_limits_init(&b.limits);
     b.speakers.contract = STENO_SPEAKERS_REVISE;
+    b.repeat = 1;
     int status = read_options(&b, argc, argv);
     if (status == -1) {
         b.session.speakers = b.speakers;  /* room for them in the engine */

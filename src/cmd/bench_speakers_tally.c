@@ -29,6 +29,7 @@ steno_err tally_open(tally *t, double length_s) {
     for (int i = 0; i < t->n_latencies; i++) {
         t->cells[i] = mem_alloc(t->n_cells, sizeof *t->cells[i]);
         ok = ok && t->cells[i];
+        if (t->cells[i]) memset(t->cells[i], 0, t->n_cells * sizeof *t->cells[i]); /* now, not while --meter looks */
     }
     t->labelled = mem_alloc(n + 1, sizeof *t->labelled);
     t->told = mem_alloc(n + 1, sizeof *t->told);
@@ -58,7 +59,8 @@ static size_t cell_at(const tally *t, double s) {
 
 /* What comes now counts for blocks that ended no longer ago than the latency. */
 static size_t first_in_time(const tally *t, int latency, double heard_s) {
-    double blocks = (heard_s - t->latency_s[latency]) / BLOCK_S - 1.0;
+    double most_s = t->ended ? fmin(t->latency_s[latency], TALLY_END_S) : t->latency_s[latency];
+    double blocks = (heard_s - most_s) / BLOCK_S - 1.0;
     return cell_at(t, ceil(blocks - 1e-6) * BLOCK_S);
 }
 
@@ -139,6 +141,22 @@ static void label_words(tally *t, double heard_s, const steno_segment *s) {
     if (!any && known(s->speaker)) label(t, t->labelled, &t->figures->first_label, heard_s, s->start_s, s->end_s);
 }
 
+/* A reader colours what was said by the words of it: the turns that were told, which are told once, are painted over by the labels
+ * of words as often as these come. What no turn was told of stays silent. */
+static void repaint(tally *t, double heard_s, const steno_segment *s) {
+    for (uint32_t i = 0; i < s->n_words; i++) {
+        const steno_word *w = &s->words[i];
+        bool first = i == 0 || w->start_s - s->words[i - 1].end_s > TALLY_PAUSE_S;
+        bool last = i + 1 == s->n_words || s->words[i + 1].start_s - w->end_s > TALLY_PAUSE_S;
+        double from_s = first ? w->start_s - BLOCK_S / 2 : w->start_s;
+        double to_s = last ? w->end_s + BLOCK_S / 2 : s->words[i + 1].start_s;
+        for (int l = 0; known(w->speaker) && l < t->n_latencies; l++) {
+            for (size_t c = later(cell_at(t, from_s), first_in_time(t, l, heard_s)); c < cell_at(t, to_s); c++)
+                if (t->cells[l][c]) t->cells[l][c] = bit_of(w->speaker);
+        }
+    }
+}
+
 static void compare(tally *t, const tally_message *m, const steno_segment *s) {
     for (uint32_t i = 0; i < s->n_words && i < m->n_words; i++) {
         int before = m->speaker[i], now = s->words[i].speaker;
@@ -152,6 +170,7 @@ static void compare(tally *t, const tally_message *m, const steno_segment *s) {
 steno_err tally_segment(tally *t, double heard_s, steno_event_kind kind, const steno_segment *s) {
     label_words(t, heard_s, s);
     if (kind == STENO_EVENT_PARTIAL || s->n_words == 0) return STENO_OK;
+    repaint(t, heard_s, s);
     ERR_TRY(make_room(t, s->id));
     tally_message *m = &t->message[s->id];
     if (m->speaker) {

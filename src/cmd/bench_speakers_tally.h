@@ -2,7 +2,7 @@
  *
  * Purpose    figures of `steno bench speakers`. Time is that of the audio: something counts as known as soon as so much audio
  *            had gone in when it came out. A label at latency L is the last one that came at most L after the end of its block
- *            (speakers/look.h).
+ *            (speakers/look.h). The pass over everything at the end is no part of that, whatever the latency.
  * Owner      the main thread; owned arrays. Pure but for memory.
  */
 #ifndef STENO_CMD_BENCH_SPEAKERS_TALLY_H
@@ -13,6 +13,8 @@
 
 #define TALLY_CELL_MS       10
 #define TALLY_LATENCIES_MAX 4
+#define TALLY_END_S         1.0
+#define TALLY_PAUSE_S       0.5 /* between two words: shorter ones belong to them */
 #define TALLY_TURN_MIN_S    1.0 /* shorter turns of the truth need no label of their own */
 #define TALLY_NEAR_S        0.3 /* a word may begin so long before its speaker does */
 #define TALLY_IDENTIFY_S    2.0 /* of speech; what comes later in a turn should be known */
@@ -45,6 +47,8 @@ typedef struct tally {
     const steno_voice *voices;
     double latency_s[TALLY_LATENCIES_MAX];
     int n_latencies;
+    bool
+        ended; /* by the caller: all audio is in, and what comes now is said of all of it: that counts for the last second */
     uint32_t *cells[TALLY_LATENCIES_MAX]; /* owned [n_cells]: a bit a speaker, see tally_bit() */
     size_t n_cells;
     bool *labelled, *told;  /* owned [of->n]: turns of the truth that have a label */
@@ -58,7 +62,7 @@ STENO_CHECK steno_err tally_open(tally *t, double length_s);
 void tally_close(tally *t);
 /* STENO_EVENT_TURNS: replaces what was said of the time from its first start to its last end. */
 void tally_turns(tally *t, double heard_s, const steno_turn *turns, uint32_t n);
-/* PARTIAL, SEGMENT or SPEAKERS. */
+/* PARTIAL, SEGMENT or SPEAKERS; the last two also change whose the turns under their words are. */
 STENO_CHECK steno_err tally_segment(tally *t, double heard_s, steno_event_kind kind, const steno_segment *segment);
 /* At the end: what is only known then. */
 void tally_finish(tally *t);
