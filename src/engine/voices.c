@@ -47,7 +47,6 @@ void voices_begin(shard *s, const message *m) {
     v->next_out = -1;
     v->shown.n = v->shown.id = 0;
     memset(v->block_rows, 0, sizeof v->block_rows);
-    for (int i = 0; i < STENO_SPEAKERS_MAX; i++) v->into[i] = (int8_t)i;
     timeline_reset(&v->line);
     tracker_reset(v->track, &v->opt);
     history_reset(v->past);

@@ -45,7 +45,6 @@ struct voices {
     int slot;
     steno_speakers_options opt; /* .voices: known */
     steno_voice known[STENO_SPEAKERS_MAX];
-    int8_t into[STENO_SPEAKERS_MAX]; /* whom somebody has said this one to be; himself at first */
     voice_phase phase;
     bool is_live, heard_all; /* heard_all: no more rows will come */
     bool queued, telling;    /* in the shard's queues */

@@ -164,7 +164,7 @@ static bool wants_whole(const voices *v) {
 
 /* Whom somebody has said to be one person stays so, whatever the pass over all of it thinks. */
 static void keep_merges(voices *v) {
-    for (int i = 0; i < STENO_SPEAKERS_MAX; i++) timeline_rename(&v->line, i, v->into[i]);
+    for (int i = 0; i < STENO_SPEAKERS_MAX; i++) timeline_rename(&v->line, i, tracker_shown(v->track, i));
 }
 
 void voices_next_phase(shard *s, voices *v) {
@@ -206,16 +206,10 @@ void voices_leave(shard *s, stream *t) {
 void voices_merge(shard *s, const message *m) {
     stream *t = &s->engine->streams[m->stream];
     voices *v = t->voices;
-    int from = m->u.merge.from, into = m->u.merge.into;
     if (m->generation != atomic_load(&t->generation)) return; /* the stream has ended since */
     atomic_fetch_sub(&t->merges, 1);
     if (!v || v->phase > VOICE_HEARING) return;
-    into = v->into[into];
-    if (v->into[from] == into || into == from) return;
-    for (int i = 0; i < STENO_SPEAKERS_MAX; i++) {
-        if (v->into[i] == from || i == from) v->into[i] = (int8_t)into;
-    }
-    tracker_merge_speakers(v->track, from, into, v->past, &v->line);
+    tracker_merge_speakers(v->track, m->u.merge.from, m->u.merge.into, &v->line);
     v->merged = true;
     voices_tell(s, v);
 }

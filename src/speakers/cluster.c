@@ -15,11 +15,11 @@
 #define ROUNDS      30
 #define STILL       0.002f /* no gamma changes by more: it is over */
 #define FADED       0.5f   /* looks that a speaker explains: less, and it goes */
-#define LEAST_LOOKS 6.0f   /* of somebody, in the end, with a look every 250 ms: 1.5 s */
-#define APART_MOST  4.0f
-#define COST_LEAST  0.2f
-#define CHEAPER     0.7f
-#define SMALL       40.0f /* looks: with fewer a speaker costs less */
+#define LEAST_LOOKS 6.0f   /* of somebody, in the end, with a look every 250 ms: 1.5 s; one is left in any case */
+#define APART_MOST  4.0f   /* places of looks: further apart none counts more */
+#define COST_LEAST  0.2f   /* of a speaker (vb_options.fb), when there must be more of them … */
+#define CHEAPER     0.7f   /* … and how it is lowered until there are */
+#define SMALL       40.0f  /* looks: with fewer a speaker costs less */
 
 static const vb_options options = {.fa = 0.3f, .fb = 5.0f, .loop = 0.9f};
 
@@ -146,24 +146,17 @@ static void seed(cluster *p) {
 
 /* The one who has least to say goes, until there are no more people than there may be. */
 static void keep_limit(cluster *p) {
-    vb *w = p->w;
-    int from[VB_SPEAKERS];
-    while (w->speakers > p->limits.most) {
-        float least = 1e30f;
-        for (int k = 0; k < w->speakers; k++) {
-            if (w->weight[k] < least) least = w->weight[k];
-        }
-        vb_prune(w, least * 1.0001f, from);
-        (void)vb_round(w);
+    while (p->w->speakers > p->limits.most && p->w->speakers > 1) {
+        vb_drop_least(p->w);
+        (void)vb_round(p->w);
     }
 }
 
 static void fit(cluster *p) {
     vb *w = p->w;
-    int from[VB_SPEAKERS];
     bool over = vb_round(w) < STILL || ++p->rounds >= ROUNDS;
-    vb_prune(w, over ? LEAST_LOOKS / (float)(p->h->stride * p->step) : FADED, from);
-    if (!over && w->speakers > 0) return;
+    vb_prune(w, over ? LEAST_LOOKS / (float)(p->h->stride * p->step) : FADED);
+    if (!over) return;
     if (w->speakers < p->limits.least && p->seeds > w->speakers && w->opt.fb > COST_LEAST) {
         w->opt.fb *= CHEAPER; /* somebody knows that there are more */
         begin_fit(p);

@@ -8,6 +8,7 @@ void history_reset(history *h) {
     h->stride = 1;
 }
 
+/* Looks that lie closer together than twice as before go; where all lie further apart than that, none does. */
 static void thin(history *h) {
     int kept = 0;
     h->stride *= 2;
@@ -22,9 +23,14 @@ static int16_t packed(float v) {
     return (int16_t)lrintf(s > 32767.0f ? 32767.0f : s < -32767.0f ? -32767.0f : s);
 }
 
+static bool is_due(const history *h, const speakers_look *look) {
+    return h->n == 0 || look->end >= h->look[h->n - 1].end + h->stride;
+}
+
 int history_add(history *h, const speakers_look *look, int speaker) {
-    if (h->n && look->end < h->look[h->n - 1].end + h->stride) return -1;
-    if (h->n == HISTORY_LOOKS) thin(h);
+    if (!is_due(h, look)) return -1;
+    while (h->n == HISTORY_LOOKS) thin(h);
+    if (!is_due(h, look)) return -1;
     history_look *l = &h->look[h->n];
     float speech = look->speech_s * (1000.0f / SPEAKERS_BLOCK_MS) * 32.0f;
     l->first = (int32_t)look->first;

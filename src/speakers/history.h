@@ -1,9 +1,10 @@
 /* history.h: the looks of a stream, remembered in constant memory.
  *
- * Purpose    what clustering looks back on. At first every look is kept; whenever the history is full every second one is
- *            dropped and from then on only every second one is taken, so that it covers a session of any length, ever more
- *            coarsely.
+ * Purpose    what clustering looks back on. At first every look is kept; whenever the history is full, those that end less
+ *            than twice as many blocks after the one before go, and from then on looks are taken only so far apart: so it
+ *            covers a session of any length, ever more coarsely.
  * Owner      the stream's home shard; plain memory, no pointers.
+ * Invariants in the order of time, their ends at least `stride` blocks apart; never more than HISTORY_LOOKS.
  */
 #ifndef STENO_SPEAKERS_HISTORY_H
 #define STENO_SPEAKERS_HISTORY_H
@@ -22,12 +23,12 @@ typedef struct history_look {
 #define HISTORY_SCALE 2048.0f
 
 typedef struct history {
-    int n, stride; /* every stride-th block ends a look that is kept */
+    int n, stride; /* blocks from the end of one to that of the next, at least; a power of two */
     history_look look[HISTORY_LOOKS];
 } history;
 
 void history_reset(history *h);
-/* In the order of time. Returns its place, or -1: it was not kept. */
+/* In the order of time; finite. Returns its place, or -1: it was not kept. */
 int history_add(history *h, const speakers_look *look, int speaker);
 /* Everybody called `from` is called `into`. */
 void history_rename(history *h, int from, int into);

@@ -23,6 +23,7 @@
 #define WEIGHT_CAP    8.0f  /* looks; nobody is known better than after so many */
 #define CENTRE_PRIOR  4.0f  /* people that the mean of all sessions counts for */
 #define CENTRE_KNOWN  2.0f  /* looks of somebody: then he counts for half of one */
+#define NEVER         -1e30f
 #define STRANGER      0.0f  /* a speaker must fit better than nobody by so much (nats) … */
 #define SURE          4.0f  /* … and than the next one by so much, to learn from the look */
 #define COHERENT      5.0f  /* two looks that are one new speaker fit each other so well */
@@ -35,10 +36,12 @@
 #define MERGE_LOOKS   8     /* how often that is asked */
 #define MIDDLE_BLOCKS 1     /* a look tells who speaks so many blocks before its end */
 #define MARGIN_NATS   20.0f /* a margin of 1 */
+#define E_MOST        1e4f  /* looks lie within 10 of 0 */
 
-#define FIT_EVERY 4  /* looks */
-#define FIT_PART  6  /* and a 6th of the history */
+#define FIT_EVERY 4  /* looks from one fit to the next … */
+#define FIT_PART  6  /* … and a 6th of the history */
 #define FIT_FROM  20 /* looks in the history */
+
 typedef struct recent_look {
     int64_t first, end;
     float speech_s, z[SPEAKERS_DIM];
@@ -48,7 +51,8 @@ typedef struct recent_look {
 struct tracker {
     steno_speakers_options opt;
     int n; /* numbers given; voices first */
-    bool alive[STENO_SPEAKERS_MAX], merged_by_hand[STENO_SPEAKERS_MAX];
+    bool alive[STENO_SPEAKERS_MAX];
+    int8_t shown[STENO_SPEAKERS_MAX]; /* the number in labels: his own, or that of whom somebody has said him to be */
     float sum[STENO_SPEAKERS_MAX][SPEAKERS_DIM], weight[STENO_SPEAKERS_MAX]; /* in looks */
     float centre[SPEAKERS_DIM];
     recent_look recent[TRACKER_RECENT]; /* by look number modulo */
@@ -68,6 +72,7 @@ void tracker_reset(tracker *t, const steno_speakers_options *o) {
     memset(t, 0, sizeof *t);
     t->opt = *o;
     t->opt.voices = NULL;
+    for (int k = 0; k < STENO_SPEAKERS_MAX; k++) t->shown[k] = (int8_t)k;
     for (int k = 0; k < o->n_voices; k++, t->n++) {
         t->alive[k] = true;
         t->weight[k] = WEIGHT_CAP;
@@ -77,6 +82,10 @@ void tracker_reset(tracker *t, const steno_speakers_options *o) {
 
 int tracker_speakers(const tracker *t) {
     return t->n;
+}
+
+int tracker_shown(const tracker *t, int speaker) {
+    return t->shown[speaker];
 }
 
 /* ---- likelihoods -------------------------------------------------------------------------------------------------- */
@@ -107,6 +116,13 @@ static recent_look *recent(tracker *t, int64_t look) {
     return &t->recent[look % TRACKER_RECENT];
 }
 
+/* What is no number, or so large that its square is none, says nothing of a voice. */
+static bool is_sound(const speakers_look *look) {
+    bool sound = look->speech_s >= 0.0f && look->first >= 0 && look->first < look->end;
+    for (int d = 0; d < SPEAKERS_DIM; d++) sound = sound && fabsf(look->e[d]) <= E_MOST;
+    return sound;
+}
+
 static void hear(tracker *t, const speakers_look *look) {
     recent_look *l = recent(t, t->looks++);
     *l = (recent_look){.first = look->first, .end = look->end, .speech_s = look->speech_s};
@@ -134,9 +150,12 @@ static void learn(tracker *t, int k, const recent_look *l) {
     for (int d = 0; d < SPEAKERS_DIM; d++) t->sum[k][d] += l->z[d] * LOOK_WEIGHT;
 }
 
+/* As labels count them: whom somebody has said to be one are one. */
 static int people(const tracker *t) {
+    unsigned shown = 0;
     int n = 0;
-    for (int k = 0; k < t->n; k++) n += t->alive[k];
+    for (int k = 0; k < t->n; k++) shown |= t->alive[k] ? 1u << t->shown[k] : 0;
+    for (; shown; shown &= shown - 1) n++;
     return n;
 }
 
@@ -144,24 +163,35 @@ static bool has_room(const tracker *t) {
     return t->opt.contract != STENO_SPEAKERS_ENROLLED && people(t) < t->opt.max_speakers;
 }
 
-/* A number that nobody has; where all have been given, one whose speaker turned out to be another's; -1: there is none. */
-static int new_number(tracker *t) {
-    if (t->n < STENO_SPEAKERS_MAX) return t->n++;
-    for (int k = t->opt.n_voices; k < t->n; k++) {
-        if (!t->alive[k] && !t->merged_by_hand[k]) {
-            t->weight[k] = 0.0f;
-            memset(t->sum[k], 0, sizeof t->sum[k]);
-            return k;
-        }
+/* True when labels say this number of somebody else. */
+static bool is_lent(const tracker *t, int number) {
+    for (int k = 0; k < t->n; k++) {
+        if (k != number && t->alive[k] && t->shown[k] == number) return true;
     }
-    return -1;
+    return false;
+}
+
+/* A number that nobody has, for somebody of whom nothing is known yet; where all have been given, one whose speaker turned out
+ * to be another's; -1: there is none. */
+static int new_number(tracker *t) {
+    int k = t->opt.n_voices;
+    if (t->n < STENO_SPEAKERS_MAX)
+        k = t->n++;
+    else
+        while (k < t->n && (t->alive[k] || is_lent(t, k))) k++;
+    if (k == STENO_SPEAKERS_MAX) return -1;
+    t->alive[k] = true;
+    t->shown[k] = (int8_t)k;
+    t->weight[k] = WEIGHT_LEAST;
+    memset(t->sum[k], 0, sizeof t->sum[k]);
+    return k;
 }
 
 /* A new speaker of the strangers among looks [from, to]. */
 static int bear(tracker *t, int64_t from, int64_t to) {
     int k = new_number(t);
     if (k < 0) return -1;
-    t->alive[k] = true;
+    t->weight[k] = 0.0f;
     for (int64_t i = from; i <= to; i++) {
         recent_look *l = recent(t, i);
         if (!l->stranger) continue;
@@ -191,24 +221,20 @@ static int look_for_birth(tracker *t) {
 /* Who the newest look is of, or -1; speakers learn from it. */
 static int take(tracker *t) {
     recent_look *l = recent(t, t->looks - 1);
-    float best = STRANGER, second = STRANGER;
+    float score[STENO_SPEAKERS_MAX], second = STRANGER;
     int who = -1;
     for (int k = 0; k < t->n; k++) {
-        if (!t->alive[k]) continue;
-        float f = fits(t, l, k);
-        if (f > best) {
-            second = best;
-            best = f;
-            who = k;
-        } else if (f > second) {
-            second = f;
-        }
+        score[k] = t->alive[k] ? fits(t, l, k) : NEVER;
+        if (score[k] > (who < 0 ? STRANGER : score[who])) who = k;
     }
     if (who < 0) {
         l->stranger = true;
         return look_for_birth(t);
     }
-    if (best - second > SURE && who >= t->opt.n_voices) learn(t, who, l);
+    for (int k = 0; k < t->n; k++) {
+        if (t->shown[k] != t->shown[who] && score[k] > second) second = score[k];
+    }
+    if (score[who] - second > SURE && who >= t->opt.n_voices) learn(t, who, l);
     return who;
 }
 
@@ -222,40 +248,49 @@ typedef struct path {
     float margin[TRACKER_RECENT];
 } path;
 
+enum { NOBODY = STENO_SPEAKERS_MAX, STATES };
+
+/* score [STATES] of a look; returns by how much the best one is ahead of the next person. */
+static float score_look(tracker *t, const recent_look *l, float *score) {
+    int top = NOBODY;
+    float second = NEVER;
+    for (int k = 0; k < NOBODY; k++) score[k] = k < t->n && t->alive[k] ? fits(t, l, k) : NEVER;
+    score[NOBODY] = STRANGER;
+    for (int k = 0; k < NOBODY; k++) {
+        if (score[k] > score[top]) top = k;
+    }
+    for (int k = 0; k <= NOBODY; k++) {
+        bool same = k == top || (k != NOBODY && top != NOBODY && t->shown[k] == t->shown[top]);
+        if (!same && score[k] > second) second = score[k];
+    }
+    return score[top] - second;
+}
+
+static int best_of(const float *total) {
+    int best = NOBODY;
+    for (int k = 0; k < NOBODY; k++) {
+        if (total[k] > total[best]) best = k;
+    }
+    return best;
+}
+
 static void find_path(tracker *t, path *p) {
-    enum { NOBODY = STENO_SPEAKERS_MAX };
-    float total[STENO_SPEAKERS_MAX + 1] = {0};
-    int8_t came[TRACKER_RECENT][STENO_SPEAKERS_MAX + 1];
+    float total[STATES] = {0}, score[STATES];
+    int8_t came[TRACKER_RECENT][STATES];
     p->first = t->looks > TRACKER_RECENT ? t->looks - TRACKER_RECENT : 0;
     p->n = (int)(t->looks - p->first);
     for (int i = 0; i < p->n; i++) {
         const recent_look *l = recent(t, p->first + i);
-        int best = NOBODY;
-        float score[STENO_SPEAKERS_MAX + 1], top = STRANGER, second = -1e30f;
-        for (int k = 0; k < t->n; k++) score[k] = t->alive[k] ? fits(t, l, k) : -1e30f;
-        score[NOBODY] = STRANGER;
-        for (int k = 0; k < t->n; k++) {
-            if (score[k] > top)
-                second = top, top = score[k];
-            else if (score[k] > second)
-                second = score[k];
-        }
-        p->margin[i] = (top - second) / MARGIN_NATS;
-        for (int k = 0; k <= NOBODY; k++) {
-            if ((k < t->n || k == NOBODY) && total[k] > total[best]) best = k;
-        }
+        p->margin[i] = score_look(t, l, score) / MARGIN_NATS;
+        int best = best_of(total);
         float gap = i ? (float)(l->end - recent(t, p->first + i - 1)->end) : 1.0f;
         float least = total[best] - CHANGE_COST / (gap > 1.0f ? gap : 1.0f);
-        for (int k = 0; k <= NOBODY; k++) {
-            if (k >= t->n && k != NOBODY) continue;
+        for (int k = 0; k < STATES; k++) {
             came[i][k] = (int8_t)(total[k] >= least ? k : best);
             total[k] = (total[k] >= least ? total[k] : least) + EVIDENCE * score[k];
         }
     }
-    int at = NOBODY;
-    for (int k = 0; k < t->n; k++) {
-        if (total[k] > total[at]) at = k;
-    }
+    int at = best_of(total);
     for (int i = p->n - 1; i >= 0; i--) {
         p->who[i] = (int8_t)(at == NOBODY ? -1 : at);
         at = came[i][at];
@@ -264,6 +299,7 @@ static void find_path(tracker *t, path *p) {
 
 static void label(const tracker *t, timeline *line, int64_t block, int who, float margin) {
     if (timeline_at(line, block).speaker == SPEAKERS_SILENCE) return;
+    if (who >= 0) who = t->shown[who];
     if (who < 0) who = t->opt.contract == STENO_SPEAKERS_ENROLLED ? SPEAKERS_OTHER : SPEAKERS_UNKNOWN;
     timeline_set(line, block, who, margin > 1.0f ? 1.0f : margin < 0.0f ? 0.0f : margin);
 }
@@ -283,37 +319,60 @@ static void write_labels(tracker *t, const path *p, timeline *line) {
 
 /* ---- the step ----------------------------------------------------------------------------------------------------- */
 
-static void become_one(tracker *t, int from, int into, history *h, timeline *line) {
-    t->weight[into] += t->weight[from];
-    for (int d = 0; d < SPEAKERS_DIM; d++) t->sum[into][d] += t->sum[from][d];
-    t->alive[from] = false;
-    history_rename(h, from, into);
+/* True when somebody has said that this one and another are one person. */
+static bool is_joined(const tracker *t, int k) {
+    return t->shown[k] != k || is_lent(t, k);
+}
+
+/* Whoever is called `from` in labels is called `into` from now on. */
+static void show_as(int from, int into, timeline *line, tracker_merge *merge) {
+    if (from == into) return;
+    *merge = (tracker_merge){from, into};
     timeline_rename(line, from, into);
 }
 
-void tracker_merge_speakers(tracker *t, int from, int into, history *h, timeline *line) {
-    if (from == into || from < 0 || into < 0 || from >= t->n || into >= t->n || !t->alive[from] || !t->alive[into])
-        return;
-    t->merged_by_hand[from] = true;
-    become_one(t, from, into, h, line);
+/* `from` was never there: all that was his is of `into`. */
+static void become_one(tracker *t, int from, int into, history *h, timeline *line, tracker_merge *merge) {
+    int before = t->shown[from];
+    t->alive[from] = false;
+    history_rename(h, from, into);
+    show_as(before, t->shown[into], line, merge);
 }
 
-static bool may_merge(const tracker *t, int a, int b) {
-    return t->alive[a] && t->alive[b] && (a >= t->opt.n_voices || b >= t->opt.n_voices);
+/* Both stay known, as two voices of one person: so he is told from others by either, and no fit makes him two again. */
+void tracker_merge_speakers(tracker *t, int from, int into, timeline *line) {
+    tracker_merge merge;
+    bool known = false;
+    if (from < 0 || into < 0 || from >= t->n || into >= t->n) return;
+    from = t->shown[from];
+    into = t->shown[into];
+    for (int k = 0; k < t->n; k++) known = known || (t->alive[k] && t->shown[k] == into);
+    if (!known) return;
+    for (int k = 0; k < t->n; k++) {
+        if (t->alive[k] && t->shown[k] == from) t->shown[k] = (int8_t)into;
+    }
+    show_as(from, into, line, &merge);
+}
+
+/* Voices are never one another, nor what somebody has said of people undone. */
+static bool may_merge(const tracker *t, int from, int into) {
+    if (from < t->opt.n_voices || !t->alive[from] || !t->alive[into]) return false;
+    return t->shown[from] == t->shown[into] || !is_joined(t, from);
 }
 
 static void look_for_merge(tracker *t, history *h, timeline *line, tracker_merge *merge) {
     for (int b = 1; b < t->n; b++) {
         for (int a = 0; a < b; a++) {
-            if (!may_merge(t, a, b)) continue;
+            if (!may_merge(t, b, a)) continue;
             float ma[SPEAKERS_DIM], mb[SPEAKERS_DIM], n = t->weight[a] < WEIGHT_CAP ? t->weight[a] : WEIGHT_CAP;
             for (int d = 0; d < SPEAKERS_DIM; d++) {
                 ma[d] = t->sum[a][d] / t->weight[a];
                 mb[d] = t->sum[b][d] / t->weight[b];
             }
             if (likeness(t, ma, WITHIN / n, mb, t->weight[b]) < MERGE) continue;
-            become_one(t, b, a, h, line);
-            *merge = (tracker_merge){b, a};
+            for (int d = 0; d < SPEAKERS_DIM && a >= t->opt.n_voices; d++) t->sum[a][d] += t->sum[b][d];
+            if (a >= t->opt.n_voices) t->weight[a] += t->weight[b];
+            become_one(t, b, a, h, line, merge);
             return;
         }
     }
@@ -327,7 +386,6 @@ static void take_fit(tracker *t, const cluster *c, const int *name) {
     for (int k = 0; k < c->w->speakers; k++) {
         int who = name[k];
         if (who < t->opt.n_voices) continue;
-        t->alive[who] = true;
         t->weight[who] = WEIGHT_LEAST;
         for (int d = 0; d < SPEAKERS_DIM; d++) t->sum[who][d] = 0.0f;
     }
@@ -341,12 +399,24 @@ static void take_fit(tracker *t, const cluster *c, const int *name) {
     }
 }
 
+static bool has_looks(const cluster *c, int who) {
+    for (int i = 0; i < c->w->n; i++) {
+        if (c->h->look[cluster_look(c, i)].speaker == who) return true;
+    }
+    return false;
+}
+
+static bool is_named(const cluster *c, const int *name, int who) {
+    for (int k = 0; k < c->w->speakers; k++) {
+        if (name[k] == who) return true;
+    }
+    return false;
+}
+
 /* Who has most of the looks now that the history gave to `who`; -1: nobody, or somebody has that number still. */
 static int heir_of(const cluster *c, const int *name, int who) {
     int taken[STENO_SPEAKERS_MAX] = {0}, best = -1;
-    for (int k = 0; k < c->w->speakers; k++) {
-        if (name[k] == who) return -1;
-    }
+    if (is_named(c, name, who)) return -1;
     for (int i = 0; i < c->w->n; i++) {
         if (c->h->look[cluster_look(c, i)].speaker == who) taken[name[cluster_who(c, i)]]++;
     }
@@ -356,39 +426,53 @@ static int heir_of(const cluster *c, const int *name, int who) {
     return best;
 }
 
-/* Those whose looks are all others' by now were never there: the one with the highest number is told as a merge, the others'
- * turn comes with the next fits. */
-static void bury(tracker *t, const cluster *c, const int *name, tracker_merge *merge) {
-    for (int k = t->n - 1; k >= t->opt.n_voices && merge->from < 0; k--) {
+/* Numbers for those whom nobody told apart before; false, and nothing has happened, when there would be too many people or
+ * too few numbers. */
+static bool name_new(tracker *t, const cluster *c, int *name) {
+    int fresh = 0, vanished = 0, numbers = STENO_SPEAKERS_MAX - t->n;
+    for (int k = 0; k < c->w->speakers; k++) fresh += name[k] < 0;
+    for (int k = t->opt.n_voices; k < t->n; k++) {
+        numbers += !t->alive[k] && !is_lent(t, k);
+        vanished += t->alive[k] && !is_joined(t, k) && !is_named(c, name, k) && has_looks(c, k);
+    }
+    if (fresh > numbers || (fresh > 0 && people(t) + fresh - vanished > t->opt.max_speakers)) return false;
+    for (int k = 0; k < c->w->speakers; k++) {
+        if (name[k] < 0) name[k] = new_number(t);
+    }
+    return true;
+}
+
+/* Those whose looks are all others' by now were never there: the one with the highest number goes, the others' turn comes with
+ * the next fits, or now when there are too many people. */
+static void bury(tracker *t, const cluster *c, const int *name, history *h, timeline *line, tracker_merge *merge) {
+    bool one = false;
+    for (int k = t->n - 1; k >= t->opt.n_voices && (!one || people(t) > t->opt.max_speakers); k--) {
         int heir = t->alive[k] ? heir_of(c, name, k) : -1;
-        if (heir >= 0) *merge = (tracker_merge){k, heir};
+        if (heir < 0 || !may_merge(t, k, heir)) continue;
+        become_one(t, k, heir, h, line, merge);
+        one = true;
     }
 }
 
 static void fit_again(tracker *t, vb *w, history *h, timeline *line, tracker_merge *merge) {
     cluster c;
-    int name[VB_SPEAKERS];
-    cluster_limits limits = {.looks = TRACKER_FIT, .most = t->opt.max_speakers};
+    int name[VB_SPEAKERS], joined = -people(t);
+    for (int k = 0; k < t->n; k++) joined += t->alive[k];
+    cluster_limits limits = {.looks = TRACKER_FIT, .most = t->opt.max_speakers + joined};
     cluster_begin(&c, w, h, &limits);
     while (!cluster_step(&c)) {
     }
-    if (w->speakers == 0) return;
     cluster_name(&c, name);
-    for (int k = 0; k < w->speakers; k++) {
-        if (name[k] < 0 && (name[k] = new_number(t)) < 0) return; /* no number left: all stays as it is */
-    }
-    bury(t, &c, name, merge);
+    if (!name_new(t, &c, name)) return;
+    bury(t, &c, name, h, line, merge);
     take_fit(t, &c, name);
     for (int i = 0; i < w->n; i++) h->look[cluster_look(&c, i)].speaker = (int8_t)name[cluster_who(&c, i)];
-    if (merge->from < 0) return;
-    t->alive[merge->from] = false;
-    history_rename(h, merge->from, merge->into);
-    timeline_rename(line, merge->from, merge->into);
 }
 
 void tracker_step(tracker *t, vb *w, history *h, const speakers_look *look, timeline *line, tracker_merge *merge) {
     path p;
     *merge = (tracker_merge){-1, -1};
+    if (!is_sound(look)) return;
     hear(t, look);
     find_centre(t);
     int who = take(t);

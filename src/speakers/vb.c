@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+#define NOTHING 1e-30f /* a sum of probabilities; below it floats say nothing any more */
+
 steno_err vb_open(vb *w, int looks) {
     memset(w, 0, sizeof *w);
     w->rho = mem_alloc((size_t)looks, sizeof *w->rho);
@@ -82,11 +84,12 @@ static void score_looks(vb *w) {
     }
 }
 
+/* Makes a row add up to 1; one of nothing (all has underflowed, or its speaker has gone) says that anybody may be it. */
 static void normalise(float *row, int n, float *sum) {
     float s = 0.0f;
     for (int k = 0; k < n; k++) s += row[k];
-    *sum = s > 1e-30f ? s : 1e-30f;
-    for (int k = 0; k < n; k++) row[k] /= *sum;
+    *sum = s > NOTHING ? s : NOTHING;
+    for (int k = 0; k < n; k++) row[k] = s > NOTHING ? row[k] / s : 1.0f / (float)n;
 }
 
 /* ahead[i][k]: the probability of k at i given the looks up to i. */
@@ -141,19 +144,49 @@ float vb_round(vb *w) {
     return vb_infer(w);
 }
 
-void vb_prune(vb *w, float least, int *from) {
+static void count_looks(vb *w) {
+    memset(w->weight, 0, sizeof w->weight);
+    for (int i = 0; i < w->n; i++) {
+        for (int k = 0; k < w->speakers; k++) w->weight[k] += w->gamma[i][k];
+    }
+}
+
+/* Those who stay move together; gamma and share add up to 1 again. */
+static void keep(vb *w, const bool *stays) {
     int kept = 0;
     float sum;
     for (int k = 0; k < w->speakers; k++) {
-        float total = 0.0f;
-        for (int i = 0; i < w->n; i++) total += w->gamma[i][k];
-        if (total < least) continue;
-        for (int i = 0; i < w->n; i++) w->gamma[i][kept] = w->gamma[i][k];
+        if (!stays[k]) continue;
+        for (int i = 0; i < w->n && kept != k; i++) w->gamma[i][kept] = w->gamma[i][k];
         w->share[kept] = w->share[k];
-        from[kept++] = k;
+        w->weight[kept++] = w->weight[k];
     }
+    if (kept == w->speakers) return;
     w->speakers = kept;
-    if (kept == 0) return;
     for (int i = 0; i < w->n; i++) normalise(w->gamma[i], kept, &sum);
     normalise(w->share, kept, &sum);
+}
+
+void vb_prune(vb *w, float least) {
+    bool stays[VB_SPEAKERS];
+    int most = 0;
+    count_looks(w);
+    for (int k = 0; k < w->speakers; k++) {
+        stays[k] = w->weight[k] >= least;
+        if (w->weight[k] > w->weight[most]) most = k;
+    }
+    stays[most] = true;
+    keep(w, stays);
+}
+
+void vb_drop_least(vb *w) {
+    bool stays[VB_SPEAKERS];
+    int least = 0;
+    count_looks(w);
+    for (int k = 0; k < w->speakers; k++) {
+        stays[k] = true;
+        if (w->weight[k] < w->weight[least]) least = k;
+    }
+    stays[least] = false;
+    keep(w, stays);
 }

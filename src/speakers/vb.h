@@ -45,7 +45,9 @@ void vb_centre(vb *w, const float *centre);
 float vb_round(vb *w);
 /* Half a round: looks from the speakers as they are. */
 float vb_infer(vb *w);
-/* Speakers with less than `least` looks go; those left move together. from[k] is the old number of new k. */
-void vb_prune(vb *w, float least, int *from);
+/* Speakers with less than `least` looks go, but for the one with the most; those left move together. */
+void vb_prune(vb *w, float least);
+/* The one with the fewest looks goes; of at least two. */
+void vb_drop_least(vb *w);
 
 #endif

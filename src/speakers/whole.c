@@ -16,29 +16,43 @@ void whole_begin(whole *p, vb *w, const history *h, const steno_speakers_options
     cluster_begin(&p->c, w, h, &limits);
 }
 
+/* The lowest number that is not taken, but for voices'; UNKNOWN when there is none. */
+static int free_number(const whole *p, const bool *taken) {
+    int number = p->voices;
+    while (number < STENO_SPEAKERS_MAX && taken[number]) number++;
+    return number < STENO_SPEAKERS_MAX ? number : SPEAKERS_UNKNOWN;
+}
+
+/* Who was heard first of those without a name; -1: all have one. */
+static int next_nameless(const whole *p, const bool *named) {
+    int next = -1, first = 0;
+    for (int k = 0; k < p->c.w->speakers; k++) {
+        int heard = named[k] ? 0 : cluster_first_heard(&p->c, k);
+        if (named[k] || (next >= 0 && heard >= first)) continue;
+        next = k;
+        first = heard;
+    }
+    return next;
+}
+
 /* People whom nobody told apart before get free numbers, in the order in which they are heard; so does everybody whose number
- * was not told yet. */
+ * was not told yet. Numbers of the history that nobody has any more are the last to be given again. */
 static void name_people(whole *p) {
-    const vb *w = p->c.w;
-    bool used[STENO_SPEAKERS_MAX] = {false};
+    bool had[STENO_SPEAKERS_MAX] = {false}, has[STENO_SPEAKERS_MAX] = {false}, named[VB_SPEAKERS] = {false};
     cluster_name(&p->c, p->name);
-    for (int k = 0; k < w->speakers; k++) {
-        if (p->renumber && p->name[k] >= p->voices) p->name[k] = -1;
-        if (p->name[k] >= 0) used[p->name[k]] = true;
+    for (int k = 0; k < p->c.w->speakers; k++) {
+        named[k] = p->name[k] >= 0 && !(p->renumber && p->name[k] >= p->voices);
+        if (named[k]) had[p->name[k]] = has[p->name[k]] = true;
     }
     for (int i = 0; i < p->c.h->n && !p->renumber; i++) {
-        if (p->c.h->look[i].speaker >= 0) used[p->c.h->look[i].speaker] = true;
+        if (p->c.h->look[i].speaker >= 0) had[p->c.h->look[i].speaker] = true;
     }
-    for (int n = 0; n < w->speakers; n++) {
-        int next = -1, number = p->voices;
-        for (int k = 0; k < w->speakers; k++) {
-            if (p->name[k] < 0 && (next < 0 || cluster_first_heard(&p->c, k) < cluster_first_heard(&p->c, next)))
-                next = k;
-        }
-        if (next < 0) return;
-        while (number < STENO_SPEAKERS_MAX - 1 && used[number]) number++;
-        p->name[next] = number;
-        used[number] = true;
+    for (int k = next_nameless(p, named); k >= 0; k = next_nameless(p, named)) {
+        int number = free_number(p, had);
+        if (number < 0) number = free_number(p, has);
+        p->name[k] = number;
+        named[k] = true;
+        if (number >= 0) had[number] = has[number] = true;
     }
 }
 
