@@ -141,15 +141,13 @@ static void label_words(tally *t, double heard_s, const steno_segment *s) {
     if (!any && known(s->speaker)) label(t, t->labelled, &t->figures->first_label, heard_s, s->start_s, s->end_s);
 }
 
-/* A reader colours what was said by the words of it: the turns that were told, which are told once, are painted over by the labels
- * of words as often as these come. What no turn was told of stays silent. */
+/* A reader colours what was said by the words of it: the turns, which are told once, are painted over by the labels of the nearest
+ * words, as often as these come; much of what is heard badly has few words. Where no turn was told it stays silent. */
 static void repaint(tally *t, double heard_s, const steno_segment *s) {
     for (uint32_t i = 0; i < s->n_words; i++) {
         const steno_word *w = &s->words[i];
-        bool first = i == 0 || w->start_s - s->words[i - 1].end_s > TALLY_PAUSE_S;
-        bool last = i + 1 == s->n_words || s->words[i + 1].start_s - w->end_s > TALLY_PAUSE_S;
-        double from_s = first ? w->start_s - BLOCK_S / 2 : w->start_s;
-        double to_s = last ? w->end_s + BLOCK_S / 2 : s->words[i + 1].start_s;
+        double from_s = i == 0 ? w->start_s - TALLY_EDGE_S : (s->words[i - 1].end_s + w->start_s) / 2;
+        double to_s = i + 1 == s->n_words ? w->end_s + TALLY_EDGE_S : (w->end_s + s->words[i + 1].start_s) / 2;
         for (int l = 0; known(w->speaker) && l < t->n_latencies; l++) {
             for (size_t c = later(cell_at(t, from_s), first_in_time(t, l, heard_s)); c < cell_at(t, to_s); c++)
                 if (t->cells[l][c]) t->cells[l][c] = bit_of(w->speaker);

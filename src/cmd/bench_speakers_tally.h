@@ -14,7 +14,7 @@
 #define TALLY_CELL_MS       10
 #define TALLY_LATENCIES_MAX 4
 #define TALLY_END_S         1.0
-#define TALLY_PAUSE_S       0.5 /* between two words: shorter ones belong to them */
+#define TALLY_EDGE_S        0.5 /* of a message, beyond its first and last word */
 #define TALLY_TURN_MIN_S    1.0 /* shorter turns of the truth need no label of their own */
 #define TALLY_NEAR_S        0.3 /* a word may begin so long before its speaker does */
 #define TALLY_IDENTIFY_S    2.0 /* of speech; what comes later in a turn should be known */
