@@ -21,7 +21,7 @@
 #define CHEAPER     0.7f   /* … and how it is lowered until there are */
 #define SMALL       40.0f  /* looks: with fewer a speaker costs less */
 
-static const vb_options options = {.fa = 0.3f, .fb = 5.0f, .loop = 0.9f};
+static const vb_options options = {.fa = 0.3f, .fb = 5.6f, .loop = 0.9f};
 
 int cluster_look(const cluster *p, int i) {
     return p->h->n - 1 - p->step * (p->w->n - 1 - i);

@@ -15,28 +15,29 @@
 #include <math.h>
 #include <string.h>
 
-#define LOOK_S        1.0f  /* of speech in a full look */
-#define WITHIN        0.65f /* variance of such a look about its speaker's mean */
-#define DRIFT         0.15f /* and of the speaker's mean over a session */
-#define LOOK_WEIGHT   0.25f /* looks come every 250 ms: that much of one is new */
-#define WEIGHT_LEAST  0.01f /* of anybody: no division by nothing */
-#define WEIGHT_CAP    8.0f  /* looks; nobody is known better than after so many */
-#define CENTRE_PRIOR  4.0f  /* people that the mean of all sessions counts for */
-#define CENTRE_KNOWN  2.0f  /* looks of somebody: then he counts for half of one */
-#define NEVER         -1e30f
-#define STRANGER      0.0f  /* a speaker must fit better than nobody by so much (nats) … */
-#define SURE          4.0f  /* … and than the next one by so much, to learn from the look */
-#define COHERENT      5.0f  /* two looks that are one new speaker fit each other so well */
-#define BIRTH_BLOCKS  4     /* and share no speech */
-#define BIRTH_MEMORY  16    /* blocks */
-#define FIRST_S       0.75f /* of speech that the first speaker begins with */
-#define EVIDENCE      0.25f /* looks overlap: what one counts in Viterbi's sums */
-#define CHANGE_COST   0.7f
-#define MERGE         15.0f /* two means fit each other so well: they are one */
-#define MERGE_LOOKS   8     /* how often that is asked */
-#define MIDDLE_BLOCKS 1     /* a look tells who speaks so many blocks before its end */
-#define MARGIN_NATS   20.0f /* a margin of 1 */
-#define E_MOST        1e4f  /* looks lie within 10 of 0 */
+#define LOOK_S         1.0f  /* of speech in a full look */
+#define WITHIN         0.65f /* variance of such a look about its speaker's mean */
+#define DRIFT          0.15f /* and of the speaker's mean over a session */
+#define LOOK_WEIGHT    0.25f /* looks come every 250 ms: that much of one is new */
+#define WEIGHT_LEAST   0.01f /* of anybody: no division by nothing */
+#define WEIGHT_CAP     8.0f  /* looks; nobody is known better than after so many */
+#define CENTRE_PRIOR   4.0f  /* people that the mean of all sessions counts for */
+#define CENTRE_KNOWN   2.0f  /* looks of somebody: then he counts for half of one */
+#define NEVER          -1e30f
+#define STRANGER       0.0f  /* a speaker must fit better than nobody by so much (nats) … */
+#define STRANGER_VOICE 2.0f  /* … by more where labels may not change and only voices have names … */
+#define SURE           4.0f  /* … and than the next one by so much, to learn from the look */
+#define COHERENT       5.0f  /* two looks that are one new speaker fit each other so well */
+#define BIRTH_BLOCKS   4     /* and share no speech */
+#define BIRTH_MEMORY   16    /* blocks */
+#define FIRST_S        0.75f /* of speech that the first speaker begins with */
+#define EVIDENCE       0.25f /* looks overlap: what one counts in Viterbi's sums */
+#define CHANGE_COST    0.7f
+#define MERGE          15.0f /* two means fit each other so well: they are one */
+#define MERGE_LOOKS    8     /* how often that is asked */
+#define MIDDLE_BLOCKS  1     /* a look tells who speaks so many blocks before its end */
+#define MARGIN_NATS    20.0f /* a margin of 1 */
+#define E_MOST         1e4f  /* looks lie within 10 of 0 */
 
 #define FIT_EVERY 4  /* looks from one fit to the next … */
 #define FIT_PART  6  /* … and a 6th of the history */
@@ -78,10 +79,6 @@ void tracker_reset(tracker *t, const steno_speakers_options *o) {
         t->weight[k] = WEIGHT_CAP;
         for (int d = 0; d < SPEAKERS_DIM; d++) t->sum[k][d] = o->voices[k].print[d] * WEIGHT_CAP;
     }
-}
-
-int tracker_speakers(const tracker *t) {
-    return t->n;
 }
 
 int tracker_shown(const tracker *t, int speaker) {
@@ -159,8 +156,19 @@ static int people(const tracker *t) {
     return n;
 }
 
+static bool only_voices(const tracker *t) {
+    return t->opt.contract == STENO_SPEAKERS_ENROLLED;
+}
+
+/* Where only voices have names, strangers are told apart all the same, behind OTHER: what is like a stranger who was heard
+ * before is less likely to be a voice. */
 static bool has_room(const tracker *t) {
-    return t->opt.contract != STENO_SPEAKERS_ENROLLED && people(t) < t->opt.max_speakers;
+    return people(t) < (only_voices(t) ? STENO_SPEAKERS_MAX : t->opt.max_speakers);
+}
+
+/* What the speaker must reach to be likelier than nobody. */
+static float bar(const tracker *t, int k) {
+    return only_voices(t) && k < t->opt.n_voices ? STRANGER_VOICE : STRANGER;
 }
 
 /* True when labels say this number of somebody else. */
@@ -225,7 +233,7 @@ static int take(tracker *t) {
     int who = -1;
     for (int k = 0; k < t->n; k++) {
         score[k] = t->alive[k] ? fits(t, l, k) : NEVER;
-        if (score[k] > (who < 0 ? STRANGER : score[who])) who = k;
+        if (score[k] > (who < 0 ? bar(t, k) : score[who])) who = k;
     }
     if (who < 0) {
         l->stranger = true;
@@ -244,24 +252,28 @@ static int take(tracker *t) {
 typedef struct path {
     int64_t first; /* look */
     int n;
-    int8_t who[TRACKER_RECENT]; /* or -1 */
+    int8_t who[TRACKER_RECENT]; /* in labels */
     float margin[TRACKER_RECENT];
 } path;
 
 enum { NOBODY = STENO_SPEAKERS_MAX, STATES };
+
+static int label_of(const tracker *t, int state) {
+    if (only_voices(t)) return state < t->opt.n_voices ? state : SPEAKERS_OTHER;
+    return state < NOBODY ? t->shown[state] : SPEAKERS_UNKNOWN;
+}
 
 /* score [STATES] of a look; returns by how much the best one is ahead of the next person. */
 static float score_look(tracker *t, const recent_look *l, float *score) {
     int top = NOBODY;
     float second = NEVER;
     for (int k = 0; k < NOBODY; k++) score[k] = k < t->n && t->alive[k] ? fits(t, l, k) : NEVER;
-    score[NOBODY] = STRANGER;
+    score[NOBODY] = bar(t, 0);
     for (int k = 0; k < NOBODY; k++) {
         if (score[k] > score[top]) top = k;
     }
     for (int k = 0; k <= NOBODY; k++) {
-        bool same = k == top || (k != NOBODY && top != NOBODY && t->shown[k] == t->shown[top]);
-        if (!same && score[k] > second) second = score[k];
+        if (label_of(t, k) != label_of(t, top) && score[k] > second) second = score[k];
     }
     return score[top] - second;
 }
@@ -292,15 +304,13 @@ static void find_path(tracker *t, path *p) {
     }
     int at = best_of(total);
     for (int i = p->n - 1; i >= 0; i--) {
-        p->who[i] = (int8_t)(at == NOBODY ? -1 : at);
+        p->who[i] = (int8_t)label_of(t, at);
         at = came[i][at];
     }
 }
 
-static void label(const tracker *t, timeline *line, int64_t block, int who, float margin) {
+static void label(timeline *line, int64_t block, int who, float margin) {
     if (timeline_at(line, block).speaker == SPEAKERS_SILENCE) return;
-    if (who >= 0) who = t->shown[who];
-    if (who < 0) who = t->opt.contract == STENO_SPEAKERS_ENROLLED ? SPEAKERS_OTHER : SPEAKERS_UNKNOWN;
     timeline_set(line, block, who, margin > 1.0f ? 1.0f : margin < 0.0f ? 0.0f : margin);
 }
 
@@ -313,7 +323,7 @@ static void write_labels(tracker *t, const path *p, timeline *line) {
         if (i + 1 < p->n && recent(t, p->first + i + 1)->first >= l->end) last = l->end - 1; /* a pause follows */
         if (next < l->first) next = l->first;
         if (p->first > 0 && i == 0) next = last;
-        for (; next <= last; next++) label(t, line, next, p->who[i], p->margin[i]);
+        for (; next <= last; next++) label(line, next, p->who[i], p->margin[i]);
     }
 }
 
@@ -336,7 +346,7 @@ static void become_one(tracker *t, int from, int into, history *h, timeline *lin
     int before = t->shown[from];
     t->alive[from] = false;
     history_rename(h, from, into);
-    show_as(before, t->shown[into], line, merge);
+    if (!only_voices(t)) show_as(before, t->shown[into], line, merge);
 }
 
 /* Both stay known, as two voices of one person: so he is told from others by either, and no fit makes him two again. */
@@ -479,8 +489,8 @@ void tracker_step(tracker *t, vb *w, history *h, const speakers_look *look, time
     find_path(t, &p);
     write_labels(t, &p, line);
     history_add(h, look, who);
-    if (t->opt.contract == STENO_SPEAKERS_REVISE && t->looks % MERGE_LOOKS == 0) look_for_merge(t, h, line, merge);
-    if (t->opt.contract != STENO_SPEAKERS_ENROLLED && h->n >= FIT_FROM && t->looks >= t->fit_at) {
+    if (t->opt.contract != STENO_SPEAKERS_DELAYED && t->looks % MERGE_LOOKS == 0) look_for_merge(t, h, line, merge);
+    if (!only_voices(t) && h->n >= FIT_FROM && t->looks >= t->fit_at) {
         fit_again(t, w, h, line, merge);
         t->fit_at = t->looks + FIT_EVERY + h->n / FIT_PART;
     }

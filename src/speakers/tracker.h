@@ -35,6 +35,5 @@ void tracker_step(tracker *t, vb *w, history *h, const speakers_look *look, time
 void tracker_merge_speakers(tracker *t, int from, int into, timeline *line);
 /* The number in labels of one in the history. */
 int tracker_shown(const tracker *t, int speaker);
-int tracker_speakers(const tracker *t); /* numbers given so far */
 
 #endif

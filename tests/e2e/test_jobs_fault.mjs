@@ -88,8 +88,12 @@ test(`jobs: ${JOBS} jobs, ${KILLS} kills: each is done once`, async () => {
         await Promise.all([0, 1, 2, 3].filter((k) => i + k < JOBS).map((k) => post(i + k)));
       }
     })();
+    // A recording may be heard ten times: on a slow machine it is let through after every fifth kill.
+    const heard = () => new Set(receiver.seen.map((m) => m.headers['webhook-id'])).size;
     const killing = (async () => {
       for (; kills < KILLS; kills++) {
+        const before = heard();
+        while (kills % 5 === 4 && heard() === before && heard() < ids.size) await turn();
         await delay(random() * 500); // the fault itself: a moment nobody knows
         await mortal.kill();
         await mortal.start();
