@@ -15,29 +15,30 @@
 #include <math.h>
 #include <string.h>
 
-#define LOOK_S         1.0f  /* of speech in a full look */
-#define WITHIN         0.65f /* variance of such a look about its speaker's mean */
-#define DRIFT          0.15f /* and of the speaker's mean over a session */
-#define LOOK_WEIGHT    0.25f /* looks come every 250 ms: that much of one is new */
-#define WEIGHT_LEAST   0.01f /* of anybody: no division by nothing */
-#define WEIGHT_CAP     8.0f  /* looks; nobody is known better than after so many */
-#define CENTRE_PRIOR   4.0f  /* people that the mean of all sessions counts for */
-#define CENTRE_KNOWN   2.0f  /* looks of somebody: then he counts for half of one */
-#define NEVER          -1e30f
-#define STRANGER       0.0f  /* a speaker must fit better than nobody by so much (nats) … */
-#define STRANGER_VOICE 2.0f  /* … by more where labels may not change and only voices have names … */
-#define SURE           4.0f  /* … and than the next one by so much, to learn from the look */
-#define COHERENT       5.0f  /* two looks that are one new speaker fit each other so well */
-#define BIRTH_BLOCKS   4     /* and share no speech */
-#define BIRTH_MEMORY   16    /* blocks */
-#define FIRST_S        0.75f /* of speech that the first speaker begins with */
-#define EVIDENCE       0.25f /* looks overlap: what one counts in Viterbi's sums */
-#define CHANGE_COST    0.7f
-#define MERGE          15.0f /* two means fit each other so well: they are one */
-#define MERGE_LOOKS    8     /* how often that is asked */
-#define MIDDLE_BLOCKS  1     /* a look tells who speaks so many blocks before its end */
-#define MARGIN_NATS    20.0f /* a margin of 1 */
-#define E_MOST         1e4f  /* looks lie within 10 of 0 */
+#define LOOK_S            1.0f  /* of speech in a full look */
+#define WITHIN            0.65f /* variance of such a look about its speaker's mean */
+#define DRIFT             0.15f /* and of the speaker's mean over a session */
+#define LOOK_WEIGHT       0.25f /* looks come every 250 ms: that much of one is new */
+#define WEIGHT_LEAST      0.01f /* of anybody: no division by nothing */
+#define WEIGHT_CAP        8.0f  /* looks; nobody is known better than after so many */
+#define CENTRE_PRIOR      4.0f  /* people that the mean of all sessions counts for */
+#define CENTRE_KNOWN      2.0f  /* looks of somebody: then he counts for half of one */
+#define NEVER             -1e30f
+#define STRANGER          0.0f  /* a speaker must fit better than nobody by so much (nats) … */
+#define STRANGER_VOICE    2.0f  /* … by more where labels may not change and only voices have names … */
+#define SURE              4.0f  /* … and than the next one by so much, to learn from the look */
+#define COHERENT          5.0f  /* two looks that are one new speaker fit each other so well */
+#define BIRTH_BLOCKS      4     /* and share no speech */
+#define BIRTH_MEMORY      16    /* blocks */
+#define FIRST_S           0.75f /* of speech that the first speaker begins with */
+#define EVIDENCE          0.25f /* looks overlap: what one counts in Viterbi's sums */
+#define CHANGE_COST       0.7f
+#define CHANGE_COST_VOICE 8.0f  /* more where a label is for good: a turn is heard as a whole */
+#define MERGE             15.0f /* two means fit each other so well: they are one */
+#define MERGE_LOOKS       8     /* how often that is asked */
+#define MIDDLE_BLOCKS     1     /* a look tells who speaks so many blocks before its end */
+#define MARGIN_NATS       20.0f /* a margin of 1 */
+#define E_MOST            1e4f  /* looks lie within 10 of 0 */
 
 #define FIT_EVERY 4  /* looks from one fit to the next … */
 #define FIT_PART  6  /* … and a 6th of the history */
@@ -296,7 +297,7 @@ static void find_path(tracker *t, path *p) {
         p->margin[i] = score_look(t, l, score) / MARGIN_NATS;
         int best = best_of(total);
         float gap = i ? (float)(l->end - recent(t, p->first + i - 1)->end) : 1.0f;
-        float least = total[best] - CHANGE_COST / (gap > 1.0f ? gap : 1.0f);
+        float least = total[best] - (only_voices(t) ? CHANGE_COST_VOICE : CHANGE_COST) / (gap > 1.0f ? gap : 1.0f);
         for (int k = 0; k < STATES; k++) {
             came[i][k] = (int8_t)(total[k] >= least ? k : best);
             total[k] = (total[k] >= least ? total[k] : least) + EVIDENCE * score[k];
