@@ -457,7 +457,7 @@ static bool name_new(tracker *t, const cluster *c, int *name) {
 /* Somebody well known who is not like his heir has only not been heard for long: few looks of him are in the sample. */
 static bool is_somebody_else(const tracker *t, int k, int heir) {
     float mk[SPEAKERS_DIM], mh[SPEAKERS_DIM];
-    if (t->weight[k] < WELL_KNOWN || t->weight[heir] <= 0.0f) return false;
+    if (people(t) > t->opt.max_speakers || t->weight[k] < WELL_KNOWN || t->weight[heir] <= 0.0f) return false;
     for (int d = 0; d < SPEAKERS_DIM; d++) {
         mk[d] = t->sum[k][d] / t->weight[k];
         mh[d] = t->sum[heir][d] / t->weight[heir];
