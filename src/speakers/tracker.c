@@ -26,6 +26,7 @@
 #define NEVER             -1e30f
 #define STRANGER          0.0f  /* a speaker must fit better than nobody by so much (nats) … */
 #define STRANGER_VOICE    2.0f  /* … by more where labels may not change and only voices have names … */
+#define WELL_KNOWN        4.0f  /* looks */
 #define SURE              4.0f  /* … and than the next one by so much, to learn from the look */
 #define COHERENT          5.0f  /* two looks that are one new speaker fit each other so well */
 #define BIRTH_BLOCKS      4     /* and share no speech */
@@ -453,13 +454,24 @@ static bool name_new(tracker *t, const cluster *c, int *name) {
     return true;
 }
 
+/* Somebody well known who is not like his heir has only not been heard for long: few looks of him are in the sample. */
+static bool is_somebody_else(const tracker *t, int k, int heir) {
+    float mk[SPEAKERS_DIM], mh[SPEAKERS_DIM];
+    if (people(t) > t->opt.max_speakers || t->weight[k] < WELL_KNOWN || t->weight[heir] <= 0.0f) return false;
+    for (int d = 0; d < SPEAKERS_DIM; d++) {
+        mk[d] = t->sum[k][d] / t->weight[k];
+        mh[d] = t->sum[heir][d] / t->weight[heir];
+    }
+    return likeness(t, mk, WITHIN / WELL_KNOWN, mh, t->weight[heir]) < 0.0f;
+}
+
 /* Those whose looks are all others' by now were never there: the one with the highest number goes, the others' turn comes with
  * the next fits, or now when there are too many people. */
 static void bury(tracker *t, const cluster *c, const int *name, history *h, timeline *line, tracker_merge *merge) {
     bool one = false;
     for (int k = t->n - 1; k >= t->opt.n_voices && (!one || people(t) > t->opt.max_speakers); k--) {
         int heir = t->alive[k] ? heir_of(c, name, k) : -1;
-        if (heir < 0 || !may_merge(t, k, heir)) continue;
+        if (heir < 0 || !may_merge(t, k, heir) || is_somebody_else(t, k, heir)) continue;
         become_one(t, k, heir, h, line, merge);
         one = true;
     }
@@ -477,7 +489,11 @@ static void fit_again(tracker *t, vb *w, history *h, timeline *line, tracker_mer
     if (!name_new(t, &c, name)) return;
     bury(t, &c, name, h, line, merge);
     take_fit(t, &c, name);
-    for (int i = 0; i < w->n; i++) h->look[cluster_look(&c, i)].speaker = (int8_t)name[cluster_who(&c, i)];
+    for (int i = 0; i < w->n; i++) {
+        history_look *l = &h->look[cluster_look(&c, i)];
+        bool away = l->speaker >= 0 && t->alive[l->speaker] && !is_named(&c, name, l->speaker);
+        if (!away) l->speaker = (int8_t)name[cluster_who(&c, i)];
+    }
 }
 
 void tracker_step(tracker *t, vb *w, history *h, const speakers_look *look, timeline *line, tracker_merge *merge) {
