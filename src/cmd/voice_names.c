@@ -12,14 +12,11 @@
 
 static steno_err load(voices_table **out) {
     config *c = mem_alloc(1, sizeof *c);
-    char dir[CONFIG_TEXT_BYTES] = "", key_file[CONFIG_TEXT_BYTES + 32];
+    char dir[CONFIG_TEXT_BYTES] = "", key_file[CONFIG_KEY_FILE_BYTES];
     db *d;
     if (!c) return err_fail(STENO_E_NOMEM, "no memory for a configuration");
     steno_err e = data_place_find(data_place_config(), NULL, c, dir);
-    if (c->voice_key_file[0])
-        snprintf(key_file, sizeof key_file, "%s", c->voice_key_file);
-    else
-        snprintf(key_file, sizeof key_file, "%s/" VOICE_KEY_FILE, dir);
+    config_voice_key_file(c, dir, key_file);
     mem_free(c);
     if (e == STENO_OK) e = data_place_open(dir, false, "voice", &d);
     if (e != STENO_OK) return e;
