@@ -2,6 +2,7 @@
 #include "cmd/voice_names.h"
 
 #include "base/mem.h"
+#include "cmd/cli.h"
 #include "cmd/data_place.h"
 #include "speakers/enrol.h"
 #include "store/voices.h"
@@ -9,6 +10,15 @@
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
+
+/* A comma would make two of it in a list of names, as a server takes it. */
+int voice_names_take(const char *command, const char *name, steno_voice voices[STENO_SPEAKERS_MAX], int *n) {
+    if (*n == STENO_SPEAKERS_MAX) return cli_usage(command, "--voice: at most %d voices", STENO_SPEAKERS_MAX);
+    steno_voice *v = &voices[(*n)++];
+    bool fits = snprintf(v->name, sizeof v->name, "%s", name) < (int)sizeof v->name;
+    if (fits && name[0] && !strchr(name, ',')) return 0;
+    return cli_usage(command, "--voice cannot be '%s': want the name of an enrolled voice", name);
+}
 
 static steno_err load(voices_table **out) {
     config *c = mem_alloc(1, sizeof *c);
