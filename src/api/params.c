@@ -126,6 +126,10 @@ bool params_contract(const char *name, steno_speakers_contract *out) {
     return false;
 }
 
+const char *params_contract_name(steno_speakers_contract contract) {
+    return contracts[contract];
+}
+
 static steno_err take_contract(stream_params *p, const char *value) {
     if (params_contract(value, &p->speakers.contract)) return STENO_OK;
     return err_fail(STENO_E_INVALID, "speakers: want off, revise, delayed or enrolled");

@@ -62,6 +62,7 @@ STENO_CHECK steno_err control_parse(const char *text, size_t n, const stream_par
 
 /* "off", "revise" … as the query says it; false: none is called so. */
 bool params_contract(const char *name, steno_speakers_contract *out);
+const char *params_contract_name(steno_speakers_contract contract);
 
 /* All parameters in force, for `ready`. */
 json_t *params_json(const stream_params *p, const char *language);

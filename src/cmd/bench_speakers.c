@@ -7,6 +7,7 @@
  */
 #include "cmd/bench_speakers.h"
 
+#include "api/params.h"
 #include "audio/media_whole.h"
 #include "base/mem.h"
 #include "cmd/bench_speakers_tally.h"
@@ -115,16 +116,7 @@ const struct option bench_speakers_options[] = {SESSION_LONG_OPTIONS,
                                                 {0}};
 
 static int take_contract(bench *b, const char *value) {
-    static const struct {
-        const char *name;
-        steno_speakers_contract contract;
-    } all[] = {
-        {"revise", STENO_SPEAKERS_REVISE}, {"delayed", STENO_SPEAKERS_DELAYED}, {"enrolled", STENO_SPEAKERS_ENROLLED}};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        if (strcmp(all[i].name, value) != 0) continue;
-        b->speakers.contract = all[i].contract;
-        return 0;
-    }
+    if (params_contract(value, &b->speakers.contract) && b->speakers.contract != STENO_SPEAKERS_OFF) return 0;
     return cli_usage("bench speakers", "--contract cannot be '%s': want revise, delayed or enrolled", value);
 }
 

@@ -9,7 +9,7 @@
 
 #define CELL_S   (TALLY_CELL_MS / 1000.0)
 #define BLOCK_S  (SPEAKERS_BLOCK_MS / 1000.0)
-#define SPEAKERS (STENO_SPEAKERS_MAX + 2) /* bits: UNKNOWN and OTHER, then 0, 1 … */
+#define SPEAKERS (STENO_SPEAKERS_MAX + 2) /* bits: OTHER and UNKNOWN, then 0, 1 … */
 #define FIRST    STENO_SPEAKER_OTHER      /* the speaker of bit 0 */
 
 static uint32_t bit_of(int speaker) {
