@@ -1,0 +1,76 @@
+/* token.h: text as the rules read it: words, runs of digits, Han characters, signs; and what each may mean in a spoken number, an
+ * address, a date.
+ *
+ * Owner      any thread; the lexicon is immutable once token_lexicon() has returned.
+ * Invariants tokens cover the text in order without overlapping; blanks lie between them; a byte that is not UTF-8 is a sign of
+ *            one byte; work is linear in the text.
+ */
+#ifndef STENO_PRIVACY_TOKEN_H
+#define STENO_PRIVACY_TOKEN_H
+
+#include "steno.h"
+
+#define TOKEN_BREAK_CHAR '\x1e' /* stands between two utterances of one speaker */
+
+typedef enum token_kind {
+    TOKEN_END,    /* nothing follows */
+    TOKEN_WORD,   /* letters of an alphabet with apostrophes inside; case does not matter to senses */
+    TOKEN_DIGITS, /* ASCII or full-width digits */
+    TOKEN_HAN,    /* one Han character, or a few that mean something together: see sense */
+    TOKEN_SIGN,   /* one character that is none of these */
+    TOKEN_BREAK   /* another utterance begins */
+} token_kind;
+
+/* What a token may mean; several at once. `value` goes with those marked so. English and Mandarin alike. */
+#define SENSE_DIGIT                                                                                                    \
+    (UINT64_C(1) << 0) /* value 0..9: one, oh, 幺, 两 (also written digits of one figure: no, these are DIGITS) */
+#define SENSE_TEEN       (UINT64_C(1) << 1)  /* value 10..19 */
+#define SENSE_TENS       (UINT64_C(1) << 2)  /* value 20..90 */
+#define SENSE_SCALE      (UINT64_C(1) << 3)  /* value 10^n: hundred, thousand, 十 百 千 万 亿 */
+#define SENSE_REPEAT     (UINT64_C(1) << 4)  /* value 2, 3: double, triple */
+#define SENSE_ORDINAL    (UINT64_C(1) << 5)  /* value: first, twentieth, 3rd's "rd" is no token of its own */
+#define SENSE_MONTH      (UINT64_C(1) << 6)  /* value 1..12 */
+#define SENSE_FILLER     (UINT64_C(1) << 7)  /* um, uh, er, 呃, 嗯, 那个 */
+#define SENSE_CORRECTION (UINT64_C(1) << 8)  /* no, sorry, wait, 不对, 不是: what came before is said again */
+#define SENSE_AT         (UINT64_C(1) << 9)  /* at, @, 艾特 */
+#define SENSE_DOT        (UINT64_C(1) << 10) /* dot, point, 点 */
+#define SENSE_DASH       (UINT64_C(1) << 11) /* dash, hyphen, minus, 杠, 横杠 */
+#define SENSE_UNDERSCORE (UINT64_C(1) << 12)
+#define SENSE_PLUS       (UINT64_C(1) << 13)
+#define SENSE_SLASH      (UINT64_C(1) << 14)
+#define SENSE_AND        (UINT64_C(1) << 15) /* and, in "one hundred and five"; "ampersand" is not one */
+#define SENSE_LETTER     (UINT64_C(1) << 16) /* a letter said alone; value 'a'..'z' */
+#define SENSE_CURRENCY   (UINT64_C(1) << 17) /* dollars, $, 元, 块 */
+#define SENSE_STREET     (UINT64_C(1) << 18) /* street, avenue, 路, 街, 弄, 号 … */
+#define SENSE_DOMAIN     (UINT64_C(1) << 19) /* com, org, cn …: ends a domain name */
+#define SENSE_COMMON     (UINT64_C(1) << 20) /* a function word: no name begins with it */
+/* Words near a number that say what it is. */
+#define SENSE_KEY_PHONE    (UINT64_C(1) << 32)
+#define SENSE_KEY_ID       (UINT64_C(1) << 33)
+#define SENSE_KEY_CARD     (UINT64_C(1) << 34)
+#define SENSE_KEY_ACCOUNT  (UINT64_C(1) << 35)
+#define SENSE_KEY_SSN      (UINT64_C(1) << 36)
+#define SENSE_KEY_PASSPORT (UINT64_C(1) << 37)
+#define SENSE_KEY_PLATE    (UINT64_C(1) << 38)
+#define SENSE_KEY_BIRTH    (UINT64_C(1) << 39)
+#define SENSE_KEY_IBAN     (UINT64_C(1) << 40)
+#define SENSE_KEY_IP       (UINT64_C(1) << 41)
+#define SENSE_KEY_ADDRESS  (UINT64_C(1) << 42)
+#define SENSE_KEY_OTHER    (UINT64_C(1) << 43) /* order, invoice, tracking, 订单: says that a number is none of these */
+
+typedef struct token {
+    uint32_t at, n; /* bytes of the text */
+    uint64_t sense;
+    int64_t value;
+    uint8_t kind;
+    bool spaced; /* a blank stands before it */
+} token;
+
+/* Makes the lexicon, once for all; cheap afterwards. STENO_E_NOMEM. */
+STENO_CHECK steno_err token_lexicon(void);
+
+/* Tokens of text [n] from byte *at on, at most `room` of them; *at moves behind what was read. Returns how many; 0: nothing is
+ * left. The last one is not TOKEN_END. */
+uint32_t token_read(const char *text, size_t n, size_t *at, token *out, uint32_t room);
+
+#endif
