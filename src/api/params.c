@@ -73,6 +73,7 @@ void params_init(stream_params *p, const steno_live_options *live) {
                          .words = true,
                          .stats_ms = 2000};
     steno_speakers_options_init(&p->speakers);
+    policy_init(&p->policy);
 }
 
 /* ---- queries ---------------------------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include "audio/pcm.h"
 
 #include "output/speakers.h"
+#include "privacy/policy.h"
 
 #include <jansson.h>
 
@@ -22,6 +23,7 @@ typedef struct stream_params {
     steno_live_options live;
     bool words;
     int stats_ms;
+    gate_policy policy;                  /* of what is said */
     steno_speakers_options speakers;     /* its voices are for others to find, by their names: */
     char voices[PARAMS_VOICES_BYTES];    /* with commas between them, or "*"; "": none */
     char resume[PARAMS_TOKEN_BYTES + 1]; /* "": a new session */

@@ -35,7 +35,7 @@ typedef struct dialect {
     /* A piece of a binary message, or bytes of a raw connection; at most NET_READ_BYTES. */
     void (*binary)(wire *w, void *state, const unsigned char *bytes, size_t n, bool first, bool last);
     /* SPEECH, PARTIAL, SEGMENT, FINALIZED, DONE, ERROR, OVERLOAD of an open voice. */
-    void (*event)(wire *w, void *state, int channel, const steno_event *e);
+    void (*event)(wire *w, void *state, int channel, const released_event *e);
     void (*tick)(wire *w, void *state, int64_t now_ms); /* once a second; NULL: nothing */
     void (*end)(wire *w, void *state); /* the connection is gone: frees what the state holds; NULL: nothing */
 } dialect;

@@ -16,6 +16,7 @@
 #include "cmd/proc_usage.h"
 #include "cmd/session.h"
 #include "output/format.h"
+#include "privacy/gate.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -77,6 +78,8 @@ typedef struct talk {
     speaker_names names;
     tally t;
     steno_stream_id id;
+    gate *gate;      /* owned; lets everything pass */
+    steno_err error; /* of what came through it */
     bool done;
 } talk;
 
@@ -249,7 +252,7 @@ static double heard_s(const talk *k) {
     return (double)k->pushed / STENO_SAMPLE_RATE_HZ;
 }
 
-static steno_err take(talk *k, const steno_event *ev) {
+static steno_err take(talk *k, const released_event *ev) {
     switch (ev->kind) {
     case STENO_EVENT_TURNS:
         tally_turns(&k->t, heard_s(k), ev->turns, ev->n_turns);
@@ -272,6 +275,11 @@ static steno_err take(talk *k, const steno_event *ev) {
     }
 }
 
+static void on_released(void *user, const released_event *ev) {
+    talk *k = user;
+    if (k->error == STENO_OK) k->error = take(k, ev);
+}
+
 /* What is there now, waiting a little for more; STENO_E_AGAIN: nothing was. */
 static steno_err take_events(talk *k, int wait_ms) {
     steno_event ev;
@@ -280,9 +288,9 @@ static steno_err take_events(talk *k, int wait_ms) {
         steno_err e = steno_engine_poll(k->b->run.engine, wait_ms, &ev);
         if (e == STENO_E_AGAIN) return any ? STENO_OK : e;
         ERR_TRY(e);
-        e = take(k, &ev);
+        gate_event(k->gate, &ev, 0);
         steno_event_release(&ev);
-        ERR_TRY(e);
+        ERR_TRY(k->error);
     }
 }
 
@@ -334,6 +342,9 @@ static steno_err play(talk *k) {
         o.voices = k->voices;
         o.n_voices = k->t.n_voices;
     }
+    gate_policy everything;
+    policy_init(&everything);
+    ERR_TRY(gate_open(NULL, &everything, on_released, k, &k->gate));
     steno_engine_get_stats(k->b->run.engine, &s);
     k->frames_before = s.vad_frames;
     ERR_TRY(steno_live_open(k->b->run.engine, NULL, NULL, &k->id));
@@ -468,6 +479,7 @@ static steno_err run_all(bench *b) {
         k->path = b->paths.path[i];
         steno_err e = measure(k);
         bool open = k->id != 0 && !k->done;
+        gate_free(k->gate);
         tally_close(&k->t);
         rttm_free(&k->ref);
         media_audio_free(&k->audio);

@@ -9,6 +9,7 @@
 #define STENO_CMD_BENCH_SPEAKERS_TALLY_H
 
 #include "cmd/bench_samples.h"
+#include "privacy/released.h"
 #include "speakers/rttm.h"
 
 #define TALLY_CELL_MS       10
@@ -63,7 +64,7 @@ void tally_close(tally *t);
 /* STENO_EVENT_TURNS: replaces what was said of the time from its first start to its last end. */
 void tally_turns(tally *t, double heard_s, const steno_turn *turns, uint32_t n);
 /* PARTIAL, SEGMENT or SPEAKERS; the last two also change whose the turns under their words are. */
-STENO_CHECK steno_err tally_segment(tally *t, double heard_s, steno_event_kind kind, const steno_segment *segment);
+STENO_CHECK steno_err tally_segment(tally *t, double heard_s, steno_event_kind kind, const released_segment *segment);
 /* At the end: what is only known then. */
 void tally_finish(tally *t);
 

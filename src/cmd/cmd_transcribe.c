@@ -281,7 +281,7 @@ static steno_err document_of(transcribe *t, size_t index, document **out) {
     return write_failed(t, d, index, d->out.error);
 }
 
-static steno_err on_segment(void *ctx, size_t index, int channel, const steno_segment *segment) {
+static steno_err on_segment(void *ctx, size_t index, int channel, const released_segment *segment) {
     transcribe *t = ctx;
     document *d = NULL;
     ERR_TRY(document_of(t, index, &d));
