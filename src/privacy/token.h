@@ -49,7 +49,7 @@ typedef enum token_kind {
 #define SENSE_EXTENSION (UINT64_C(1) << 22) /* extension, ext, x, 转 */
 #define SENSE_PROVINCE  (UINT64_C(1) << 23) /* 京 沪 粤 …: begins a Chinese plate */
 /* Words near a number that say what it is. */
-#define SENSE_KEYS (UINT64_C(0xffffffff) << 32)
+#define SENSE_KEYS         (UINT64_C(0xffffffff) << 32)
 #define SENSE_KEY_PHONE    (UINT64_C(1) << 32)
 #define SENSE_KEY_ID       (UINT64_C(1) << 33)
 #define SENSE_KEY_CARD     (UINT64_C(1) << 34)
