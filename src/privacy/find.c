@@ -187,7 +187,9 @@ static void cluster_add(finder *f, uint32_t i, uint32_t skip, const rule_found *
     uint32_t reach = i + skip;
     for (uint32_t k = 0; k < n; k++) {
         if (found[k].end > reach) reach = found[k].end;
-        if (found[k].confidence < f->min_confidence || !(ENTITY_BIT(found[k].type) & f->types)) continue;
+        if (found[k].end <= found[k].first || found[k].confidence < f->min_confidence ||
+            !(ENTITY_BIT(found[k].type) & f->types))
+            continue;
         f->pending[f->n_pending].found = found[k];
         f->pending[f->n_pending++].dropped = false;
     }

@@ -117,13 +117,13 @@ static float north_america(const figures *f) {
     if (f->n == 11 && f->s[0] == '1') {
         figures rest = without(f, 1);
         float sure = north_america(&rest);
-        return sure == FITS ? 0.5f : sure;
+        return sure;
     }
     if (f->n != 10) return 0;
     bool grouped = IS_SHAPE(f, 0x334, 0x37, 0x64);
     if (!nanp_block(f->s) || !nanp_block(f->s + 3)) /* invented ones do not follow the plan, but are written as if */
         return IS_SHAPE(f, 0x334) ? 0.55f : f->called ? LENGTH : 0;
-    return by_shape(f, grouped, FITS, 0.55f);
+    return by_shape(f, grouped, 0.5f, 0.55f);
 }
 
 /* ---- others ------------------------------------------------------------------------------------------------------ */

@@ -16,6 +16,7 @@
 
 #define WINDOW_TEXT_MAX 28 /* +, 18 figures, an extension */
 #define WINDOW_MIN      3
+#define PAIRS_MAX       6 /* ambiguous pairs of a number that are tried */
 #define NEAR_TOKENS     8 /* a word so near before a number speaks of it */
 #define RESTARTS_MAX    3 /* corrections of a run that are looked at */
 #define SURE_MIN        0.3f
@@ -23,8 +24,9 @@
 
 /* What the words before say, for all of a run. */
 typedef struct context {
-    uint64_t near, around; /* SENSE_KEY_*: in the last NEAR_TOKENS, in RULE_CONTEXT_BYTES */
-    bool priced;           /* an amount of money, or numbered by # */
+    uint64_t nearest, near,
+        around;  /* SENSE_KEY_*: of the last word that has some, in the last NEAR_TOKENS, in RULE_CONTEXT_BYTES */
+    bool priced; /* an amount of money, or numbered by # */
     entity_set types;
 } context;
 
@@ -44,7 +46,7 @@ static float with_words(float sure, const context *c, uint64_t key, float by_nea
         sure += by_near;
     else if (c->around & key)
         sure += by_near / 2;
-    if ((c->near & SENSE_KEY_OTHER) && !(c->near & key)) sure -= 0.35f;
+    if ((c->nearest & SENSE_KEY_OTHER) || ((c->near & SENSE_KEY_OTHER) && !(c->near & key))) sure -= 0.35f;
     return limit(sure);
 }
 
@@ -77,16 +79,18 @@ static float ssn_match(const figures *f, const context *c) {
 }
 
 static float account_match(const figures *f, const context *c) {
-    if (f->n < 6 || f->n > 24 || !(c->near & SENSE_KEY_ACCOUNT) || figures_are_date(f)) return 0;
-    return (c->near & SENSE_KEY_OTHER) ? 0.35f : 0.65f;
+    const uint64_t kin = SENSE_KEY_ACCOUNT | SENSE_KEY_ID | SENSE_KEY_CARD; /* "member ID", 会员卡号 */
+    if (f->n < 6 || f->n > 24 || !(c->near & SENSE_KEY_ACCOUNT) || !(c->nearest & kin) || figures_are_date(f)) return 0;
+    return 0.65f;
 }
 
 static float phone_sure(const figures *f, const context *c) {
     float sure = phone_match(f);
     if (sure <= 0) return 0;
     sure = with_words(sure, c, SENSE_KEY_PHONE, 0.2f);
-    const uint64_t others = SENSE_KEY_CARD | SENSE_KEY_ACCOUNT | SENSE_KEY_SSN | SENSE_KEY_PASSPORT | SENSE_KEY_IP;
-    if ((c->near & others) && !(c->near & SENSE_KEY_PHONE)) sure -= 0.2f;
+    const uint64_t others = SENSE_KEY_CARD | SENSE_KEY_IBAN | SENSE_KEY_PLATE | SENSE_KEY_ACCOUNT | SENSE_KEY_SSN |
+                            SENSE_KEY_PASSPORT | SENSE_KEY_IP;
+    if (c->nearest & others & ~SENSE_KEY_PHONE) sure -= 0.2f;
     return limit(sure);
 }
 
@@ -138,11 +142,68 @@ static void groups_of(const number_run *run, uint32_t a, uint32_t b, figures *f)
     }
 }
 
+/* Four groups between dots: an address of the internet, or a version. */
+static bool is_dotted(const number_run *run, uint32_t a, uint32_t b) {
+    uint32_t dots = 0;
+    for (uint32_t i = a + 1; i < b; i++) dots += run->parts[i].border == BORDER_SIGN && run->parts[i].sign == '.';
+    return dots == 3;
+}
+
+/* One, two, three … ten: somebody counts. */
+static bool is_counting(const number_run *run, uint32_t a, uint32_t b) {
+    uint32_t n = (uint32_t)(run->parts[b - 1].at + run->parts[b - 1].n - run->parts[a].at);
+    return n >= 9 && n <= 14 && memcmp(run->text + run->parts[a].at, "1234567891011", n < 13 ? n : 13) == 0 &&
+           b - a >= 9;
+}
+
 static match match_parts(const number_run *run, uint32_t a, uint32_t b, const context *c) {
-    figures f = {.s = NULL};
     const run_part *first = &run->parts[a], *last = &run->parts[b - 1];
+    figures f = {.s = NULL};
+    if (is_counting(run, a, b)) return (match){ENTITY_TYPES, 0};
     groups_of(run, a, b, &f);
-    return match_text(run->text + first->at, (uint32_t)(last->at + last->n - first->at), &f, c);
+    match m = match_text(run->text + first->at, (uint32_t)(last->at + last->n - first->at), &f, c);
+    if (m.type == ENTITY_PHONE && is_dotted(run, a, b)) m.sure = 0;
+    return m;
+}
+
+/* ---- "fifty one", meant as 50 and 1 ------------------------------------------------------------------------------ */
+
+/* The text of parts [a, b), those of the ambiguous ones taken apart that `apart` has a bit for. */
+static uint32_t text_apart(const number_run *run, uint32_t a, uint32_t b, uint32_t apart, char *out) {
+    uint32_t n = 0;
+    for (uint32_t i = a; i < b; i++) {
+        const run_part *p = &run->parts[i];
+        const char *s = run->text + p->at;
+        bool split = p->apart && (apart & 1);
+        if (p->apart) apart >>= 1;
+        if (n + p->n + split > WINDOW_TEXT_MAX) return 0;
+        out[n++] = s[0];
+        if (split) out[n++] = '0';
+        for (uint32_t k = 1; k < p->n; k++) out[n++] = s[k];
+    }
+    return n;
+}
+
+/* Only numbers with a check digit: it says which way was meant. */
+static match match_apart(const number_run *run, uint32_t a, uint32_t b, const context *c, char *out, uint32_t *out_n) {
+    uint32_t pairs = 0;
+    match best = {ENTITY_TYPES, 0};
+    for (uint32_t i = a; i < b; i++) pairs += run->parts[i].apart;
+    uint32_t n = (uint32_t)(run->parts[b - 1].at + run->parts[b - 1].n - run->parts[a].at);
+    if (!pairs || n > 18 || n + pairs < 13) return best;
+    for (uint32_t apart = 1; apart < 1u << (pairs < PAIRS_MAX ? pairs : PAIRS_MAX); apart++) {
+        char text[WINDOW_TEXT_MAX];
+        figures f = {.n_groups = 0};
+        uint32_t m = text_apart(run, a, b, apart, text);
+        if (m < 13) continue;
+        float before = best.sure;
+        better(&best, ENTITY_ID, m == 18 ? id_match(text, m, c) : 0);
+        if (figures_of(text, m, &f) && !f.plus && !f.extension) better(&best, ENTITY_CARD, card_match(&f, c) - 0.1f);
+        if (best.sure == before) continue;
+        memcpy(out, text, m);
+        *out_n = m;
+    }
+    return best;
 }
 
 /* ---- corrections ------------------------------------------------------------------------------------------------- */
@@ -236,10 +297,11 @@ static void take_plain(cutting *cut, uint32_t a) {
         if (n > WINDOW_TEXT_MAX) return;
         if (n < 6) continue;
         stretch s = {.a = a, .b = b, .n_text = n};
-        s.is = match_parts(run, a, b, cut->c);
-        if (s.is.sure < SURE_MIN) continue;
         memcpy(s.text, run->text + run->parts[a].at, n);
-        take(cut, &s);
+        s.is = match_parts(run, a, b, cut->c);
+        if (s.is.sure >= SURE_MIN) take(cut, &s);
+        s.is = match_apart(run, a, b, cut->c, s.text, &s.n_text);
+        if (s.is.sure >= SURE_MIN) take(cut, &s);
     }
 }
 
@@ -307,18 +369,36 @@ static uint32_t best_way(const cutting *cut, stretch *out, uint32_t room) {
 
 /* ---- the rule ---------------------------------------------------------------------------------------------------- */
 
-static uint64_t keys_near(const reader *r, uint32_t i) {
-    uint64_t keys = 0;
+static bool is_possessive(const reader *r, const token *t) {
+    static const char *const words[] = {"my", "your", "his",  "her",  "our",  "their",
+                                        "me", "我",   "我的", "你的", "他的", "她的"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (token_is(r->text, t, words[i])) return true;
+    return false;
+}
+
+/* "My number", 我的号码: what people who speak call their telephone's. */
+static bool is_my_number(const reader *r, uint32_t k) {
+    const token *t = &r->tokens[k];
+    if (!token_is(r->text, t, "number") && !token_is(r->text, t, "号码")) return false;
+    uint32_t before = k > 0 && token_is(r->text, &r->tokens[k - 1], "的") ? k - 1 : k;
+    return before > 0 && is_possessive(r, &r->tokens[before - 1]);
+}
+
+static void keys_near(const reader *r, uint32_t i, context *c) {
     for (uint32_t k = i; k > 0 && i - k < NEAR_TOKENS; k--) {
         const token *t = &r->tokens[k - 1];
         if (t->kind == TOKEN_DIGITS) break;
-        keys |= t->sense;
+        uint64_t keys = t->sense & SENSE_KEYS;
+        if (!keys && is_my_number(r, k - 1)) keys = SENSE_KEY_PHONE;
+        if (!c->nearest) c->nearest = keys;
+        c->near |= keys;
     }
-    return keys & SENSE_KEYS;
 }
 
 static void look_around(reader *r, const number_run *run, entity_set types, context *c) {
-    *c = (context){.near = keys_near(r, run->first), .around = rule_keys_before(r, run->first), .types = types};
+    *c = (context){.around = rule_keys_before(r, run->first), .types = types};
+    keys_near(r, run->first, c);
     const token *before = run->first > 0 ? &r->tokens[run->first - 1] : NULL;
     if (before && before->kind == TOKEN_SIGN) c->priced = (before->sense & SENSE_CURRENCY) || before->value == '#';
     if (reader_at(r, run->end)->sense & SENSE_CURRENCY) c->priced = true;
