@@ -17,6 +17,7 @@ typedef struct figures {
     uint32_t n_groups;                 /* 0: spoken, or too many groups */
     bool plus;                         /* a + before */
     bool extension;                    /* an extension behind */
+    bool dashed;                       /* groups between - or () */
     bool called;                       /* the words before speak of a telephone */
 } figures;
 
