@@ -88,7 +88,7 @@ static float china_landline(const figures *f) {
     }
     if (f->n < 11 || f->n > 12 || f->s[0] != '0') return 0;
     uint32_t area = china_area_length(f->s);
-    if (!area || (area == 3 && f->n != 11) || f->s[area] < '2' || f->s[area] > '8') return 0;
+    if (!area || (area == 3 && f->n != 11) || f->s[area] < '2') return 0;
     bool grouped = IS_SHAPE(f, 0x38, 0x48, 0x47, 0x344, 0x444, 0x434, 0x443, 0x74);
     return by_shape(f, grouped, 0.55f, 0.6f);
 }

@@ -19,6 +19,7 @@ typedef struct figures {
     bool extension;                    /* an extension behind */
     bool dashed;                       /* groups between - or () */
     bool called;                       /* the words before speak of a telephone */
+    bool later;                        /* not the first number behind those words */
 } figures;
 
 /* How sure, 0..1, without what `called` adds to it; 0: none at all. */

@@ -19,6 +19,7 @@
 #define PAIRS_MAX       6 /* ambiguous pairs of a number that are tried */
 #define NEAR_TOKENS     8 /* a word so near before a number speaks of it */
 #define RESTARTS_MAX    3 /* corrections of a run that are looked at */
+#define SURE_ENOUGH     0.5f
 #define SURE_MIN        0.3f
 #define ID15_ALONE      0.45f /* 15 figures without a check digit need a word for them */
 
@@ -91,7 +92,7 @@ static float phone_sure(const figures *f, const context *c) {
     sure = with_words(sure, c, SENSE_KEY_PHONE, 0.2f);
     const uint64_t others = SENSE_KEY_CARD | SENSE_KEY_IBAN | SENSE_KEY_PLATE | SENSE_KEY_ACCOUNT | SENSE_KEY_SSN |
                             SENSE_KEY_PASSPORT | SENSE_KEY_IP;
-    if (c->nearest & others & ~SENSE_KEY_PHONE) sure -= 0.2f;
+    if (!f->later && (c->nearest & others)) sure -= 0.2f;
     return limit(sure);
 }
 
@@ -188,9 +189,10 @@ static match match_parts(const number_run *run, uint32_t a, uint32_t b, const co
     figures f = {.s = NULL};
     if (is_counting(run, a, b) || is_dated(run, a, b)) return (match){ENTITY_TYPES, 0};
     groups_of(run, a, b, &f);
+    f.later = a > 0 && first->border >= BORDER_PAUSE;
     match m = match_text(run->text + first->at, (uint32_t)(last->at + last->n - first->at), &f, c);
     if (m.type == ENTITY_PHONE && is_dotted(run, a, b)) m.sure = 0;
-    if (!c->near && is_paired(run, a, b)) m.sure -= 0.1f;
+    if (m.type == ENTITY_CARD && !c->near && is_paired(run, a, b)) m.sure -= 0.1f;
     for (uint32_t i = a + 1; i < b; i++)
         if (run->parts[i].border == BORDER_CORRECTION) return (match){m.type, m.sure - 0.15f};
     return m;
@@ -300,12 +302,20 @@ static float border_cost(uint8_t border) {
     return border == BORDER_JOINED || border == BORDER_SIGN ? 0.3f : border == BORDER_BLANK ? 0.2f : 0;
 }
 
+/* What comes before a finding: rest, or another finding. Two telephone numbers in a row are believed more readily than two accounts. */
+static float neighbour_cost(const number_run *run, const stretch *s, const way *found) {
+    float cost = border_cost(run->parts[s->a].border);
+    if (s->a == 0 || !found) return s->a == 0 ? 0 : cost;
+    if (s->is.type == ENTITY_ACCOUNT || found->last.is.type == ENTITY_ACCOUNT) return cost;
+    return cost / 2;
+}
+
 static void take(cutting *cut, const stretch *s) {
     for (int rest = 0; rest < 2; rest++) {
         const way *from = &cut->ways[s->a][rest];
         if (!from->reached) continue;
         stretch as = *s;
-        if (rest) as.is.sure -= border_cost(cut->run->parts[s->a].border);
+        as.is.sure -= neighbour_cost(cut->run, s, rest ? NULL : from);
         float score = from->score + as.is.sure * (float)s->n_text;
         way *to = &cut->ways[s->b][0];
         if (as.is.sure < SURE_MIN || (to->reached && to->score >= score)) continue;
@@ -449,6 +459,21 @@ static void look_around(reader *r, const number_run *run, entity_set types, cont
     c->mailed = is_mailed(r, run->end);
 }
 
+static bool is_corrected(const number_run *run, uint32_t from, uint32_t to) {
+    for (uint32_t k = from + 1; k < to; k++)
+        if (run->parts[k].border == BORDER_CORRECTION) return true;
+    return false;
+}
+
+/* Where somebody corrects himself, what may be something is rather a part of what he says. */
+static uint32_t drop_weak(const number_run *run, stretch *found, uint32_t n) {
+    uint32_t kept = 0;
+    if (!is_corrected(run, 0, run->n_parts)) return n;
+    for (uint32_t i = 0; i < n; i++)
+        if (found[i].is.sure >= SURE_ENOUGH) found[kept++] = found[i];
+    return kept;
+}
+
 /* Two of a kind with a correction between are one, said twice. */
 static uint32_t join_corrected(const number_run *run, stretch *found, uint32_t n) {
     uint32_t kept = 0;
@@ -464,12 +489,6 @@ static uint32_t join_corrected(const number_run *run, stretch *found, uint32_t n
         before->a = a;
     }
     return kept;
-}
-
-static bool is_corrected(const number_run *run, uint32_t from, uint32_t to) {
-    for (uint32_t k = from + 1; k < to; k++)
-        if (run->parts[k].border == BORDER_CORRECTION) return true;
-    return false;
 }
 
 /* Where somebody corrects himself, all that he said is personal: over the rest before and behind. */
@@ -538,6 +557,7 @@ void rule_digits(reader *r, uint32_t i, entity_set types, rule_found found[RULE_
     look_around(r, &run, types, &c);
     cut_run(&cut, &run, &c);
     uint32_t n_best = best_way(&cut, best, RULE_FOUND_MAX), rest = 0;
+    n_best = drop_weak(&run, best, n_best);
     n_best = join_corrected(&run, best, n_best);
     widen_over_corrections(&run, best, n_best);
     for (uint32_t k = 0; k < n_best; k++) {
