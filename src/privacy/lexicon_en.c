@@ -100,7 +100,7 @@ const lexicon_word lexicon_en[] = {
     {"born", SENSE_KEY_BIRTH, 0}, {"birth", SENSE_KEY_BIRTH, 0}, {"birthday", SENSE_KEY_BIRTH, 0}, {"birthdate", SENSE_KEY_BIRTH, 0},
     {"dob", SENSE_KEY_BIRTH, 0},
     {"iban", SENSE_KEY_IBAN, 0},
-    {"ip", SENSE_KEY_IP, 0}, {"ipv", SENSE_KEY_IP, 0}, {"host", SENSE_KEY_IP, 0}, {"server", SENSE_KEY_IP, 0},
+    {"ip", SENSE_KEY_IP, 0}, {"ipv", SENSE_KEY_IP, 0}, {"host", SENSE_KEY_IP, 0}, {"server", SENSE_KEY_IP, 0}, {"gateway", SENSE_KEY_IP, 0}, {"ping", SENSE_KEY_IP, 0},
     {"address", SENSE_KEY_ADDRESS, 0}, {"live", SENSE_KEY_ADDRESS, 0}, {"lives", SENSE_KEY_ADDRESS, 0}, {"living", SENSE_KEY_ADDRESS, 0},
     {"reside", SENSE_KEY_ADDRESS, 0}, {"deliver", SENSE_KEY_ADDRESS, 0}, {"ship", SENSE_KEY_ADDRESS, 0},
     {"order", SENSE_KEY_OTHER, 0}, {"orders", SENSE_KEY_OTHER, 0}, {"invoice", SENSE_KEY_OTHER, 0}, {"tracking", SENSE_KEY_OTHER, 0},

@@ -41,7 +41,7 @@ static bool is_street(const reader *r, const token *t) {
     static const char *const words[] = {
         "alley",    "ally",   "aly",        "bend",      "bridge",   "bypass", "causeway", "center",    "centre",
         "cir",      "circle", "common",     "commons",   "corner",   "course", "cove",     "creek",     "cres",
-        "crossing", "dale",   "expressway", "extension", "falls",    "fort",   "forge",    "freeway",   "garden",
+        "crossing", "dale",   "expressway", "extension", "falls",    "forge",   "fort",    "freeway",   "garden",
         "gardens",  "glen",   "green",      "grove",     "harbor",   "haven",  "heights",  "hill",      "hills",
         "hollow",   "island", "islands",    "junction",  "knoll",    "lakes",  "landing",  "lodge",     "loop",
         "mall",     "manor",  "meadow",     "meadows",   "mews",     "mill",   "mills",    "motorway",  "mount",
@@ -78,7 +78,8 @@ static bool house(reader *r, uint32_t i, uint32_t *end) {
 
 typedef struct street {
     uint32_t end;
-    bool strong, upper; /* a word that is nothing else; every word of the name begins with a capital letter */
+    bool strong; /* the word means a street and little else */
+    bool upper;  /* every word of the name begins with a capital letter */
 } street;
 
 static bool name_word(const reader *r, const token *t) {
@@ -100,12 +101,13 @@ static bool street_at(reader *r, uint32_t i, street *out) {
             out->strong = has(t, SENSE_STREET);
             out->end = at + 1 + goes_on;
             if (goes_on) out->strong = true;
-            /* "Cedar Hill Drive": a name may hold such a word; the last one counts, a word further on */
             if (out->strong) return true;
+            /* "Cedar Hill Drive": the name holds such a word. */
             const token *after = reader_at(r, at + 2);
             if (next->kind == TOKEN_WORD && name_word(r, next) && has(after, SENSE_STREET) && names < NAME_WORDS_MAX)
                 continue;
-            return out->upper && is_upper(r, t);
+            out->upper = (out->upper && is_upper(r, t)) || token_is(r->text, t, "way");
+            return true;
         }
         if (!name_word(r, t)) return false;
         names++;
@@ -170,7 +172,7 @@ bool address_en(reader *r, uint32_t i, rule_found *f, uint32_t *skip) {
     f->confidence = 0.85f;
     if (street_at(r, end, &s)) {
         end = s.end;
-        if (!s.strong) f->confidence = 0.75f;
+        if (!s.strong) f->confidence = s.upper ? 0.75f : 0.4f;
     } else if (!numbered_road(r, end, &end))
         return false;
     *f = (rule_found){.type = ENTITY_ADDRESS, .first = i, .end = end, .confidence = f->confidence};

@@ -182,6 +182,9 @@ static uint64_t sign_sense(int32_t c) {
     case 0xffe5:
     case 0x20b9:
         return SENSE_CURRENCY;
+    case '(':
+    case 0xff08:
+        return SENSE_OPEN;
     default:
         return 0;
     }
