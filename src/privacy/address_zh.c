@@ -56,15 +56,26 @@ static bool stops(const reader *r, const token *t) {
     return is_any(r, t, words, COUNT(words)) && t->n == 3;
 }
 
-static part_kind name_end(const reader *r, const token *t) {
+/* Whether the text from token i to the end of token t, longer than that, ends so. */
+static bool ends(const reader *r, uint32_t i, const token *t, const char *const *texts, size_t n) {
+    size_t from = r->tokens[i].at, end = t->at + t->n;
+    if (t->kind != TOKEN_HAN) return false;
+    for (size_t k = 0; k < n; k++) {
+        size_t length = strlen(texts[k]);
+        if (length < end - from && memcmp(r->text + end - length, texts[k], length) == 0) return true;
+    }
+    return false;
+}
+
+static part_kind name_end(const reader *r, uint32_t i, const token *t) {
     static const char *const regions[] = {"省", "市", "区", "县",   "镇",     "乡",  "村",
                                           "州", "盟", "旗", "新区", "自治区", "街道"};
     static const char *const streets[] = {"路", "街", "大街", "大道", "道", "巷", "胡同", "里弄"};
     static const char *const estates[] = {"小区", "花园", "公寓", "大厦", "广场", "家园", "新村", "苑",
                                           "城",   "园",   "庄",   "院",   "中心", "大楼", "府",   "湾"};
-    if (is_any(r, t, regions, COUNT(regions))) return PART_REGION;
-    if (is_any(r, t, streets, COUNT(streets))) return PART_STREET;
-    if (is_any(r, t, estates, COUNT(estates))) return PART_ESTATE;
+    if (ends(r, i, t, estates, COUNT(estates))) return PART_ESTATE;
+    if (ends(r, i, t, regions, COUNT(regions))) return PART_REGION;
+    if (ends(r, i, t, streets, COUNT(streets))) return PART_STREET;
     return PART_NONE;
 }
 
@@ -109,7 +120,7 @@ static part_kind name_part(reader *r, uint32_t i, uint32_t longest, uint32_t *en
     for (uint32_t at = i; at - i <= longest; at++) {
         const token *t = reader_at(r, at);
         if (t->spaced && at > i) break;
-        part_kind kind = at > i ? name_end(r, t) : PART_NONE;
+        part_kind kind = at > i ? name_end(r, i, t) : PART_NONE;
         if (kind != PART_NONE) {
             found = kind;
             *end = at + 1;

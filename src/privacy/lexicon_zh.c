@@ -49,6 +49,9 @@ const lexicon_word lexicon_zh[] = {
     {"路", SENSE_STREET, 0}, {"街", SENSE_STREET, 0}, {"大街", SENSE_STREET, 0}, {"大道", SENSE_STREET, 0}, {"巷", SENSE_STREET, 0},
     {"弄", SENSE_STREET, 0}, {"胡同", SENSE_STREET, 0}, {"号", SENSE_STREET, 0}, {"号楼", SENSE_STREET, 0}, {"栋", SENSE_STREET, 0},
     {"幢", SENSE_STREET, 0}, {"单元", SENSE_STREET, 0}, {"室", SENSE_STREET, 0}, {"小区", SENSE_STREET, 0},
+    /* Places with a word of grammar in them. */
+    {"上海", 0, 0}, {"成都", 0, 0}, {"首都", 0, 0}, {"昌都", 0, 0}, {"丰都", 0, 0}, {"新都", 0, 0}, {"江都", 0, 0}, {"花都", 0, 0},
+    {"都匀", 0, 0}, {"上饶", 0, 0}, {"上虞", 0, 0}, {"上城", 0, 0}, {"下城", 0, 0}, {"来宾", 0, 0}, {"从化", 0, 0}, {"个旧", 0, 0},
     /* Ends of domain names. */
     {"康姆", SENSE_DOMAIN, 0}, {"中国", 0, 0},
     {"邮箱", SENSE_MAIL, 0}, {"邮件", SENSE_MAIL, 0}, {"电子邮箱", SENSE_MAIL, 0}, {"电子邮件", SENSE_MAIL, 0}, {"信箱", SENSE_MAIL, 0},

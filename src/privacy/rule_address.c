@@ -41,7 +41,7 @@ static bool is_street(const reader *r, const token *t) {
     static const char *const words[] = {
         "alley",    "ally",   "aly",        "bend",      "bridge",   "bypass", "causeway", "center",    "centre",
         "cir",      "circle", "common",     "commons",   "corner",   "course", "cove",     "creek",     "cres",
-        "crossing", "dale",   "expressway", "extension", "falls",    "forge",   "fort",    "freeway",   "garden",
+        "crossing", "dale",   "expressway", "extension", "falls",    "forge",  "fort",     "freeway",   "garden",
         "gardens",  "glen",   "green",      "grove",     "harbor",   "haven",  "heights",  "hill",      "hills",
         "hollow",   "island", "islands",    "junction",  "knoll",    "lakes",  "landing",  "lodge",     "loop",
         "mall",     "manor",  "meadow",     "meadows",   "mews",     "mill",   "mills",    "motorway",  "mount",
@@ -87,6 +87,10 @@ static bool name_word(const reader *r, const token *t) {
     return !has(t, SENSE_COMMON | SENSE_FILLER) || has(t, SENSE_LETTER);
 }
 
+static bool ends_name(const reader *r, const token *t) {
+    return has(t, SENSE_STREET) || is_street(r, t);
+}
+
 /* A name and a word for a street. */
 static bool street_at(reader *r, uint32_t i, street *out) {
     *out = (street){.upper = true};
@@ -95,12 +99,12 @@ static bool street_at(reader *r, uint32_t i, street *out) {
         const token *t = reader_at(r, at);
         if (is_sign(t, '.') && !t->spaced && names && reader_at(r, at + 1)->spaced && r->tokens[at - 1].n <= 2)
             continue;
-        if (names && t->kind == TOKEN_WORD && t->spaced && (has(t, SENSE_STREET) || is_street(r, t))) {
+        if (names && t->kind == TOKEN_WORD && t->spaced && ends_name(r, t)) {
             const token *next = reader_at(r, at + 1);
-            bool goes_on = next->kind == TOKEN_WORD && next->spaced && has(next, SENSE_STREET) && t->n > 2;
+            bool goes_on = next->kind == TOKEN_WORD && next->spaced && t->n > 2 && ends_name(r, next);
             out->strong = has(t, SENSE_STREET);
             out->end = at + 1 + goes_on;
-            if (goes_on) out->strong = true;
+            if (goes_on) out->strong |= has(next, SENSE_STREET) || token_is(r->text, next, "way");
             if (out->strong) return true;
             /* "Cedar Hill Drive": the name holds such a word. */
             const token *after = reader_at(r, at + 2);

@@ -185,10 +185,12 @@ static bool is_year(int year) {
     return year >= 1900 && year <= BIRTH_LAST;
 }
 
-/* Figures in a row, eight or those that leave leading zeros out: "05 01 1990", "five one nineteen ninety", 19900501. */
+/* Figures in a row, eight or those that leave leading zeros out: "05 01 1990", "five one nineteen ninety", 19900501. Not the end
+ * of a longer row. */
 static bool row_of_figures(reader *r, uint32_t i, date *d) {
     said s;
     *d = (date){.figures = true};
+    if (i > 0 && said_begins(&r->tokens[i - 1])) return false;
     if (!said_number(r, i, &s) || s.n < 6 || s.n > 8) return false;
     d->end = s.end;
     d->year = part(s.figures, 0, 4);

@@ -23,8 +23,11 @@ typedef struct scan {
     uint32_t n_local, n_domain;
     uint32_t words; /* in a row, with no sign between */
     bool key;       /* "email" stands before */
+    bool loose;     /* words follow one another there without a sign */
+    bool led;       /* a word of grammar does: "to john smith at …" */
     bool sign;      /* a sign was written or said in the local part */
     bool figures;   /* the local part has figures or letters that were spelled */
+    bool at_said;   /* "at", or a sign with blanks around it */
     bool spoken;    /* something was said rather than written */
     bool known;     /* the domain ends in a known end */
     bool trouble;   /* "slash" behind: it is the address of a page */
@@ -90,7 +93,17 @@ static bool runs_on(scan *s, uint32_t i) {
     const token *t = reader_at(s->r, i);
     if (t->kind == TOKEN_DIGITS || has(t, SAID_SENSES) || plain_letter(t)) return true;
     if (t->kind != TOKEN_WORD || !has(t, SENSE_LETTER)) return false;
-    return (i > s->first && plain_letter(&s->r->tokens[i - 1])) || plain_letter(reader_at(s->r, i + 1));
+    for (uint32_t k = i; k-- > s->first && has(&s->r->tokens[k], SENSE_LETTER);)
+        if (plain_letter(&s->r->tokens[k])) return true;
+    return plain_letter(reader_at(s->r, i + 1));
+}
+
+/* 圈a, "a in a ring", is how many say "@": the word behind the ring begins with the letter, and may hold the domain as well. */
+static bool is_ring(scan *s, uint32_t i) {
+    const token *t = reader_at(s->r, i), *a;
+    if (t->kind != TOKEN_HAN || t->n != 3 || memcmp(s->r->text + t->at, "圈", 3) != 0) return false;
+    a = reader_at(s->r, i + 1);
+    return a->kind == TOKEN_WORD && (s->r->text[a->at] | 0x20) == 'a';
 }
 
 /* ---- the local part --------------------------------------------------------------------------------------------- */
@@ -134,10 +147,19 @@ static void take_piece(scan *s, char *out, uint32_t *n) {
 static bool joins_before(scan *s, uint32_t i) {
     const token *t = &s->r->tokens[i], *before = &s->r->tokens[i - 1];
     if (!t->spaced && before->kind != TOKEN_SIGN) return true;
-    if (runs_on(s, i)) return true;
+    bool spelled = has(t, SENSE_LETTER), spelled_before = runs_on(s, i - 1);
+    if (runs_on(s, i)) return !spelled || spelled_before || s->sign || s->key; /* "cc j o h n" begins at "j" */
     if (has(t, SENSE_COMMON)) return false;
-    if (runs_on(s, i - 1)) return s->figures && (s->sign || s->key || has(before, SENSE_LETTER));
-    return s->key && ++s->words < LOCAL_WORDS_MAX;
+    if (spelled_before) return s->figures && (s->sign || s->key || has(before, SENSE_LETTER));
+    s->loose = true;
+    return ++s->words < (s->key ? LOCAL_WORDS_MAX : s->led ? 2 : 0);
+}
+
+/* Whether what stands behind a comma can only be more of an address. */
+static bool goes_on_behind(scan *s, uint32_t i) {
+    const token *t = reader_at(s->r, i);
+    if (!t->spaced && t->kind != TOKEN_HAN) return false;
+    return has(t, SENSE_AT | SENSE_FILLER) || joiner(t) || runs_on(s, i);
 }
 
 /* Skips what is said without meaning: fillers, and corrections once it is clear that an address is meant. */
@@ -147,7 +169,7 @@ static bool skip_idle(scan *s) {
     bool correction = has(t, SENSE_CORRECTION) && (s->sign || s->key);
     if (t->kind == TOKEN_END || has(t, SENSE_AT) || (!has(t, SENSE_FILLER) && !comma && !correction)) return false;
     if (s->at == s->first) return false;
-    if (comma && !reader_at(s->r, s->at + 1)->spaced) return false;
+    if (comma && !goes_on_behind(s, s->at + 1)) return false;
     if (correction) s->n_local = 0;
     s->at++;
     s->spoken = true;
@@ -158,7 +180,7 @@ static bool skip_idle(scan *s) {
 static int local_step(scan *s) {
     const token *t = reader_at(s->r, s->at);
     if (s->at - s->first >= EMAIL_TOKENS_MAX || t->kind == TOKEN_END || t->kind == TOKEN_BREAK) return -1;
-    if (has(t, SENSE_AT)) return s->at > s->first ? 0 : -1;
+    if (has(t, SENSE_AT) || is_ring(s, s->at)) return s->at > s->first ? 0 : -1;
     bool begins = s->at == s->first;
     if (!begins && skip_idle(s)) return 1;
     char sign = joiner(t);
@@ -249,7 +271,7 @@ static int domain_step(scan *s) {
         s->known = true;
         return 1;
     }
-    if (has(t, SENSE_DOMAIN) || (written && t->kind == TOKEN_WORD && t->n >= 2)) {
+    if (has(t, SENSE_DOMAIN) || (written && !s->at_said && t->kind == TOKEN_WORD && t->n >= 2)) {
         const token *next = reader_at(s->r, s->at + 1);
         bool goes_on = !next->spaced && (next->kind == TOKEN_WORD || next->kind == TOKEN_DIGITS ||
                                          (next->kind == TOKEN_SIGN && has(next, SENSE_DASH)));
@@ -270,9 +292,20 @@ static int domain_step(scan *s) {
     return 0;
 }
 
+/* Behind "at"; the letter of a ring is part of it. */
+static bool first_label(scan *s) {
+    if (!is_ring(s, s->at)) {
+        s->at = said_skip_fillers(s->r, s->at + 1);
+        return label(s);
+    }
+    const token *a = reader_at(s->r, ++s->at);
+    append(s->domain, &s->n_domain, s->r->text + a->at + 1, a->n - 1);
+    s->at++;
+    return label(s) || a->n > 1;
+}
+
 static bool domain(scan *s) {
-    s->at = said_skip_fillers(s->r, s->at);
-    if (!label(s)) return false;
+    if (!first_label(s)) return false;
     uint32_t good = 0;
     while (domain_step(s) == 1)
         if (s->known) good = s->at;
@@ -280,7 +313,7 @@ static bool domain(scan *s) {
     s->at = good;
     const token *next = reader_at(s->r, s->at);
     s->trouble = has(next, SENSE_SLASH);
-    return true;
+    return !(is_written_sign(next) && has(next, SENSE_AT)); /* "mail at john.doe@example.com" */
 }
 
 /* ---- how sure --------------------------------------------------------------------------------------------------- */
@@ -303,13 +336,21 @@ static bool key_before(const reader *r, uint32_t i) {
     return false;
 }
 
+/* "to john smith at …", "cc john smith at …": not "to visit us at …". */
+static bool is_led(const scan *s) {
+    const token *t = &s->r->tokens[s->first];
+    if (s->first == 0 || has(t, SENSE_KEYS | SENSE_MAIL) || is_site_word(s, t)) return false;
+    const token *before = t - 1;
+    return has(before, SENSE_COMMON) || token_is(s->r->text, before, "cc");
+}
+
 static float sure(const scan *s) {
     if (!s->spoken) return 0.95f;
     if (s->key) return 0.9f;
     if (s->trouble) return 0.3f;
     if (s->sign || s->figures) return 0.85f;
     const token *t = &s->r->tokens[s->first];
-    if (has(t, SENSE_COMMON) || is_site_word(s, t)) return 0.3f;
+    if (has(t, SENSE_COMMON | SENSE_MAIL) || is_site_word(s, t)) return 0.3f;
     return 0.7f;
 }
 
@@ -332,12 +373,14 @@ void rule_email(reader *r, uint32_t i, entity_set types, rule_found found[RULE_F
     *skip = 1;
     if (!may_begin(reader_at(r, i)) || begins_common(&s)) return;
     s.key = key_before(r, i);
+    s.led = is_led(&s);
     while ((step = local_step(&s)) == 1) {
     }
     if (step < 0) return;
     const token *at = reader_at(r, s.at);
-    s.spoken |= !is_written_sign(at) || at->spaced || reader_at(r, s.at + 1)->spaced;
-    s.at++;
+    s.at_said = !is_written_sign(at) || at->spaced || reader_at(r, s.at + 1)->spaced;
+    if (s.loose && !s.at_said) return; /* "use john@example.com" begins at "john" */
+    s.spoken |= s.at_said;
     if (!domain(&s)) return;
     found[0] = (rule_found){.type = ENTITY_EMAIL, .first = i, .end = s.at, .confidence = sure(&s)};
     write_down(&s, &found[0]);

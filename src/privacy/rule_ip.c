@@ -64,7 +64,8 @@ static bool touches_before(const reader *r, uint32_t i) {
     const token *t = &r->tokens[i];
     if (i == 0 || t->spaced) return false;
     const token *before = &r->tokens[i - 1];
-    return before->kind == TOKEN_DIGITS || before->kind == TOKEN_WORD || has(before, SENSE_DOT | SENSE_DASH);
+    if (before->kind == TOKEN_WORD) return !has(before, SENSE_KEY_IP); /* IP10.0.0.1 */
+    return before->kind == TOKEN_DIGITS || has(before, SENSE_DOT | SENSE_DASH);
 }
 
 static bool dotted_before(const reader *r, uint32_t i) {
@@ -108,7 +109,7 @@ static bool version6(reader *r, uint32_t i, rule_found *f) {
     char text[INET6_ADDRSTRLEN];
     struct in6_addr address;
     uint32_t end = i, colons = 0;
-    if (i > 0 && !r->tokens[i].spaced && (is_colon(&r->tokens[i - 1]) || touches_before(r, i))) return false;
+    if (touches_before(r, i) || (i > 0 && !r->tokens[i].spaced && is_colon(&r->tokens[i - 1]))) return false;
     for (; end - i < V6_TOKENS_MAX; end++) {
         const token *t = reader_at(r, end);
         if ((end > i && t->spaced) ||
