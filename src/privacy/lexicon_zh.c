@@ -78,6 +78,7 @@ const lexicon_word lexicon_zh[] = {
     {"保单号", SENSE_KEY_ACCOUNT, 0}, {"社保", SENSE_KEY_ACCOUNT, 0}, {"社保号", SENSE_KEY_ACCOUNT, 0}, {"医保", SENSE_KEY_ACCOUNT, 0},
     {"客户号", SENSE_KEY_ACCOUNT, 0}, {"病历", SENSE_KEY_ACCOUNT, 0}, {"病历号", SENSE_KEY_ACCOUNT, 0}, {"公积金", SENSE_KEY_ACCOUNT, 0},
     {"门诊号", SENSE_KEY_ACCOUNT, 0}, {"住院号", SENSE_KEY_ACCOUNT, 0}, {"工号", SENSE_KEY_ACCOUNT, 0}, {"学号", SENSE_KEY_ACCOUNT, 0},
+    {"号码", 0, 0}, {"社会安全号", SENSE_KEY_SSN, 0}, {"社会安全号码", SENSE_KEY_SSN, 0}, {"社安号", SENSE_KEY_SSN, 0},
     {"护照", SENSE_KEY_PASSPORT, 0}, {"护照号", SENSE_KEY_PASSPORT, 0},
     {"车牌", SENSE_KEY_PLATE, 0}, {"车牌号", SENSE_KEY_PLATE, 0}, {"牌照", SENSE_KEY_PLATE, 0}, {"车号", SENSE_KEY_PLATE, 0},
     {"出生", SENSE_KEY_BIRTH, 0}, {"生日", SENSE_KEY_BIRTH, 0}, {"出生日期", SENSE_KEY_BIRTH, 0}, {"生于", SENSE_KEY_BIRTH, 0},

@@ -15,7 +15,7 @@ typedef struct saying {
     uint32_t end; /* token */
     uint32_t n;
     char text[RUN_FIGURES_MAX];
-    bool spoken;
+    bool spoken, apart;
 } saying;
 
 static void say(saying *s, int64_t value) {
@@ -106,10 +106,12 @@ static void say_tens(reader *r, uint32_t i, saying *s) {
     uint32_t at = i + 1;
     const token *t = reader_at(r, at);
     if (t->kind == TOKEN_SIGN && (t->sense & SENSE_DASH) && !t->spaced) t = reader_at(r, ++at);
-    if (is_word(t, SENSE_DIGIT) && t->value > 0)
+    if (is_word(t, SENSE_DIGIT) && t->value > 0) {
         say_scaled(r, at + 1, value + t->value, s);
-    else
+        s->apart = s->n == 2;
+    } else {
         say_scaled(r, i + 1, value, s);
+    }
 }
 
 /* 一百二十三, 十五, 三千零五: down from the largest; 万 and 亿 are amounts of something. */
@@ -141,7 +143,7 @@ static void say_han_numeral(reader *r, uint32_t i, saying *s) {
         break;
     }
     const token *t = reader_at(r, at);
-    if (is_han(t, SENSE_SCALE) && t->value >= 10000) return;
+    if (at == i || (is_han(t, SENSE_SCALE) && t->value >= 10000)) return;
     say(s, value);
     s->end = at;
 }
@@ -190,7 +192,7 @@ static bool o_is_zero(reader *r, uint32_t i, bool inside) {
 /* `figures`: so many have been said in this run. */
 static void say_part(reader *r, uint32_t i, uint32_t figures, saying *s) {
     const token *t = reader_at(r, i);
-    s->n = 0, s->end = 0;
+    s->n = 0, s->end = 0, s->apart = false;
     s->spoken = t->kind == TOKEN_WORD || t->kind == TOKEN_HAN;
     if (t->kind == TOKEN_DIGITS)
         say_written(r, i, s);
@@ -289,7 +291,7 @@ static void append(number_run *run, const saying *s, uint32_t first, gap g) {
     run_part *p = &run->parts[run->n_parts++];
     if (g.border == BORDER_JOINED && !s->spoken && run->n_parts > 1) g.border = BORDER_BLANK;
     *p = (run_part){.first = first, .end = s->end, .at = (uint16_t)run->n_text, .n = (uint16_t)s->n};
-    p->border = (uint8_t)g.border, p->sign = g.sign, p->spoken = s->spoken;
+    p->border = (uint8_t)g.border, p->sign = g.sign, p->spoken = s->spoken, p->apart = s->apart;
     memcpy(run->text + run->n_text, s->text, s->n);
     run->n_text += s->n;
     run->end = s->end;

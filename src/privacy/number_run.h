@@ -32,6 +32,7 @@ typedef struct run_part {
     uint8_t border;      /* run_border */
     char sign;           /* of BORDER_SIGN: - . / ( */
     bool spoken;
+    bool apart; /* "fifty one": 51, but may be meant as 50 and 1 */
 } run_part;
 
 typedef struct number_run {
