@@ -153,12 +153,19 @@ static uint32_t capital_town(reader *r, uint32_t i) {
     return at > i + 1 && ends_clause(reader_at(r, at)) ? at : i;
 }
 
+/* "Washington, DC", "new york ny": the town has a state's name. */
+static uint32_t state_behind(reader *r, uint32_t i) {
+    uint32_t end;
+    return state(r, is_sign(reader_at(r, i), ',') ? i + 1 : i, &end) ? end : i;
+}
+
 static uint32_t skip_town(reader *r, uint32_t i) {
     uint32_t at = is_sign(reader_at(r, i), ',') ? i + 1 : i, end;
     for (uint32_t words = 0; words <= TOWN_WORDS_MAX; words++) {
         const token *t = reader_at(r, at);
         uint32_t code = is_sign(t, ',') && words ? at + 1 : at;
-        if (state(r, code, &end) || postcode(r, code, &end) || (words && zip(r, code, &end))) return end;
+        if (state(r, code, &end)) return state_behind(r, end);
+        if (postcode(r, code, &end) || (words && zip(r, code, &end))) return end;
         if (!town_word(t)) break;
         at++;
     }

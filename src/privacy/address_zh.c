@@ -109,7 +109,8 @@ static bool number_part(reader *r, uint32_t i, bool within, uint32_t *end) {
         *end = at;
         return within && s.n >= 2;
     }
-    if (pair(r, at, "号", "楼") || pair(r, at, "号", "院") || pair(r, at, "单", "元")) at++;
+    bool yard = pair(r, at, "号", "院") && !is(r, reader_at(r, at + 2), "子");
+    if (yard || pair(r, at, "号", "楼") || pair(r, at, "单", "元")) at++;
     *end = at + 1;
     return true;
 }
@@ -162,7 +163,7 @@ bool address_zh(reader *r, uint32_t i, rule_found *f) {
     bool led = leads(r, i);
     parts p = {.end = i};
     uint32_t at = i;
-    if (t->kind != TOKEN_HAN || (stops(r, t) && !has(t, SENSE_PROVINCE))) return false;
+    if (t->kind != TOKEN_HAN || stops(r, t) || is(r, t, "家")) return false;
     for (int k = 0; k < PARTS_MAX; k++)
         if (!take_part(r, &at, k || led ? NAME_LED_MAX : NAME_FREE_MAX, &p)) break;
     if (!p.number || (!p.street && !p.estate)) return false;

@@ -65,7 +65,7 @@ const lexicon_word lexicon_en[] = {
     {"lane", SENSE_STREET, 0}, {"ln", SENSE_STREET, 0}, {"drive", SENSE_STREET, 0}, {"dr", SENSE_STREET, 0},
     {"court", SENSE_STREET, 0}, {"ct", SENSE_STREET, 0}, {"place", SENSE_STREET, 0}, {"square", SENSE_STREET, 0},
     {"terrace", SENSE_STREET, 0}, {"parkway", SENSE_STREET, 0}, {"highway", SENSE_STREET, 0}, {"hwy", SENSE_STREET, 0},
-    {"crescent", SENSE_STREET, 0}, {"close", SENSE_STREET, 0}, {"gardens", SENSE_STREET, 0},
+    {"crescent", SENSE_STREET, 0}, {"close", SENSE_STREET, 0}, {"gardens", SENSE_STREET, 0}, {"po", SENSE_STREET, 0},
     /* Ends of domain names. */
     {"com", SENSE_DOMAIN, 0}, {"org", SENSE_DOMAIN, 0}, {"net", SENSE_DOMAIN, 0}, {"edu", SENSE_DOMAIN, 0}, {"gov", SENSE_DOMAIN, 0},
     {"mil", SENSE_DOMAIN, 0}, {"io", SENSE_DOMAIN, 0}, {"co", SENSE_DOMAIN, 0}, {"uk", SENSE_DOMAIN, 0}, {"us", SENSE_DOMAIN, 0},

@@ -70,7 +70,7 @@ static void add_year(reader *r, date *d) {
     uint32_t at = said_skip_fillers(r, skip_comma(r, d->end)), end;
     if (token_is(r->text, reader_at(r, at), "of") || token_is(r->text, reader_at(r, at), "in")) at++;
     int year = said_begins(reader_at(r, at)) ? said_year(r, at, &end) : -1;
-    if (year < 0) return;
+    if (year < 0 || is_han(r, reader_at(r, end), "年")) return;
     d->year = year;
     d->end = end;
 }
@@ -144,8 +144,8 @@ static uint64_t separator(const token *t) {
     return t->sense & (SENSE_SLASH | SENSE_DASH | SENSE_DOT);
 }
 
-/* 1990-05-01, 1/5/90, "five slash one slash nineteen ninety". */
-static bool separated(reader *r, uint32_t i, date *d) {
+/* 1990-05-01, 1/5/90, "five slash one slash nineteen ninety"; 1-5-90 and 1.5.90 behind words of birth only. */
+static bool separated(reader *r, uint32_t i, bool born, date *d) {
     uint32_t end, last;
     *d = (date){0};
     int first = said_year(r, i, &end);
@@ -164,7 +164,7 @@ static bool separated(reader *r, uint32_t i, date *d) {
         d->year = said_year(r, at, &last);
         if (d->year < 0) {
             int two = said_small(r, at, &last);
-            if (two < 0 || last != at + 1 || sense == SENSE_DOT) return false;
+            if (two < 0 || last != at + 1 || (sense != SENSE_SLASH && !born)) return false;
             d->year = century(two);
         }
         d->end = last;
@@ -293,7 +293,7 @@ static bool read_date(reader *r, uint32_t i, bool born, date *d) {
     if (t->kind == TOKEN_HAN) return said_begins(t) && (han_date(r, i, d) || (born && row_of_figures(r, i, d)));
     if (day_first(r, i, d)) return true;
     if (!said_begins(t)) return false;
-    return separated(r, i, d) || han_date(r, i, d) || (born && row_of_figures(r, i, d));
+    return separated(r, i, born, d) || han_date(r, i, d) || (born && row_of_figures(r, i, d));
 }
 
 /* Whether a figure or a sign of a number touches the first token: then this is the middle of something. */

@@ -345,10 +345,10 @@ static bool is_led(const scan *s) {
 }
 
 static float sure(const scan *s) {
-    if (!s->spoken) return 0.95f;
-    if (s->key) return 0.9f;
+    if (!s->spoken) return 0.99f;
+    if (s->key) return 0.98f;
     if (s->trouble) return 0.3f;
-    if (s->sign || s->figures) return 0.85f;
+    if (s->sign || s->figures) return 0.97f;
     const token *t = &s->r->tokens[s->first];
     if (has(t, SENSE_COMMON | SENSE_MAIL) || is_site_word(s, t)) return 0.3f;
     return 0.7f;
