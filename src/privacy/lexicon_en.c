@@ -110,7 +110,8 @@ const lexicon_word lexicon_en[] = {
     {"timestamp", SENSE_KEY_OTHER, 0}, {"epoch", SENSE_KEY_OTHER, 0}, {"shipment", SENSE_KEY_OTHER, 0}, {"parcel", SENSE_KEY_OTHER, 0},
     {"package", SENSE_KEY_OTHER, 0}, {"receipt", SENSE_KEY_OTHER, 0}, {"transaction", SENSE_KEY_OTHER, 0},
     {"product", SENSE_KEY_OTHER, 0}, {"item", SENSE_KEY_OTHER, 0}, {"flight", SENSE_KEY_OTHER, 0}, {"case", SENSE_KEY_OTHER, 0},
-    {"score", SENSE_KEY_OTHER, 0}, {"barcode", SENSE_KEY_OTHER, 0}, {"quantity", SENSE_KEY_OTHER, 0}, {"batch", SENSE_KEY_OTHER, 0},
+    {"score", SENSE_KEY_OTHER, 0}, {"winning", SENSE_KEY_OTHER, 0}, {"lottery", SENSE_KEY_OTHER, 0},
+    {"capital", SENSE_JOIN, 0}, {"barcode", SENSE_KEY_OTHER, 0}, {"quantity", SENSE_KEY_OTHER, 0}, {"batch", SENSE_KEY_OTHER, 0},
     {"coordinates", SENSE_KEY_OTHER, 0}, {"latitude", SENSE_KEY_OTHER, 0}, {"longitude", SENSE_KEY_OTHER, 0},
     /* Function words: no name begins with one. */
     {"a", SENSE_COMMON, 0}, {"an", SENSE_COMMON, 0}, {"the", SENSE_COMMON, 0}, {"and", SENSE_COMMON, 0}, {"or", SENSE_COMMON, 0},

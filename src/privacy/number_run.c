@@ -37,7 +37,7 @@ static bool is_han(const token *t, uint64_t sense) {
 }
 
 static bool is_letter(const token *t, char letter) {
-    return is_word(t, SENSE_LETTER) && t->value == letter;
+    return (t->sense & SENSE_LETTER) && t->value == letter;
 }
 
 /* Letters that stand directly at the figures make them part of a code, unless they say what the number is. */
@@ -153,6 +153,11 @@ static bool is_ge(const reader *r, const token *t) {
     return t->kind == TOKEN_HAN && t->n == 3 && memcmp(r->text + t->at, "个", 3) == 0;
 }
 
+/* 圈a: what some say for @. */
+static bool is_circled_a(const reader *r, const token *t, const token *next) {
+    return token_is(r->text, t, "圈") && next->kind == TOKEN_WORD && (r->text[next->at] | 32) == 'a';
+}
+
 static void say_han(reader *r, uint32_t i, saying *s) {
     const token *t = reader_at(r, i);
     if (t->sense & SENSE_SCALE) {
@@ -160,6 +165,7 @@ static void say_han(reader *r, uint32_t i, saying *s) {
         return;
     }
     const token *next = reader_at(r, i + 1);
+    if (is_circled_a(r, t, next)) return;
     if (is_han(next, SENSE_SCALE)) {
         say_han_numeral(r, i, s);
         return;

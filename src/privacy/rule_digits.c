@@ -19,6 +19,7 @@
 #define PAIRS_MAX       6 /* ambiguous pairs of a number that are tried */
 #define NEAR_TOKENS     8 /* a word so near before a number speaks of it */
 #define RESTARTS_MAX    3 /* corrections of a run that are looked at */
+#define SURE_ENOUGH     0.5f
 #define SURE_MIN        0.3f
 #define ID15_ALONE      0.45f /* 15 figures without a check digit need a word for them */
 
@@ -27,6 +28,7 @@ typedef struct context {
     uint64_t nearest, near,
         around;  /* SENSE_KEY_*: of the last word that has some, in the last NEAR_TOKENS, in RULE_CONTEXT_BYTES */
     bool priced; /* an amount of money, or numbered by # */
+    bool mailed; /* an @ follows: its end is the name of somebody's mail */
     entity_set types;
 } context;
 
@@ -90,7 +92,7 @@ static float phone_sure(const figures *f, const context *c) {
     sure = with_words(sure, c, SENSE_KEY_PHONE, 0.2f);
     const uint64_t others = SENSE_KEY_CARD | SENSE_KEY_IBAN | SENSE_KEY_PLATE | SENSE_KEY_ACCOUNT | SENSE_KEY_SSN |
                             SENSE_KEY_PASSPORT | SENSE_KEY_IP;
-    if (c->nearest & others & ~SENSE_KEY_PHONE) sure -= 0.2f;
+    if (!f->later && (c->nearest & others)) sure -= 0.2f;
     return limit(sure);
 }
 
@@ -134,6 +136,7 @@ static void groups_of(const number_run *run, uint32_t a, uint32_t b, figures *f)
         if (c == '+') continue;
         if (c == 'X' || c == 'E') return;
         single += p->n == 1;
+        f->dashed |= p->border == BORDER_SIGN && (p->sign == '-' || p->sign == '(');
         if (p->spoken || single > 3 || f->n_groups == FIGURE_GROUPS_MAX) {
             f->n_groups = 0;
             return;
@@ -149,6 +152,31 @@ static bool is_dotted(const number_run *run, uint32_t a, uint32_t b) {
     return dots == 3;
 }
 
+static bool is_written(const run_part *p, uint32_t least, uint32_t most) {
+    return !p->spoken && p->n >= least && p->n <= most;
+}
+
+/* 2024-03-22 stands in it, or 22.03.2024. */
+static bool is_dated(const number_run *run, uint32_t a, uint32_t b) {
+    for (uint32_t i = a; i + 2 < b; i++) {
+        const run_part *p = &run->parts[i];
+        if (p[1].border != BORDER_SIGN || p[2].border != BORDER_SIGN || p[1].sign != p[2].sign || p[1].sign == '(')
+            continue;
+        if (!is_written(&p[1], 1, 2)) continue;
+        if (is_written(&p[0], 4, 4) && is_written(&p[2], 1, 2))
+            return run->text[p->at] == '1' || run->text[p->at] == '2';
+        if (is_written(&p[0], 1, 2) && is_written(&p[2], 4, 4) && b - a == 3) return true;
+    }
+    return false;
+}
+
+/* Mostly "thirty two twenty three": also how lists of small numbers sound. */
+static bool is_paired(const number_run *run, uint32_t a, uint32_t b) {
+    uint32_t pairs = 0;
+    for (uint32_t i = a; i < b; i++) pairs += run->parts[i].spoken && run->parts[i].n == 2;
+    return 2 * pairs > b - a;
+}
+
 /* One, two, three … ten: somebody counts. */
 static bool is_counting(const number_run *run, uint32_t a, uint32_t b) {
     uint32_t n = (uint32_t)(run->parts[b - 1].at + run->parts[b - 1].n - run->parts[a].at);
@@ -159,10 +187,14 @@ static bool is_counting(const number_run *run, uint32_t a, uint32_t b) {
 static match match_parts(const number_run *run, uint32_t a, uint32_t b, const context *c) {
     const run_part *first = &run->parts[a], *last = &run->parts[b - 1];
     figures f = {.s = NULL};
-    if (is_counting(run, a, b)) return (match){ENTITY_TYPES, 0};
+    if (is_counting(run, a, b) || is_dated(run, a, b)) return (match){ENTITY_TYPES, 0};
     groups_of(run, a, b, &f);
+    f.later = a > 0 && first->border >= BORDER_PAUSE;
     match m = match_text(run->text + first->at, (uint32_t)(last->at + last->n - first->at), &f, c);
     if (m.type == ENTITY_PHONE && is_dotted(run, a, b)) m.sure = 0;
+    if (m.type == ENTITY_CARD && !c->near && is_paired(run, a, b)) m.sure -= 0.1f;
+    for (uint32_t i = a + 1; i < b; i++)
+        if (run->parts[i].border == BORDER_CORRECTION) return (match){m.type, m.sure - 0.15f};
     return m;
 }
 
@@ -190,15 +222,20 @@ static match match_apart(const number_run *run, uint32_t a, uint32_t b, const co
     match best = {ENTITY_TYPES, 0};
     for (uint32_t i = a; i < b; i++) pairs += run->parts[i].apart;
     uint32_t n = (uint32_t)(run->parts[b - 1].at + run->parts[b - 1].n - run->parts[a].at);
-    if (!pairs || n > 18 || n + pairs < 13) return best;
+    uint32_t least = (c->nearest & SENSE_KEY_SSN) ? 9 : 13;
+    if (!pairs || n > 18 || n + pairs < least) return best;
     for (uint32_t apart = 1; apart < 1u << (pairs < PAIRS_MAX ? pairs : PAIRS_MAX); apart++) {
         char text[WINDOW_TEXT_MAX];
         figures f = {.n_groups = 0};
         uint32_t m = text_apart(run, a, b, apart, text);
-        if (m < 13) continue;
+        if (m < least) continue;
         float before = best.sure;
         better(&best, ENTITY_ID, m == 18 ? id_match(text, m, c) : 0);
-        if (figures_of(text, m, &f) && !f.plus && !f.extension) better(&best, ENTITY_CARD, card_match(&f, c) - 0.1f);
+        if (figures_of(text, m, &f) && !f.plus && !f.extension) {
+            float doubt = (c->around & SENSE_KEY_CARD) ? 0.1f : (c->nearest & SENSE_KEY_PHONE) ? 0.5f : 0.2f;
+            better(&best, ENTITY_CARD, card_match(&f, c) - doubt);
+            if (least == 9) better(&best, ENTITY_SSN, ssn_match(&f, c) - 0.1f);
+        }
         if (best.sure == before) continue;
         memcpy(out, text, m);
         *out_n = m;
@@ -262,7 +299,15 @@ typedef struct cutting {
 
 /* What it costs to begin or end a finding in the middle of figures. */
 static float border_cost(uint8_t border) {
-    return border == BORDER_JOINED || border == BORDER_SIGN ? 0.3f : border == BORDER_BLANK ? 0.1f : 0;
+    return border == BORDER_JOINED || border == BORDER_SIGN ? 0.3f : border == BORDER_BLANK ? 0.2f : 0;
+}
+
+/* What comes before a finding: rest, or another finding. Two telephone numbers in a row are believed more readily than two accounts. */
+static float neighbour_cost(const number_run *run, const stretch *s, const way *found) {
+    float cost = border_cost(run->parts[s->a].border);
+    if (s->a == 0 || !found) return s->a == 0 ? 0 : cost;
+    if (s->is.type == ENTITY_ACCOUNT || found->last.is.type == ENTITY_ACCOUNT) return cost;
+    return cost / 2;
 }
 
 static void take(cutting *cut, const stretch *s) {
@@ -270,7 +315,7 @@ static void take(cutting *cut, const stretch *s) {
         const way *from = &cut->ways[s->a][rest];
         if (!from->reached) continue;
         stretch as = *s;
-        if (rest) as.is.sure -= border_cost(cut->run->parts[s->a].border);
+        as.is.sure -= neighbour_cost(cut->run, s, rest ? NULL : from);
         float score = from->score + as.is.sure * (float)s->n_text;
         way *to = &cut->ways[s->b][0];
         if (as.is.sure < SURE_MIN || (to->reached && to->score >= score)) continue;
@@ -396,33 +441,87 @@ static void keys_near(const reader *r, uint32_t i, context *c) {
     }
 }
 
+/* An @ at token i, or "at" before what looks like a host. */
+static bool is_mailed(reader *r, uint32_t i) {
+    const token *t = reader_at(r, i);
+    if (token_is(r->text, t, "圈")) return true; /* figures do not end in it unless "a" follows */
+    if (!(t->sense & SENSE_AT)) return false;
+    if (t->kind != TOKEN_WORD) return true;
+    return reader_at(r, i + 1)->kind == TOKEN_WORD && (reader_at(r, i + 2)->sense & SENSE_DOT);
+}
+
 static void look_around(reader *r, const number_run *run, entity_set types, context *c) {
     *c = (context){.around = rule_keys_before(r, run->first), .types = types};
     keys_near(r, run->first, c);
     const token *before = run->first > 0 ? &r->tokens[run->first - 1] : NULL;
     if (before && before->kind == TOKEN_SIGN) c->priced = (before->sense & SENSE_CURRENCY) || before->value == '#';
     if (reader_at(r, run->end)->sense & SENSE_CURRENCY) c->priced = true;
+    c->mailed = is_mailed(r, run->end);
+}
+
+static bool is_corrected(const number_run *run, uint32_t from, uint32_t to) {
+    for (uint32_t k = from + 1; k < to; k++)
+        if (run->parts[k].border == BORDER_CORRECTION) return true;
+    return false;
+}
+
+/* Where somebody corrects himself, what may be something is rather a part of what he says. */
+static uint32_t drop_weak(const number_run *run, stretch *found, uint32_t n) {
+    uint32_t kept = 0;
+    if (!is_corrected(run, 0, run->n_parts)) return n;
+    for (uint32_t i = 0; i < n; i++)
+        if (found[i].is.sure >= SURE_ENOUGH) found[kept++] = found[i];
+    return kept;
+}
+
+/* Two of a kind with a correction between are one, said twice. */
+static uint32_t join_corrected(const number_run *run, stretch *found, uint32_t n) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        stretch *before = kept > 0 ? &found[kept - 1] : NULL;
+        bool again = before && before->b == found[i].a && run->parts[found[i].a].border == BORDER_CORRECTION;
+        if (!again || before->is.type != found[i].is.type) {
+            found[kept++] = found[i];
+            continue;
+        }
+        uint32_t a = before->a;
+        *before = found[i];
+        before->a = a;
+    }
+    return kept;
 }
 
 /* Where somebody corrects himself, all that he said is personal: over the rest before and behind. */
 static void widen_over_corrections(const number_run *run, stretch *found, uint32_t n) {
     for (uint32_t i = 0; i < n; i++) {
         uint32_t from = i > 0 ? found[i - 1].b : 0, to = i + 1 < n ? found[i + 1].a : run->n_parts;
-        for (uint32_t k = from + 1; k <= found[i].a && found[i].a > from; k++)
-            if (run->parts[k].border == BORDER_CORRECTION) found[i].a = from;
-        for (uint32_t k = found[i].b; k < to; k++)
-            if (run->parts[k].border == BORDER_CORRECTION) {
-                found[i].b = to;
-                break;
-            }
+        bool before = is_corrected(run, from, found[i].b), behind = is_corrected(run, found[i].a, to);
+        if (before) found[i].a = from;
+        if (behind) found[i].b = to;
     }
 }
 
-static void report(const number_run *run, const stretch *s, const context *c, rule_found *found, uint32_t *n) {
+/* The bracket before belongs to the number if it is closed within. */
+static uint32_t first_token(const reader *r, const number_run *run, const stretch *s) {
+    if (s->a > 0) return run->parts[s->a].first;
+    int depth = 0;
+    for (uint32_t i = run->first; i < run->parts[s->b - 1].first; i++) {
+        const token *t = &r->tokens[i];
+        if (t->kind != TOKEN_SIGN) continue;
+        if (t->sense & SENSE_OPEN) depth++;
+        if ((t->value == ')' || t->value == 0xff09) && --depth == 0) return run->first;
+        if (depth == 0) break;
+    }
+    return run->parts[0].first;
+}
+
+static void report(const reader *r, const number_run *run, const stretch *s, const context *c, rule_found *found,
+                   uint32_t *n) {
     if (!(ENTITY_BIT(s->is.type) & c->types) || *n == RULE_FOUND_MAX) return;
+    float doubt = (c->priced ? 0.4f : 0) + (c->mailed && s->b == run->n_parts ? 0.5f : 0);
     rule_found *to = &found[(*n)++];
-    *to = (rule_found){.type = s->is.type, .confidence = limit(s->is.sure - (c->priced ? 0.4f : 0))};
-    to->first = s->a == 0 ? run->first : run->parts[s->a].first;
+    *to = (rule_found){.type = s->is.type, .confidence = limit(s->is.sure - doubt)};
+    to->first = first_token(r, run, s);
     to->end = run->parts[s->b - 1].end;
     memcpy(to->canonical, s->text, s->n_text);
 }
@@ -458,10 +557,12 @@ void rule_digits(reader *r, uint32_t i, entity_set types, rule_found found[RULE_
     look_around(r, &run, types, &c);
     cut_run(&cut, &run, &c);
     uint32_t n_best = best_way(&cut, best, RULE_FOUND_MAX), rest = 0;
+    n_best = drop_weak(&run, best, n_best);
+    n_best = join_corrected(&run, best, n_best);
     widen_over_corrections(&run, best, n_best);
     for (uint32_t k = 0; k < n_best; k++) {
         report_rest(&run, rest, best[k].a, &c, found, n);
-        report(&run, &best[k], &c, found, n);
+        report(r, &run, &best[k], &c, found, n);
         rest = best[k].b;
     }
     report_rest(&run, rest, run.n_parts, &c, found, n);
