@@ -8,7 +8,7 @@
  */
 #include "privacy/address.h"
 
-#include <string.h>
+#include <uchar.h>
 
 #include "privacy/said.h"
 
@@ -22,71 +22,173 @@ static bool has(const token *t, uint64_t sense) {
     return (t->sense & sense) != 0;
 }
 
-static bool is(const reader *r, const token *t, const char *text) {
-    return t->n == strlen(text) && memcmp(r->text + t->at, text, t->n) == 0;
+/* What a character may do in an address. */
+#define HAN_STOP   1u  /* no name holds it */
+#define HAN_LEAD   2u  /* behind it an address may follow */
+#define HAN_REGION 4u  /* ends the name of a region, */
+#define HAN_STREET 8u  /* of a street, */
+#define HAN_ESTATE 16u /* of an estate or a building */
+#define HAN_UNIT   32u /* stands behind the number of a house, a stair, a room */
+#define HAN_PAIR   64u /* does so only behind the right character: see in_pair() */
+
+static unsigned class_of(char32_t c) {
+    switch (c) {
+    case U'在':
+        return HAN_LEAD;
+    case U'到':
+    case U'住':
+    case U'来':
+    case U'址':
+    case U'往':
+    case U'去':
+    case U'寄':
+    case U'送':
+        return HAN_STOP | HAN_LEAD;
+    case U'于':
+    case U'至':
+        return HAN_LEAD;
+    case U'从':
+    case U'给':
+    case U'请':
+    case U'叫':
+    case U'说':
+    case U'为':
+    case U'跟':
+    case U'对':
+    case U'想':
+    case U'要':
+    case U'会':
+    case U'能':
+    case U'让':
+    case U'帮':
+    case U'找':
+    case U'过':
+    case U'沿':
+    case U'着':
+    case U'条':
+    case U'个':
+    case U'坐':
+    case U'走':
+    case U'等':
+    case U'上':
+    case U'下':
+        return HAN_STOP;
+    case U'省':
+    case U'市':
+    case U'县':
+    case U'镇':
+    case U'乡':
+    case U'州':
+    case U'盟':
+    case U'旗':
+        return HAN_REGION;
+    case U'区':
+    case U'村':
+        return HAN_REGION | HAN_PAIR;
+    case U'路':
+    case U'街':
+        return HAN_STREET;
+    case U'道':
+        return HAN_STREET | HAN_PAIR;
+    case U'巷':
+        return HAN_STREET | HAN_UNIT;
+    case U'同':
+        return HAN_PAIR;
+    case U'园':
+    case U'苑':
+    case U'城':
+    case U'庄':
+    case U'府':
+    case U'湾':
+        return HAN_ESTATE;
+    case U'院':
+        return HAN_ESTATE | HAN_UNIT;
+    case U'厦':
+    case U'寓':
+    case U'场':
+    case U'心':
+    case U'元':
+        return HAN_PAIR;
+    case U'楼':
+        return HAN_UNIT | HAN_PAIR;
+    case U'号':
+    case U'號':
+    case U'弄':
+    case U'栋':
+    case U'幢':
+    case U'座':
+    case U'室':
+    case U'层':
+    case U'房':
+    case U'门':
+    case U'户':
+    case U'期':
+    case U'组':
+    case U'队':
+        return HAN_UNIT;
+    default:
+        return 0;
+    }
 }
 
-static bool is_any(const reader *r, const token *t, const char *const *texts, size_t n) {
-    if (t->kind != TOKEN_HAN) return false;
-    for (size_t k = 0; k < n; k++)
-        if (is(r, t, texts[k])) return true;
-    return false;
+/* What two characters say together where the last alone says something else or nothing: 小区, 大厦, 单元. */
+static unsigned in_pair(char32_t before, char32_t c, unsigned alone) {
+    static const struct pair {
+        char32_t before, c;
+        unsigned class;
+    } pairs[] = {
+        {U'小', U'区', HAN_ESTATE}, {U'新', U'村', HAN_ESTATE}, {U'街', U'道', HAN_REGION}, {U'胡', U'同', HAN_STREET},
+        {U'大', U'厦', HAN_ESTATE}, {U'公', U'寓', HAN_ESTATE}, {U'广', U'场', HAN_ESTATE}, {U'中', U'心', HAN_ESTATE},
+        {U'大', U'楼', HAN_ESTATE}, {U'单', U'元', HAN_UNIT},
+    };
+    for (size_t k = 0; k < sizeof pairs / sizeof pairs[0]; k++)
+        if (pairs[k].c == c && pairs[k].before == before) return pairs[k].class;
+    return alone & ~HAN_PAIR;
 }
 
-#define COUNT(list) (sizeof(list) / sizeof(list)[0])
+/* The Han character whose last byte stands before `end`; 0: none of three bytes. */
+static char32_t han_before(const reader *r, size_t end) {
+    if (end < 3) return 0;
+    const unsigned char *b = (const unsigned char *)r->text + end - 3;
+    if ((b[0] & 0xF0) != 0xE0) return 0;
+    return (char32_t)(b[0] & 0x0F) << 12 | (char32_t)(b[1] & 0x3F) << 6 | (char32_t)(b[2] & 0x3F);
+}
 
-/* Behind these an address may follow. */
+/* Of the token's last character. */
+static unsigned token_class(const reader *r, const token *t) {
+    if (t->kind != TOKEN_HAN) return 0;
+    size_t end = t->at + t->n;
+    char32_t c = han_before(r, end);
+    unsigned class = class_of(c);
+    if (class & HAN_PAIR) class = in_pair(han_before(r, end - 3), c, class);
+    return t->n == 3 ? class : class & ~(HAN_STOP | HAN_LEAD);
+}
+
+static bool is(const reader *r, const token *t, char32_t c) {
+    return t->kind == TOKEN_HAN && t->n == 3 && han_before(r, t->at + t->n) == c;
+}
+
+/* Behind these an address may follow: 在, 住址是. */
 static bool leads(const reader *r, uint32_t i) {
-    static const char *const words[] = {"在", "到", "住", "来", "址", "往", "于", "至", "去", "址是", "寄", "送"};
     for (uint32_t k = 1; k <= 2 && k <= i; k++) {
         const token *t = &r->tokens[i - k];
-        if (has(t, SENSE_KEY_ADDRESS)) return true;
-        if (is_any(r, t, words, COUNT(words))) return true;
-        if (t->kind == TOKEN_HAN && !is(r, t, "是") && !is(r, t, "在")) return false;
+        if (has(t, SENSE_KEY_ADDRESS) || (token_class(r, t) & HAN_LEAD)) return true;
+        if (t->kind == TOKEN_HAN && !is(r, t, U'是')) return false;
     }
     return false;
 }
 
-/* No name holds these. */
-static bool stops(const reader *r, const token *t) {
-    static const char *const words[] = {"去", "到", "从", "给", "住", "寄", "送", "请", "来", "往", "叫",
-                                        "说", "为", "跟", "对", "想", "要", "会", "能", "址", "让", "帮",
-                                        "找", "过", "沿", "着", "条", "个", "坐", "走", "等", "上", "下"};
-    if (t->kind != TOKEN_HAN || has(t, SENSE_COMMON | SENSE_KEYS | SENSE_FILLER | SENSE_CORRECTION)) return true;
-    return is_any(r, t, words, COUNT(words)) && t->n == 3;
-}
-
-/* Whether the text from token i to the end of token t, longer than that, ends so. */
-static bool ends(const reader *r, uint32_t i, const token *t, const char *const *texts, size_t n) {
-    size_t from = r->tokens[i].at, end = t->at + t->n;
-    if (t->kind != TOKEN_HAN) return false;
-    for (size_t k = 0; k < n; k++) {
-        size_t length = strlen(texts[k]);
-        if (length < end - from && memcmp(r->text + end - length, texts[k], length) == 0) return true;
-    }
-    return false;
-}
-
-static part_kind name_end(const reader *r, uint32_t i, const token *t) {
-    static const char *const regions[] = {"省", "市", "区", "县",   "镇",     "乡",  "村",
-                                          "州", "盟", "旗", "新区", "自治区", "街道"};
-    static const char *const streets[] = {"路", "街", "大街", "大道", "道", "巷", "胡同", "里弄"};
-    static const char *const estates[] = {"小区", "花园", "公寓", "大厦", "广场", "家园", "新村", "苑",
-                                          "城",   "园",   "庄",   "院",   "中心", "大楼", "府",   "湾"};
-    if (ends(r, i, t, estates, COUNT(estates))) return PART_ESTATE;
-    if (ends(r, i, t, regions, COUNT(regions))) return PART_REGION;
-    if (ends(r, i, t, streets, COUNT(streets))) return PART_STREET;
-    return PART_NONE;
+static bool stops(const token *t, unsigned class) {
+    if (t->kind != TOKEN_HAN) return true;
+    return (class & HAN_STOP) || has(t, SENSE_COMMON | SENSE_KEYS | SENSE_FILLER | SENSE_CORRECTION);
 }
 
 static bool is_number_unit(const reader *r, const token *t) {
-    static const char *const units[] = {"号",   "號", "弄", "栋", "幢", "座", "号楼", "单元", "室", "楼",  "层",
-                                        "号院", "房", "院", "门", "户", "期", "组",   "队",   "巷", "支弄"};
-    return is_any(r, t, units, COUNT(units));
+    return (token_class(r, t) & HAN_UNIT) != 0;
 }
 
 /* Two characters that are one word here and two tokens there. */
-static bool pair(reader *r, uint32_t i, const char *a, const char *b) {
+static bool pair(reader *r, uint32_t i, char32_t a, char32_t b) {
     return is(r, reader_at(r, i), a) && is(r, reader_at(r, i + 1), b);
 }
 
@@ -109,8 +211,8 @@ static bool number_part(reader *r, uint32_t i, bool within, uint32_t *end) {
         *end = at;
         return within && s.n >= 2;
     }
-    bool yard = pair(r, at, "号", "院") && !is(r, reader_at(r, at + 2), "子");
-    if (yard || pair(r, at, "号", "楼") || pair(r, at, "单", "元")) at++;
+    bool yard = pair(r, at, U'号', U'院') && !is(r, reader_at(r, at + 2), U'子');
+    if (yard || pair(r, at, U'号', U'楼') || pair(r, at, U'单', U'元')) at++;
     *end = at + 1;
     return true;
 }
@@ -120,16 +222,14 @@ static part_kind name_part(reader *r, uint32_t i, uint32_t longest, uint32_t *en
     part_kind found = PART_NONE;
     for (uint32_t at = i; at - i <= longest; at++) {
         const token *t = reader_at(r, at);
+        unsigned class = token_class(r, t);
         if (t->spaced && at > i) break;
-        part_kind kind = at > i ? name_end(r, i, t) : PART_NONE;
-        if (kind != PART_NONE) {
-            found = kind;
+        if (at > i && (class & (HAN_REGION | HAN_STREET | HAN_ESTATE))) {
+            found = class & HAN_STREET ? PART_STREET : class & HAN_ESTATE ? PART_ESTATE : PART_REGION;
             *end = at + 1;
-            if (kind != PART_ESTATE && !is(r, t, "村") && !is(r, t, "市") && !is(r, t, "州")) break;
-            if (is(r, t, "市") && said_begins(reader_at(r, at + 1))) break;
-        } else if (stops(r, t) || (said_begins(t) && t->kind != TOKEN_HAN))
+            if (found != PART_ESTATE && !is(r, t, U'村') && !is(r, t, U'州')) break;
+        } else if (stops(t, class))
             break;
-        if (found == PART_REGION && is(r, t, "市")) break;
     }
     return found;
 }
@@ -163,7 +263,7 @@ bool address_zh(reader *r, uint32_t i, rule_found *f) {
     bool led = leads(r, i);
     parts p = {.end = i};
     uint32_t at = i;
-    if (t->kind != TOKEN_HAN || stops(r, t) || is(r, t, "家")) return false;
+    if (t->kind != TOKEN_HAN || stops(t, token_class(r, t)) || is(r, t, U'家')) return false;
     for (int k = 0; k < PARTS_MAX; k++)
         if (!take_part(r, &at, k || led ? NAME_LED_MAX : NAME_FREE_MAX, &p)) break;
     if (!p.number || (!p.street && !p.estate)) return false;

@@ -364,14 +364,32 @@ static void write_down(const scan *s, rule_found *f) {
         if (f->canonical[i] >= 'A' && f->canonical[i] <= 'Z') f->canonical[i] |= 32;
 }
 
+/* Most words of prose begin nothing: a word follows that cannot belong to an address. True: none begins here. */
+static bool begins_nothing(reader *r, uint32_t i) {
+    const uint64_t joins = SENSE_AT | SENSE_DOT | SENSE_DASH | SENSE_UNDERSCORE | SENSE_PLUS | SENSE_LETTER |
+                           SENSE_FILLER | SENSE_CORRECTION | SAID_SENSES;
+    const token *next = reader_at(r, i + 1);
+    if (next->kind == TOKEN_END || next->kind == TOKEN_BREAK) return true;
+    if (next->kind == TOKEN_HAN) return !has(next, joins);
+    if (next->kind == TOKEN_SIGN && has(next, SENSE_DOT) && reader_at(r, i + 2)->spaced) return true;
+    if (next->kind != TOKEN_WORD || !next->spaced || has(next, joins)) return false;
+    if (token_is(r->text, next, "under")) return !token_is(r->text, reader_at(r, i + 2), "score");
+    if (has(next, SENSE_COMMON)) return true;
+    if (key_before(r, i)) return false;
+    if (i == 0 || !(has(&r->tokens[i - 1], SENSE_COMMON) || token_is(r->text, &r->tokens[i - 1], "cc"))) return true;
+    const token *third = reader_at(r, i + 2);
+    return third->kind == TOKEN_WORD && !has(third, joins) && !token_is(r->text, third, "under");
+}
+
 void rule_email(reader *r, uint32_t i, entity_set types, rule_found found[RULE_FOUND_MAX], uint32_t *n,
                 uint32_t *skip) {
-    scan s = {.r = r, .first = i, .at = i};
     int step;
     (void)types;
     *n = 0;
     *skip = 1;
-    if (!may_begin(reader_at(r, i)) || begins_common(&s)) return;
+    if (!may_begin(reader_at(r, i)) || begins_nothing(r, i)) return;
+    scan s = {.r = r, .first = i, .at = i};
+    if (begins_common(&s)) return;
     s.key = key_before(r, i);
     s.led = is_led(&s);
     while ((step = local_step(&s)) == 1) {

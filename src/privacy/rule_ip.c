@@ -97,7 +97,7 @@ static bool version4(reader *r, uint32_t i, rule_found *f) {
 /* ---- version 6 -------------------------------------------------------------------------------------------------- */
 
 static bool is_hex(const char *text, const token *t) {
-    if (t->kind != TOKEN_WORD && t->kind != TOKEN_DIGITS) return false;
+    if (t->n > 4 || (t->kind != TOKEN_WORD && t->kind != TOKEN_DIGITS)) return false;
     for (uint32_t k = 0; k < t->n; k++) {
         char c = text[t->at + k];
         if (!(c >= '0' && c <= '9') && !((c | 32) >= 'a' && (c | 32) <= 'f')) return false;
@@ -116,7 +116,7 @@ static bool version6(reader *r, uint32_t i, rule_found *f) {
             (!is_hex(r->text, t) && !is_colon(t) && !(t->kind == TOKEN_SIGN && t->value == '.')))
             break;
         colons += is_colon(t);
-        if (!colons && end - i > 4) return false;
+        if (!colons && end - i > 4) return false; /* a group is four figures and letters at most */
     }
     const token *next = reader_at(r, end);
     while (end > i + 1 && r->tokens[end - 1].kind == TOKEN_SIGN && !(end > i + 2 && is_colon(&r->tokens[end - 2])))
