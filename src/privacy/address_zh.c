@@ -22,128 +22,20 @@ static bool has(const token *t, uint64_t sense) {
     return (t->sense & sense) != 0;
 }
 
-/* What a character may do in an address. */
-#define HAN_STOP   1u  /* no name holds it */
-#define HAN_LEAD   2u  /* behind it an address may follow */
-#define HAN_REGION 4u  /* ends the name of a region, */
-#define HAN_STREET 8u  /* of a street, */
-#define HAN_ESTATE 16u /* of an estate or a building */
-#define HAN_UNIT   32u /* stands behind the number of a house, a stair, a room */
-#define HAN_PAIR   64u /* does so only behind the right character: see in_pair() */
-
-static unsigned class_of(char32_t c) {
-    switch (c) {
-    case U'在':
-        return HAN_LEAD;
-    case U'到':
-    case U'住':
-    case U'来':
-    case U'址':
-    case U'往':
-    case U'去':
-    case U'寄':
-    case U'送':
-        return HAN_STOP | HAN_LEAD;
-    case U'于':
-    case U'至':
-        return HAN_LEAD;
-    case U'从':
-    case U'给':
-    case U'请':
-    case U'叫':
-    case U'说':
-    case U'为':
-    case U'跟':
-    case U'对':
-    case U'想':
-    case U'要':
-    case U'会':
-    case U'能':
-    case U'让':
-    case U'帮':
-    case U'找':
-    case U'过':
-    case U'沿':
-    case U'着':
-    case U'条':
-    case U'个':
-    case U'坐':
-    case U'走':
-    case U'等':
-    case U'上':
-    case U'下':
-        return HAN_STOP;
-    case U'省':
-    case U'市':
-    case U'县':
-    case U'镇':
-    case U'乡':
-    case U'州':
-    case U'盟':
-    case U'旗':
-        return HAN_REGION;
-    case U'区':
-    case U'村':
-        return HAN_REGION | HAN_PAIR;
-    case U'路':
-    case U'街':
-        return HAN_STREET;
-    case U'道':
-        return HAN_STREET | HAN_PAIR;
-    case U'巷':
-        return HAN_STREET | HAN_UNIT;
-    case U'同':
-        return HAN_PAIR;
-    case U'园':
-    case U'苑':
-    case U'城':
-    case U'庄':
-    case U'府':
-    case U'湾':
-        return HAN_ESTATE;
-    case U'院':
-        return HAN_ESTATE | HAN_UNIT;
-    case U'厦':
-    case U'寓':
-    case U'场':
-    case U'心':
-    case U'元':
-        return HAN_PAIR;
-    case U'楼':
-        return HAN_UNIT | HAN_PAIR;
-    case U'号':
-    case U'號':
-    case U'弄':
-    case U'栋':
-    case U'幢':
-    case U'座':
-    case U'室':
-    case U'层':
-    case U'房':
-    case U'门':
-    case U'户':
-    case U'期':
-    case U'组':
-    case U'队':
-        return HAN_UNIT;
-    default:
-        return 0;
-    }
-}
-
 /* What two characters say together where the last alone says something else or nothing: 小区, 大厦, 单元. */
 static unsigned in_pair(char32_t before, char32_t c, unsigned alone) {
     static const struct pair {
         char32_t before, c;
         unsigned class;
     } pairs[] = {
-        {U'小', U'区', HAN_ESTATE}, {U'新', U'村', HAN_ESTATE}, {U'街', U'道', HAN_REGION}, {U'胡', U'同', HAN_STREET},
-        {U'大', U'厦', HAN_ESTATE}, {U'公', U'寓', HAN_ESTATE}, {U'广', U'场', HAN_ESTATE}, {U'中', U'心', HAN_ESTATE},
-        {U'大', U'楼', HAN_ESTATE}, {U'单', U'元', HAN_UNIT},
+        {U'小', U'区', PLACE_ESTATE}, {U'新', U'村', PLACE_ESTATE}, {U'街', U'道', PLACE_REGION},
+        {U'胡', U'同', PLACE_STREET}, {U'大', U'厦', PLACE_ESTATE}, {U'公', U'寓', PLACE_ESTATE},
+        {U'广', U'场', PLACE_ESTATE}, {U'中', U'心', PLACE_ESTATE}, {U'大', U'楼', PLACE_ESTATE},
+        {U'单', U'元', PLACE_UNIT},
     };
     for (size_t k = 0; k < sizeof pairs / sizeof pairs[0]; k++)
         if (pairs[k].c == c && pairs[k].before == before) return pairs[k].class;
-    return alone & ~HAN_PAIR;
+    return alone & ~PLACE_PAIR;
 }
 
 /* The Han character whose last byte stands before `end`; 0: none of three bytes. */
@@ -154,14 +46,11 @@ static char32_t han_before(const reader *r, size_t end) {
     return (char32_t)(b[0] & 0x0F) << 12 | (char32_t)(b[1] & 0x3F) << 6 | (char32_t)(b[2] & 0x3F);
 }
 
-/* Of the token's last character. */
 static unsigned token_class(const reader *r, const token *t) {
-    if (t->kind != TOKEN_HAN) return 0;
+    if (!has(t, SENSE_PLACE)) return 0;
+    unsigned class = (unsigned)t->value;
     size_t end = t->at + t->n;
-    char32_t c = han_before(r, end);
-    unsigned class = class_of(c);
-    if (class & HAN_PAIR) class = in_pair(han_before(r, end - 3), c, class);
-    return t->n == 3 ? class : class & ~(HAN_STOP | HAN_LEAD);
+    return class & PLACE_PAIR ? in_pair(han_before(r, end - 3), han_before(r, end), class) : class;
 }
 
 static bool is(const reader *r, const token *t, char32_t c) {
@@ -172,7 +61,7 @@ static bool is(const reader *r, const token *t, char32_t c) {
 static bool leads(const reader *r, uint32_t i) {
     for (uint32_t k = 1; k <= 2 && k <= i; k++) {
         const token *t = &r->tokens[i - k];
-        if (has(t, SENSE_KEY_ADDRESS) || (token_class(r, t) & HAN_LEAD)) return true;
+        if (has(t, SENSE_KEY_ADDRESS) || (token_class(r, t) & PLACE_LEAD)) return true;
         if (t->kind == TOKEN_HAN && !is(r, t, U'是')) return false;
     }
     return false;
@@ -180,11 +69,11 @@ static bool leads(const reader *r, uint32_t i) {
 
 static bool stops(const token *t, unsigned class) {
     if (t->kind != TOKEN_HAN) return true;
-    return (class & HAN_STOP) || has(t, SENSE_COMMON | SENSE_KEYS | SENSE_FILLER | SENSE_CORRECTION);
+    return (class & PLACE_STOP) || has(t, SENSE_COMMON | SENSE_KEYS | SENSE_FILLER | SENSE_CORRECTION);
 }
 
 static bool is_number_unit(const reader *r, const token *t) {
-    return (token_class(r, t) & HAN_UNIT) != 0;
+    return !has(t, SENSE_KEYS) && (token_class(r, t) & PLACE_UNIT) != 0;
 }
 
 /* Two characters that are one word here and two tokens there. */
@@ -224,8 +113,8 @@ static part_kind name_part(reader *r, uint32_t i, uint32_t longest, uint32_t *en
         const token *t = reader_at(r, at);
         unsigned class = token_class(r, t);
         if (t->spaced && at > i) break;
-        if (at > i && (class & (HAN_REGION | HAN_STREET | HAN_ESTATE))) {
-            found = class & HAN_STREET ? PART_STREET : class & HAN_ESTATE ? PART_ESTATE : PART_REGION;
+        if (at > i && (class & (PLACE_REGION | PLACE_STREET | PLACE_ESTATE))) {
+            found = class & PLACE_STREET ? PART_STREET : class & PLACE_ESTATE ? PART_ESTATE : PART_REGION;
             *end = at + 1;
             if (found != PART_ESTATE && !is(r, t, U'村') && !is(r, t, U'州')) break;
         } else if (stops(t, class))

@@ -30,9 +30,14 @@ typedef struct reader {
     bool touched; /* somebody read past the end of a text that goes on */
 } reader;
 
+extern const token reader_end; /* TOKEN_END */
 /* Token i; behind the last one TOKEN_END, and `touched` if the text may go on. A last token that may itself be longer tomorrow ("nine"
  * "nineteen", "13" "138") is not among the reader's yet. */
-const token *reader_at(reader *r, uint32_t i);
+static inline const token *reader_at(reader *r, uint32_t i) {
+    if (i < r->n_tokens) return &r->tokens[i];
+    r->touched |= !r->whole;
+    return &reader_end;
+}
 
 typedef struct rule_found {
     entity_type type;

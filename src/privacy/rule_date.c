@@ -322,7 +322,7 @@ void rule_date(reader *r, uint32_t i, entity_set types, rule_found found[RULE_FO
     date d;
     *n = 0;
     *skip = 1;
-    if (t->kind == TOKEN_WORD && t->sense == SENSE_COMMON && !token_is(r->text, t, "the")) return;
+    if (t->sense == SENSE_COMMON && (t->n != 3 || !token_is(r->text, t, "the"))) return;
     if (is_middle(r, i)) return;
     bool born = (types & ENTITY_BIT(ENTITY_BIRTH_DATE)) && born_before(r, i);
     if (!read_date(r, i, born, &d)) return;

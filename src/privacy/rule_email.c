@@ -373,7 +373,7 @@ static bool begins_nothing(reader *r, uint32_t i) {
     if (next->kind == TOKEN_HAN) return !has(next, joins);
     if (next->kind == TOKEN_SIGN && has(next, SENSE_DOT) && reader_at(r, i + 2)->spaced) return true;
     if (next->kind != TOKEN_WORD || !next->spaced || has(next, joins)) return false;
-    if (token_is(r->text, next, "under")) return !token_is(r->text, reader_at(r, i + 2), "score");
+    if (next->n == 5 && token_is(r->text, next, "under")) return !token_is(r->text, reader_at(r, i + 2), "score");
     if (has(next, SENSE_COMMON)) return true;
     if (key_before(r, i)) return false;
     if (i == 0 || !(has(&r->tokens[i - 1], SENSE_COMMON) || token_is(r->text, &r->tokens[i - 1], "cc"))) return true;
