@@ -101,7 +101,7 @@ static bool zip(reader *r, uint32_t i, uint32_t *end) {
 /* "NW1 6XE", "SW1A 2AA". */
 static bool postcode(reader *r, uint32_t i, uint32_t *end) {
     const token *t = reader_at(r, i);
-    if (!is_upper(r, t) || t->n > 2) return false;
+    if (t->kind != TOKEN_WORD || t->n > 2) return false;
     t = reader_at(r, ++i);
     if (t->kind != TOKEN_DIGITS || t->spaced || t->n > 2) return false;
     t = reader_at(r, ++i);

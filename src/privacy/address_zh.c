@@ -31,7 +31,8 @@ static unsigned in_pair(char32_t before, char32_t c, unsigned alone) {
         {U'小', U'区', PLACE_ESTATE}, {U'新', U'村', PLACE_ESTATE}, {U'街', U'道', PLACE_REGION},
         {U'胡', U'同', PLACE_STREET}, {U'大', U'厦', PLACE_ESTATE}, {U'公', U'寓', PLACE_ESTATE},
         {U'广', U'场', PLACE_ESTATE}, {U'中', U'心', PLACE_ESTATE}, {U'大', U'楼', PLACE_ESTATE},
-        {U'单', U'元', PLACE_UNIT},
+        {U'单', U'元', PLACE_UNIT},   {U'东', U'里', PLACE_STREET}, {U'西', U'里', PLACE_STREET},
+        {U'南', U'里', PLACE_STREET}, {U'北', U'里', PLACE_STREET},
     };
     for (size_t k = 0; k < sizeof pairs / sizeof pairs[0]; k++)
         if (pairs[k].c == c && pairs[k].before == before) return pairs[k].class;
@@ -90,6 +91,7 @@ static bool number_part(reader *r, uint32_t i, bool within, uint32_t *end) {
         *end = i + 2;
         return true;
     }
+    if (is(r, t, U'甲') || is(r, t, U'乙') || is(r, t, U'丙')) t = reader_at(r, ++i);
     if (!said_begins(t) || !said_piece(r, i, &s) || s.n > 6) return false;
     uint32_t at = s.end;
     t = reader_at(r, at);

@@ -66,22 +66,25 @@ static int day_of_month(reader *r, uint32_t i, uint32_t *end) {
 }
 
 /* The year behind a day and a month, with a comma or "of" or "in the year" before it. */
-static void add_year(reader *r, date *d) {
+static void add_year(reader *r, bool born, date *d) {
     uint32_t at = said_skip_fillers(r, skip_comma(r, d->end)), end;
     if (token_is(r->text, reader_at(r, at), "of") || token_is(r->text, reader_at(r, at), "in")) at++;
     int year = said_begins(reader_at(r, at)) ? said_year(r, at, &end) : -1;
+    if (year < 0 && born && has(reader_at(r, at), SENSE_TENS))
+        year = 1900 + said_small(r, at, &end); /* "may five eighty eight" */
     if (year < 0 || is_han(r, reader_at(r, end), "年")) return;
     d->year = year;
     d->end = end;
 }
 
 /* "may [the] first [nineteen ninety]", "may nineteen ninety". */
-static bool month_first(reader *r, uint32_t i, date *d) {
+static bool month_first(reader *r, uint32_t i, bool born, date *d) {
     uint32_t at = i + 1, end;
     *d = (date){.month = (int)reader_at(r, i)->value};
     if (is_sign(reader_at(r, at), '.') && !reader_at(r, at)->spaced) at++;
     at = said_skip_fillers(r, at);
-    if (token_is(r->text, reader_at(r, at), "the")) at++;
+    const token *t = reader_at(r, at);
+    if (token_is(r->text, t, "the") || token_is(r->text, t, "of")) at++;
     int year = said_year(r, at, &end);
     if (year > 0) {
         d->year = year;
@@ -90,12 +93,12 @@ static bool month_first(reader *r, uint32_t i, date *d) {
     }
     d->day = day_of_month(r, at, &d->end);
     if (!d->day || !is_day(0, d->month, d->day)) return false;
-    add_year(r, d);
+    add_year(r, born, d);
     return true;
 }
 
 /* "[the] first [day] [of] may [nineteen ninety]", "1-May-1990". */
-static bool day_first(reader *r, uint32_t i, date *d) {
+static bool day_first(reader *r, uint32_t i, bool born, date *d) {
     uint32_t at = token_is(r->text, reader_at(r, i), "the") ? i + 1 : i, end;
     *d = (date){.day = day_of_month(r, at, &end)};
     if (!d->day) return false;
@@ -117,7 +120,7 @@ static bool day_first(reader *r, uint32_t i, date *d) {
         d->end = end;
         return true;
     }
-    add_year(r, d);
+    add_year(r, born, d);
     return true;
 }
 
@@ -135,13 +138,24 @@ static bool order_days(date *d, int a, int b) {
     return is_day(d->year, b, a);
 }
 
-static int century(int year) {
-    return year > BIRTH_LAST % 100 ? 1900 + year : 2000 + year;
-}
-
 /* The same sign or word twice: what stands between the parts of 1/5/1990. */
 static uint64_t separator(const token *t) {
     return t->sense & (SENSE_SLASH | SENSE_DASH | SENSE_DOT);
+}
+
+/* A day or a month before the sign, also in two figures that are said: "one four slash". */
+static int figures_before_sign(reader *r, uint32_t i, uint32_t *end) {
+    uint32_t after;
+    int v = said_small(r, i, end), unit;
+    if (v < 1 || v > 3 || *end != i + 1 || !has(reader_at(r, *end), SENSE_DIGIT)) return v;
+    unit = said_small(r, *end, &after);
+    if (unit < 0 || unit > 9 || !separator(reader_at(r, after))) return v;
+    *end = after;
+    return v * 10 + unit;
+}
+
+static int century(int year) {
+    return year > BIRTH_LAST % 100 ? 1900 + year : 2000 + year;
 }
 
 /* 1990-05-01, 1/5/90, "five slash one slash nineteen ninety"; 1-5-90 and 1.5.90 behind words of birth only. */
@@ -150,11 +164,11 @@ static bool separated(reader *r, uint32_t i, bool born, date *d) {
     *d = (date){0};
     int first = said_year(r, i, &end);
     bool year_first = first > 0;
-    if (!year_first) first = said_small(r, i, &end);
+    if (!year_first) first = figures_before_sign(r, i, &end);
     const token *sign = reader_at(r, end);
     uint64_t sense = separator(sign);
     if (first < 0 || !sense || (sign->kind == TOKEN_SIGN && sign->spaced)) return false;
-    int second = said_small(r, end + 1, &end);
+    int second = figures_before_sign(r, end + 1, &end);
     if (second < 0 || !(separator(reader_at(r, end)) & sense)) return false;
     uint32_t at = end + 1;
     if (year_first) {
@@ -164,7 +178,7 @@ static bool separated(reader *r, uint32_t i, bool born, date *d) {
         d->year = said_year(r, at, &last);
         if (d->year < 0) {
             int two = said_small(r, at, &last);
-            if (two < 0 || last != at + 1 || (sense != SENSE_SLASH && !born)) return false;
+            if (two < 0 || (sense != SENSE_SLASH && !born)) return false;
             d->year = century(two);
         }
         d->end = last;
@@ -225,6 +239,7 @@ static bool han_date(reader *r, uint32_t i, date *d) {
         d->year = s.n == 2 ? century(year) : year;
         if (d->year < 1900 || d->year > 2099) return false;
         at = said_skip_fillers(r, s.end + 1);
+        if (is_han(r, reader_at(r, at), "的")) at++;
     }
     int month = said_small(r, at, &end);
     if (month < 1 || month > 12 || !is_han(r, reader_at(r, end), "月")) return false;
@@ -254,10 +269,22 @@ static bool says_other(const char *text, size_t n) {
     return false;
 }
 
+/* "D.O.B.", "d o b", whose last letter is token i. */
+static bool spells_birth(const reader *r, uint32_t i) {
+    static const char letters[] = {'b', 'o', 'd'};
+    uint32_t k = 0;
+    for (uint32_t at = i + 1; at-- > 0 && k < sizeof letters;) {
+        const token *t = &r->tokens[at];
+        if (t->kind == TOKEN_SIGN && t->value == '.') continue;
+        if (!has(t, SENSE_LETTER) || t->value != letters[k++]) return false;
+    }
+    return k == sizeof letters;
+}
+
 static bool born_before(const reader *r, uint32_t i) {
     for (uint32_t k = 1; k <= BIRTH_TOKENS && k <= i; k++) {
         const token *t = &r->tokens[i - k];
-        if (has(t, SENSE_KEY_BIRTH)) {
+        if (has(t, SENSE_KEY_BIRTH) || (has(t, SENSE_LETTER) && spells_birth(r, i - k))) {
             size_t from = t->at + t->n;
             return !says_other(r->text + from, r->tokens[i].at - from);
         }
@@ -289,9 +316,9 @@ static bool born_behind(reader *r, uint32_t i) {
 
 static bool read_date(reader *r, uint32_t i, bool born, date *d) {
     const token *t = reader_at(r, i);
-    if (has(t, SENSE_MONTH)) return month_first(r, i, d);
+    if (has(t, SENSE_MONTH)) return month_first(r, i, born, d);
     if (t->kind == TOKEN_HAN) return said_begins(t) && (han_date(r, i, d) || (born && row_of_figures(r, i, d)));
-    if (day_first(r, i, d)) return true;
+    if (day_first(r, i, born, d)) return true;
     if (!said_begins(t)) return false;
     return separated(r, i, born, d) || han_date(r, i, d) || (born && row_of_figures(r, i, d));
 }

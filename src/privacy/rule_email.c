@@ -21,16 +21,17 @@ typedef struct scan {
     uint32_t first, at, local_end; /* tokens */
     char local[JOINED_MAX], domain[JOINED_MAX];
     uint32_t n_local, n_domain;
-    uint32_t words; /* in a row, with no sign between */
-    bool key;       /* "email" stands before */
-    bool loose;     /* words follow one another there without a sign */
-    bool led;       /* a word of grammar does: "to john smith at …" */
-    bool sign;      /* a sign was written or said in the local part */
-    bool figures;   /* the local part has figures or letters that were spelled */
-    bool at_said;   /* "at", or a sign with blanks around it */
-    bool spoken;    /* something was said rather than written */
-    bool known;     /* the domain ends in a known end */
-    bool trouble;   /* "slash" behind: it is the address of a page */
+    uint32_t explained; /* the token behind "as in boy" */
+    uint32_t words;     /* in a row, with no sign between */
+    bool key;           /* "email" stands before */
+    bool loose;         /* words follow one another there without a sign */
+    bool led;           /* a word of grammar does: "to john smith at …" */
+    bool sign;          /* a sign was written or said in the local part */
+    bool figures;       /* the local part has figures or letters that were spelled */
+    bool at_said;       /* "at", or a sign with blanks around it */
+    bool spoken;        /* something was said rather than written */
+    bool known;         /* the domain ends in a known end */
+    bool trouble;       /* "slash" behind: it is the address of a page */
 } scan;
 
 static bool has(const token *t, uint64_t sense) {
@@ -176,13 +177,24 @@ static bool skip_idle(scan *s) {
     return true;
 }
 
+/* "b as in boy": the words behind the letter say it once more. */
+static bool skip_explained(scan *s) {
+    const token *t = reader_at(s->r, s->at);
+    if (s->at == s->first || !has(&s->r->tokens[s->at - 1], SENSE_LETTER)) return false;
+    if (!token_is(s->r->text, t, "as") || !token_is(s->r->text, reader_at(s->r, s->at + 1), "in")) return false;
+    if (reader_at(s->r, s->at + 2)->kind != TOKEN_WORD) return false;
+    s->at += 3;
+    s->explained = s->at;
+    return true;
+}
+
 /* One step of the local part. 1: go on, 0: "at" was reached, -1: it is none. */
 static int local_step(scan *s) {
     const token *t = reader_at(s->r, s->at);
     if (s->at - s->first >= EMAIL_TOKENS_MAX || t->kind == TOKEN_END || t->kind == TOKEN_BREAK) return -1;
     if (has(t, SENSE_AT) || is_ring(s, s->at)) return s->at > s->first ? 0 : -1;
     bool begins = s->at == s->first;
-    if (!begins && skip_idle(s)) return 1;
+    if (!begins && (skip_idle(s) || skip_explained(s))) return 1;
     char sign = joiner(t);
     if (!sign && !begins && t->kind == TOKEN_WORD && two_words(s, s->at, "under", "score")) {
         sign = '_';
@@ -199,8 +211,9 @@ static int local_step(scan *s) {
     }
     if (!is_piece(t)) return -1;
     const token *before = s->at ? &s->r->tokens[s->at - 1] : NULL;
-    bool after_sign = !begins && (joiner(before) || has(before, SENSE_FILLER | SENSE_CORRECTION) ||
-                                  before->kind == TOKEN_SIGN || token_is(s->r->text, before, "score"));
+    bool after_sign =
+        !begins && (s->explained == s->at || joiner(before) || has(before, SENSE_FILLER | SENSE_CORRECTION) ||
+                    before->kind == TOKEN_SIGN || token_is(s->r->text, before, "score"));
     if (!begins && !after_sign && !joins_before(s, s->at)) return -1;
     s->figures |= runs_on(s, s->at);
     s->spoken |= has(t, SENSE_DIGIT) || (t->spaced && !begins);
@@ -231,6 +244,13 @@ static bool spelled_end(scan *s, uint32_t i, uint32_t *end) {
     return false;
 }
 
+/* Who gives mail to everybody: recognised without its dot. */
+static bool is_provider(const scan *s) {
+    static const char *const names[] = {"aol", "gmail", "hotmail", "icloud", "outlook", "qq", "yahoo"};
+    const token *t = &s->r->tokens[s->at - 1];
+    return t->n == s->n_domain && said_in(s->r->text, t, names, sizeof names / sizeof names[0]);
+}
+
 /* A part of the domain up to a dot: words, figures, dashes. True: there is one. */
 static bool label(scan *s) {
     uint32_t from = s->at, words = 0;
@@ -249,6 +269,7 @@ static bool label(scan *s) {
             continue;
         }
         if (!is_piece(t) || has(t, SENSE_DOT | SENSE_AT)) break;
+        if (!first && has(t, SENSE_DOMAIN) && is_provider(s)) break;
         bool joined = first || !t->spaced || runs_on(s, s->at) || joiner(&s->r->tokens[s->at - 1]);
         if (!joined && (has(t, SENSE_COMMON) || ++words >= HOST_WORDS_MAX || s->r->text[t->at - 1] == '\n')) break;
         take_piece(s, s->domain, &s->n_domain);
@@ -260,7 +281,14 @@ static bool label(scan *s) {
 static int domain_step(scan *s) {
     const token *dot = reader_at(s->r, s->at);
     uint32_t end;
-    if (!has(dot, SENSE_DOT) || !sign_joins(s, s->at)) return 0;
+    if (is_provider(s) && has(dot, SENSE_DOMAIN) && dot->spaced) { /* "gmail com" */
+        append(s->domain, &s->n_domain, ".", 1);
+        append_token(s, s->domain, &s->n_domain, dot);
+        s->at++;
+        return s->known = true;
+    }
+    bool apart = s->at_said && dot->spaced && reader_at(s->r, s->at + 1)->spaced; /* "gmail . com" */
+    if (!has(dot, SENSE_DOT) || (!apart && !sign_joins(s, s->at))) return 0;
     uint32_t keep_at = s->at, keep_n = s->n_domain;
     append(s->domain, &s->n_domain, ".", 1);
     s->at = said_skip_fillers(s->r, s->at + 1);
@@ -374,6 +402,7 @@ static bool begins_nothing(reader *r, uint32_t i) {
     if (next->kind == TOKEN_SIGN && has(next, SENSE_DOT) && reader_at(r, i + 2)->spaced) return true;
     if (next->kind != TOKEN_WORD || !next->spaced || has(next, joins)) return false;
     if (next->n == 5 && token_is(r->text, next, "under")) return !token_is(r->text, reader_at(r, i + 2), "score");
+    if (token_is(r->text, next, "as")) return !has(&r->tokens[i], SENSE_LETTER);
     if (has(next, SENSE_COMMON)) return true;
     if (key_before(r, i)) return false;
     if (i == 0 || !(has(&r->tokens[i - 1], SENSE_COMMON) || token_is(r->text, &r->tokens[i - 1], "cc"))) return true;

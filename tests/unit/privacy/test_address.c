@@ -36,6 +36,7 @@ static void english_said(void **state) {
     expect("{nine five two station drive portland oregon nine seven two oh one} please", NULL);
     expect("{eight fifteen main road new york ny 10001}", NULL);
     expect("i live at {twelve cherry hill} here", NULL);
+    expect("{10 downing street london sw1a 2aa}", NULL);
     expect("po is {po box twelve}", NULL);
 }
 
@@ -63,6 +64,8 @@ static void mandarin(void **state) {
     expect("快递寄到{学院路七八八号锦绣小区十五栋四零零室}就行", NULL);
     expect("公司在{青年路九百四十九号}，五楼", NULL);
     expect("我家{人民路12号}院子很大", NULL);
+    expect("{天津市和平区五大道民园西里7号}", NULL);
+    expect("在{杭州市西湖区文三路478号华星时代广场A座1802}上班", NULL);
     expect("住{幸福小区3号楼2单元501}", NULL);
 }
 

@@ -37,6 +37,8 @@ static void born_said(void **state) {
     expect("date of birth {oh five oh one nineteen ninety}", "1990-05-01");
     expect("date of birth {five one nineteen ninety} thanks", "1990-05-01");
     expect("date of birth {one nine nine zero oh five oh one}", "1990-05-01");
+    expect("date of birth is {oh seven slash one four slash eighty two}", "1982-07-14");
+    expect("D.O.B. {03/04/1985}, my d o b is {may five eighty eight}", "1985-03-04");
     expect("birth date\x1e{may first nineteen ninety}", "1990-05-01");
 }
 

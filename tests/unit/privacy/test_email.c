@@ -44,6 +44,9 @@ static void said_in_english(void **state) {
     expect("{john.smith at example.com}", "john.smith@example.com");
     expect("{john dot smith@example.com}", "john.smith@example.com");
     expect("{tom double four at example dot com}", NULL);
+    expect("reach {jsmith at gmail com} okay", "jsmith@gmail.com");
+    expect("{john.smith @ gmail . com}", "john.smith@gmail.com");
+    expect("that's {b as in boy o b at example dot com}", "bob@example.com");
 }
 
 static void said_in_mandarin(void **state) {
