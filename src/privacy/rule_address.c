@@ -55,6 +55,14 @@ static bool is_street(const reader *r, const token *t) {
     return said_in(r->text, t, words, sizeof words / sizeof words[0]);
 }
 
+/* Of these, those that are hardly anything else behind a number and a name with capital letters. */
+static bool is_plain_street(const reader *r, const token *t) {
+    static const char *const words[] = {"alley", "aly",  "cir",  "circle", "cres",  "crossing", "grove", "loop",
+                                        "mews",  "pike", "pkwy", "pl",     "plaza", "ridge",    "rise",  "row",
+                                        "run",   "sq",   "ter",  "trail",  "trl",   "turnpike", "walk",  "way"};
+    return said_in(r->text, t, words, sizeof words / sizeof words[0]);
+}
+
 static bool is_upper(const reader *r, const token *t) {
     return r->text[t->at] >= 'A' && r->text[t->at] <= 'Z';
 }
@@ -64,7 +72,7 @@ static bool house(reader *r, uint32_t i, uint32_t *end) {
     said s;
     if (!said_number(r, i, &s)) return false;
     *end = s.end;
-    if (s.n > HOUSE_FIGURES_MAX || strspn(s.figures, "0") == s.n) return false;
+    if (s.n > HOUSE_FIGURES_MAX || s.figures[0] == '0') return false;
     const token *t = reader_at(r, s.end);
     if (has(t, SENSE_DASH) && t->kind == TOKEN_SIGN && !t->spaced && reader_at(r, s.end + 1)->kind == TOKEN_DIGITS)
         t = reader_at(r, *end += 2);
@@ -79,7 +87,7 @@ static bool house(reader *r, uint32_t i, uint32_t *end) {
 typedef struct street {
     uint32_t end;
     bool strong; /* the word means a street and little else */
-    bool upper;  /* every word of the name begins with a capital letter */
+    bool upper;  /* every word begins with a capital letter, and the last is hardly anything but a street */
 } street;
 
 static bool name_word(const reader *r, const token *t) {
@@ -110,7 +118,7 @@ static bool street_at(reader *r, uint32_t i, street *out) {
             const token *after = reader_at(r, at + 2);
             if (next->kind == TOKEN_WORD && name_word(r, next) && has(after, SENSE_STREET) && names < NAME_WORDS_MAX)
                 continue;
-            out->upper = (out->upper && is_upper(r, t)) || token_is(r->text, t, "way");
+            out->upper = (out->upper && is_upper(r, t) && is_plain_street(r, t)) || token_is(r->text, t, "way");
             return true;
         }
         if (!name_word(r, t)) return false;

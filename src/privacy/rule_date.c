@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define BIRTH_TOKENS 12
+#define BIRTH_NEAR   6
 #define BIRTH_LAST   2025 /* the year after which nobody who speaks was born: dates behind it are appointments */
 
 typedef struct date {
@@ -85,15 +86,13 @@ static bool month_first(reader *r, uint32_t i, bool born, date *d) {
     at = said_skip_fillers(r, at);
     const token *t = reader_at(r, at);
     if (token_is(r->text, t, "the") || token_is(r->text, t, "of")) at++;
-    int year = said_year(r, at, &end);
-    if (year > 0) {
-        d->year = year;
-        d->end = end;
-        return true;
-    }
     d->day = day_of_month(r, at, &d->end);
-    if (!d->day || !is_day(0, d->month, d->day)) return false;
-    add_year(r, born, d);
+    bool day = d->day && is_day(0, d->month, d->day);
+    if (day) add_year(r, born, d);
+    if (d->year) return true;
+    int year = said_year(r, at, &end);
+    if (year < 0) return day;
+    *d = (date){.year = year, .month = d->month, .end = end};
     return true;
 }
 
@@ -281,13 +280,23 @@ static bool spells_birth(const reader *r, uint32_t i) {
     return k == sizeof letters;
 }
 
-static bool born_before(const reader *r, uint32_t i) {
+static bool ends_sentence(const token *t) {
+    return is_sign(t, '.') || is_sign(t, 0x3002) || is_sign(t, '!') || is_sign(t, 0xff01);
+}
+
+/* A word of birth before token i, in the same sentence or as its last word ("your date of birth. May first …"). *near: so near that
+ * figures alone are a date. */
+static bool born_before(const reader *r, uint32_t i, bool *near) {
+    bool ended = false;
     for (uint32_t k = 1; k <= BIRTH_TOKENS && k <= i; k++) {
         const token *t = &r->tokens[i - k];
         if (has(t, SENSE_KEY_BIRTH) || (has(t, SENSE_LETTER) && spells_birth(r, i - k))) {
             size_t from = t->at + t->n;
+            *near = k <= BIRTH_NEAR && (!ended || k <= 2);
+            if (ended && !ends_sentence(t + 1)) return false;
             return !says_other(r->text + from, r->tokens[i].at - from);
         }
+        ended |= ends_sentence(t);
         if (has(t, SENSE_MONTH) && t->value != 5 && t->value != 3) return false;
         if (has(t, SENSE_KEYS) && !has(t, SENSE_KEY_ADDRESS)) return false;
     }
@@ -314,13 +323,13 @@ static bool born_behind(reader *r, uint32_t i) {
 
 /* ---- the rule --------------------------------------------------------------------------------------------------- */
 
-static bool read_date(reader *r, uint32_t i, bool born, date *d) {
+static bool read_date(reader *r, uint32_t i, bool born, bool near, date *d) {
     const token *t = reader_at(r, i);
     if (has(t, SENSE_MONTH)) return month_first(r, i, born, d);
-    if (t->kind == TOKEN_HAN) return said_begins(t) && (han_date(r, i, d) || (born && row_of_figures(r, i, d)));
+    if (t->kind == TOKEN_HAN) return said_begins(t) && (han_date(r, i, d) || (near && row_of_figures(r, i, d)));
     if (day_first(r, i, born, d)) return true;
     if (!said_begins(t)) return false;
-    return separated(r, i, born, d) || han_date(r, i, d) || (born && row_of_figures(r, i, d));
+    return separated(r, i, born, d) || han_date(r, i, d) || (near && row_of_figures(r, i, d));
 }
 
 /* Whether a figure or a sign of a number touches the first token: then this is the middle of something. */
@@ -351,8 +360,8 @@ void rule_date(reader *r, uint32_t i, entity_set types, rule_found found[RULE_FO
     *skip = 1;
     if (t->sense == SENSE_COMMON && (t->n != 3 || !token_is(r->text, t, "the"))) return;
     if (is_middle(r, i)) return;
-    bool born = (types & ENTITY_BIT(ENTITY_BIRTH_DATE)) && born_before(r, i);
-    if (!read_date(r, i, born, &d)) return;
+    bool near = false, born = (types & ENTITY_BIT(ENTITY_BIRTH_DATE)) && born_before(r, i, &near);
+    if (!read_date(r, i, born, near && born, &d)) return;
     judge(r, i, &d, born, types, &found[0]);
     if (d.figures && found[0].type != ENTITY_BIRTH_DATE) return;
     *n = (types & ENTITY_BIT(found[0].type)) != 0;

@@ -277,6 +277,20 @@ static bool label(scan *s) {
     return s->at > from;
 }
 
+/* "comIP": an end with the next word, which a recogniser wrote in one with it; all of it is taken. */
+static bool glued_end(scan *s, const token *t) {
+    static const char *const ends[] = {"com", "net", "org", "cn"};
+    for (size_t k = 0; k < sizeof ends / sizeof ends[0] && t->kind == TOKEN_WORD; k++) {
+        size_t n = strlen(ends[k]);
+        char next = t->n > n ? s->r->text[t->at + n] : 0;
+        if (strncmp(s->r->text + t->at, ends[k], n) != 0 || next < 'A' || next > 'Z') continue;
+        append(s->domain, &s->n_domain, ends[k], n);
+        s->at++;
+        return s->known = true;
+    }
+    return false;
+}
+
 /* Behind a dot: the end of a domain, or one more part of it. 1: more may follow, 0: it ended before this, -1: it is none. */
 static int domain_step(scan *s) {
     const token *dot = reader_at(s->r, s->at);
@@ -289,6 +303,7 @@ static int domain_step(scan *s) {
     }
     bool apart = s->at_said && dot->spaced && reader_at(s->r, s->at + 1)->spaced; /* "gmail . com" */
     if (!has(dot, SENSE_DOT) || (!apart && !sign_joins(s, s->at))) return 0;
+    if (!s->key && token_is(s->r->text, dot, "point")) return 0; /* "DVD at some point in the future" */
     uint32_t keep_at = s->at, keep_n = s->n_domain;
     append(s->domain, &s->n_domain, ".", 1);
     s->at = said_skip_fillers(s->r, s->at + 1);
@@ -313,6 +328,7 @@ static int domain_step(scan *s) {
             return 1;
         }
     }
+    if (glued_end(s, t)) return 1;
     if (label(s) && has(reader_at(s->r, s->at), SENSE_DOT)) return 1;
     s->at = keep_at;
     s->n_domain = keep_n;

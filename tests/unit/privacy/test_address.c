@@ -22,7 +22,7 @@ static void english_written(void **state) {
     expect("{1600 Pennsylvania Avenue NW, Washington, DC 20500-0003}", NULL);
     expect("{4521 Highway 61, Suite 28C}", NULL);
     expect("P.O. is {P.O. Box 4421, Austin, TX 78701}; {PO Box 12}", NULL);
-    expect("{88 Smith Mountain} and {9 Elm St} and {10 N. Oak Ave}", NULL);
+    expect("{88 Ocean Loop} and {9 Elm St} and {10 N. Oak Ave}; I live at {88 Smith Mountain}", NULL);
     expect("it is {3 New Street, 2nd floor}", NULL);
 }
 
@@ -50,6 +50,7 @@ static void english_none(void **state) {
     expect("they won sixty five to eighty four in court", NULL);
     expect("there is no way seventy people fit in here no way", NULL);
     expect("it is 500 dollars a place", NULL);
+    expect("2007 Bowling Green Falcons, Eleven Madison Park, 25 Big Center for, 02 Microwave St", NULL);
 }
 
 static void mandarin(void **state) {

@@ -24,6 +24,7 @@ static void born_written(void **state) {
     expect("birthday is {May 1st}, mine", "0000-05-01");
     expect("{May 1st, 1990} is my birthday", "1990-05-01");
     expect("{1 May 1990} is her date of birth", "1990-05-01");
+    expect("what's your date of birth. {May 1st, 1990}. born {April 16 , 1819}", "1990-05-01");
     expect("born in {May 1990}", "1990-05-00");
 }
 
@@ -35,6 +36,8 @@ static void born_said(void **state) {
     expect("dob {april the sixteenth nineteen oh five} yes", "1905-04-16");
     expect("dob {june twenty one um nineteen fifty}", "1950-06-21");
     expect("date of birth {oh five oh one nineteen ninety}", "1990-05-01");
+    expect("born {june nineteen nineteen fifty}, born {june twenty twenty ten}", "1950-06-19");
+    expect("dob {may eighteen nineteen forty four} got it, born in {may nineteen ninety}", "1944-05-18");
     expect("date of birth {five one nineteen ninety} thanks", "1990-05-01");
     expect("date of birth {one nine nine zero oh five oh one}", "1990-05-01");
     expect("date of birth is {oh seven slash one four slash eighty two}", "1982-07-14");
@@ -63,6 +66,8 @@ static void other_days(void **state) {
     expect("date of birth 31/02/1990, 13/13/1990", NULL);
     expect("生日聚会在1月14号十点半，合同从2026年2月24日开始", NULL);
     expect("i may go first", NULL);
+    expect("he was born here. the album came out on November 5, 2001", NULL);
+    expect("我是五月生的。有事打零五三二三零三零", NULL);
 }
 
 static void any_date_on_request(void **state) {

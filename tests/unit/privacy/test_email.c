@@ -57,6 +57,7 @@ static void said_in_mandarin(void **state) {
     expect("登录邮箱是{三五五七圈aoutlook点com}。", "3557@outlook.com");
     expect("{zhaolei下划线4715艾特sohu点com点cn}呢", "zhaolei_4715@sohu.com.cn");
     expect("{wang点fang杠八八艾特pku dot edu dot cn}请尽快", "wang.fang-88@pku.edu.cn");
+    expect("是{四九零艾特一六三点comIP}是", "490@163.com");
     expect("请你艾特一下张经理，在群里艾特所有人", NULL);
 }
 
@@ -70,6 +71,7 @@ static void none_at_all(void **state) {
     expect("i ate at six and left at seven not at eight", NULL);
     expect("meet me at nine dot thirty at the net", NULL);
     expect("have a look at google dot com", NULL);
+    expect("the DVD at some point in the future", NULL);
     expect("at at at dot dot com at dot com", NULL);
 }
 
