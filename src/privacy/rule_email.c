@@ -28,6 +28,7 @@ typedef struct scan {
     bool led;           /* a word of grammar does: "to john smith at …" */
     bool sign;          /* a sign was written or said in the local part */
     bool figures;       /* the local part has figures or letters that were spelled */
+    bool at_sign;       /* "@": the name of its host is one word */
     bool at_said;       /* "at", or a sign with blanks around it */
     bool spoken;        /* something was said rather than written */
     bool known;         /* the domain ends in a known end */
@@ -271,7 +272,9 @@ static bool label(scan *s) {
         if (!is_piece(t) || has(t, SENSE_DOT | SENSE_AT)) break;
         if (!first && has(t, SENSE_DOMAIN) && is_provider(s)) break;
         bool joined = first || !t->spaced || runs_on(s, s->at) || joiner(&s->r->tokens[s->at - 1]);
-        if (!joined && (has(t, SENSE_COMMON) || ++words >= HOST_WORDS_MAX || s->r->text[t->at - 1] == '\n')) break;
+        if (!joined &&
+            (has(t, SENSE_COMMON) || s->at_sign || ++words >= HOST_WORDS_MAX || s->r->text[t->at - 1] == '\n'))
+            break;
         take_piece(s, s->domain, &s->n_domain);
     }
     return s->at > from;
@@ -441,6 +444,7 @@ void rule_email(reader *r, uint32_t i, entity_set types, rule_found found[RULE_F
     }
     if (step < 0) return;
     const token *at = reader_at(r, s.at);
+    s.at_sign = is_written_sign(at);
     s.at_said = !is_written_sign(at) || at->spaced || reader_at(r, s.at + 1)->spaced;
     if (s.loose && !s.at_said) return; /* "use john@example.com" begins at "john" */
     s.spoken |= s.at_said;

@@ -71,6 +71,7 @@ static void none_at_all(void **state) {
     expect("i ate at six and left at seven not at eight", NULL);
     expect("meet me at nine dot thirty at the net", NULL);
     expect("have a look at google dot com", NULL);
+    expect("RT MarcSettle @ SarahMarshall Never . It 's just", NULL);
     expect("the DVD at some point in the future", NULL);
     expect("at at at dot dot com at dot com", NULL);
 }
