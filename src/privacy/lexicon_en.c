@@ -114,7 +114,7 @@ const lexicon_word lexicon_en[] = {
     {"capital", SENSE_JOIN, 0}, {"barcode", SENSE_KEY_OTHER, 0}, {"quantity", SENSE_KEY_OTHER, 0}, {"batch", SENSE_KEY_OTHER, 0},
     {"coordinates", SENSE_KEY_OTHER, 0}, {"latitude", SENSE_KEY_OTHER, 0}, {"longitude", SENSE_KEY_OTHER, 0},
     /* Function words: no name begins with one. */
-    {"a", SENSE_COMMON, 0}, {"an", SENSE_COMMON, 0}, {"the", SENSE_COMMON, 0}, {"and", SENSE_COMMON, 0}, {"or", SENSE_COMMON, 0},
+    {"a", SENSE_COMMON, 0}, {"an", SENSE_COMMON, 0}, {"the", SENSE_COMMON | SENSE_ARTICLE, 0}, {"and", SENSE_COMMON, 0}, {"or", SENSE_COMMON, 0},
     {"but", SENSE_COMMON, 0}, {"if", SENSE_COMMON, 0}, {"then", SENSE_COMMON, 0}, {"than", SENSE_COMMON, 0}, {"so", SENSE_COMMON, 0},
     {"of", SENSE_COMMON, 0}, {"in", SENSE_COMMON, 0}, {"on", SENSE_COMMON, 0}, {"at", SENSE_COMMON, 0}, {"by", SENSE_COMMON, 0},
     {"for", SENSE_COMMON, 0}, {"to", SENSE_COMMON, 0}, {"from", SENSE_COMMON, 0}, {"with", SENSE_COMMON, 0}, {"about", SENSE_COMMON, 0},

@@ -98,7 +98,7 @@ static bool month_first(reader *r, uint32_t i, bool born, date *d) {
 
 /* "[the] first [day] [of] may [nineteen ninety]", "1-May-1990". */
 static bool day_first(reader *r, uint32_t i, bool born, date *d) {
-    uint32_t at = token_is(r->text, reader_at(r, i), "the") ? i + 1 : i, end;
+    uint32_t at = has(reader_at(r, i), SENSE_ARTICLE) ? i + 1 : i, end;
     *d = (date){.day = day_of_month(r, at, &end)};
     if (!d->day) return false;
     at = said_skip_fillers(r, end);
@@ -354,11 +354,9 @@ static void judge(reader *r, uint32_t i, const date *d, bool born, entity_set ty
 }
 
 void rule_date(reader *r, uint32_t i, entity_set types, rule_found found[RULE_FOUND_MAX], uint32_t *n, uint32_t *skip) {
-    const token *t = reader_at(r, i);
     date d;
     *n = 0;
     *skip = 1;
-    if (t->sense == SENSE_COMMON && (t->n != 3 || !token_is(r->text, t, "the"))) return;
     if (is_middle(r, i)) return;
     bool near = false, born = (types & ENTITY_BIT(ENTITY_BIRTH_DATE)) && born_before(r, i, &near);
     if (!read_date(r, i, born, near && born, &d)) return;

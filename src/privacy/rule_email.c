@@ -419,6 +419,15 @@ static bool begins_nothing(reader *r, uint32_t i) {
     if (next->kind == TOKEN_END || next->kind == TOKEN_BREAK) return true;
     if (next->kind == TOKEN_HAN) return !has(next, joins);
     if (next->kind == TOKEN_SIGN && has(next, SENSE_DOT) && reader_at(r, i + 2)->spaced) return true;
+    if (next->kind == TOKEN_SIGN && next->value == ',') {
+        const token *behind = reader_at(r, i + 2);
+        return behind->kind == TOKEN_WORD && !has(behind, joins);
+    }
+    bool article = has(next, SENSE_LETTER) && has(next, SENSE_COMMON); /* "have a …" */
+    if (next->kind == TOKEN_WORD && article && next->spaced) {
+        const token *behind = reader_at(r, i + 2);
+        return behind->kind == TOKEN_WORD && !has(behind, joins);
+    }
     if (next->kind != TOKEN_WORD || !next->spaced || has(next, joins)) return false;
     if (next->n == 5 && token_is(r->text, next, "under")) return !token_is(r->text, reader_at(r, i + 2), "score");
     if (token_is(r->text, next, "as")) return !has(&r->tokens[i], SENSE_LETTER);

@@ -51,6 +51,7 @@ typedef enum token_kind {
 #define SENSE_OPEN      (UINT64_C(1) << 24) /* ( and its full-width sister: may begin a telephone number */
 #define SENSE_MAIL      (UINT64_C(1) << 25) /* email, 邮箱: an address of that kind is near */
 #define SENSE_PLACE     (UINT64_C(1) << 26) /* value PLACE_…: what a Mandarin word may do in an address */
+#define SENSE_ARTICLE   (UINT64_C(1) << 27) /* the, in "the first of May" */
 /* Words near a number that say what it is. */
 #define SENSE_KEYS         (UINT64_C(0xffffffff) << 32)
 #define SENSE_KEY_PHONE    (UINT64_C(1) << 32)
