@@ -163,14 +163,27 @@ static void let_out(gate *g) {
 
 /* ---- what waits ------------------------------------------------------------------------------------------------- */
 
+/* Members leave, for want of memory to keep what comes behind them; what goes on in the next is known to. */
+static void withhold_members(gate *g) {
+    static const gate_view how = {0};
+    put_members(g, g->queue.members, NULL, &how);
+    g->chain.forced = g->chain.n;
+    put_rest(g);
+}
+
+/* False: there is no room, and nothing waits any more. */
 static bool wait(gate *g, const steno_event *d) {
-    return gate_queue_push(&g->queue, d, g->now_ms, NULL) == STENO_OK;
+    steno_err e = gate_queue_push(&g->queue, d, g->now_ms, NULL);
+    if (e == STENO_OK) return true;
+    if (e == STENO_E_NOMEM)
+        withhold_members(g);
+    else
+        let_out(g);
+    return false;
 }
 
 static void wait_or_pass(gate *g, const steno_event *d) {
-    if (g->queue.n > 0 && wait(g, d)) return;
-    if (g->queue.n > 0) let_out(g);
-    gate_put_other(g, d);
+    if (g->queue.n == 0 || !wait(g, d)) gate_put_other(g, d);
 }
 
 static bool is_in_time(const gate *g, double start_s) {
@@ -245,9 +258,7 @@ static bool on_partial_behind(gate *g, const steno_event *d) {
     else if (belongs(g, s))
         settle_by(g, s, stable);
     if (g->queue.members == 0 || g->dead) return false;
-    if (wait(g, d)) return true;
-    let_out(g);
-    return false;
+    return wait(g, d);
 }
 
 static void on_partial(gate *g, const steno_event *d) {
@@ -267,9 +278,8 @@ static bool on_backchannel(gate *g, const steno_event *d) {
     if (g->queue.members == 0 || (begun && c->joined)) return false;
     if (!gate_is_backchannel(s->text, strlen(s->text)) || (!begun && !is_in_time(g, s->start_s))) return false;
     if (begun) c->following = false;
-    if (g->queue.finals < GATE_HELD_MAX && wait(g, d)) return true;
-    let_out(g);
-    put_aside(g, d);
+    if (g->queue.finals >= GATE_HELD_MAX) force_out(g, 1);
+    if (g->queue.n == 0 || !wait(g, d)) put_aside(g, d);
     return true;
 }
 
@@ -291,18 +301,25 @@ static void hold_time(gate *g, const steno_event *d) {
     if (d->segment.end == STENO_END_NONE) c->hold_until_ms = INT64_MAX; /* of a recording: its own time counts */
 }
 
-/* False: there is no room. */
-static bool hold(gate *g, const steno_event *d, size_t at, const find_result *found) {
+static void put_withheld(gate *g, const steno_event *d) {
+    withhold_members(g);
+    gate_put_final(g, d, NULL, 0);
+    g->chain.forced = g->chain.n;
+}
+
+static void hold(gate *g, const steno_event *d, size_t at, const find_result *found) {
     gate_held *h;
     put_settled(g, found);
     put_rest(g);
-    if (g->dead) return true;
-    if (gate_queue_push(&g->queue, d, g->now_ms, &h) != STENO_OK) return false;
+    if (g->dead) return;
+    if (gate_queue_push(&g->queue, d, g->now_ms, &h) != STENO_OK) {
+        put_withheld(g, d);
+        return;
+    }
     gate_queue_make_member(&g->queue, h, at, strlen(d->segment.text));
     g->counts.held++;
     hold_time(g, d);
     show_front(g, found);
-    return true;
 }
 
 /* Room for one more final in queue and text. False: nothing can be said of it. */
@@ -310,6 +327,7 @@ static bool add_final(gate *g, const steno_event *d, size_t *at) {
     const steno_segment *s = &d->segment;
     gate_chain *c = &g->chain;
     size_t n = strlen(s->text);
+    if (g->queue.n == GATE_QUEUE_MAX) force_out(g, g->queue.members);
     if (g->queue.finals >= GATE_HELD_MAX) force_out(g, 1);
     if (c->n_members > 0 && c->n + n > GATE_CHAIN_MAX_BYTES) finish_chain(g);
     if (gate_chain_add(c, s->text, n, at) != STENO_OK) {
@@ -336,7 +354,10 @@ static void on_final(gate *g, const steno_event *d) {
         return;
     }
     bool open = found.digits_open && found.settled < g->chain.n && g->policy.hold_ms > 0;
-    if (open && hold(g, d, at, &found)) return;
+    if (open) {
+        hold(g, d, at, &found);
+        return;
+    }
     bool seen = look(g, g->chain.n, true, &found);
     put_final(g, d, at, seen ? &found : NULL);
 }

@@ -64,6 +64,7 @@ gate_held *gate_queue_pop(gate_queue *q) {
     q->n--;
     q->members -= h->member;
     q->finals -= h->event.kind == STENO_EVENT_SEGMENT;
+    if (q->n == 0) q->first = 0; /* the same few places serve all the time */
     return h;
 }
 

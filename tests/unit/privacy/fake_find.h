@@ -55,22 +55,6 @@ const char *privacy_custom_mask(const privacy *p, uint32_t custom) {
     return custom ? "[B]" : "[A]";
 }
 
-/* Not the real one: figures, and everything else a character a token. */
-steno_err token_lexicon(void) {
-    return STENO_OK;
-}
-
-uint32_t token_read(const char *text, size_t n, size_t *at, token *out, uint32_t room) {
-    uint32_t got = 0;
-    while (*at < n && got < room) {
-        token t = {.at = (uint32_t)*at, .n = 1, .kind = TOKEN_SIGN};
-        if (text[*at] >= '0' && text[*at] <= '9') t.kind = TOKEN_DIGITS;
-        out[got++] = t;
-        ++*at;
-    }
-    return got;
-}
-
 static bool fake_digit(char c) {
     return c >= '0' && c <= '9';
 }
@@ -92,6 +76,8 @@ static size_t fake_run(const find_text *t, size_t i, size_t *last, char *digits,
         else if (i + 1 < t->n && memcmp(t->text + i, "um", 2) == 0)
             i += 2;
         else if (i + 1 == t->n && t->text[i] == 'u')
+            i++;
+        else if (t->text[i] == '!' && (i + 1 == t->n || t->text[i + 1] == TOKEN_BREAK_CHAR))
             i++;
         else
             break;
@@ -125,7 +111,8 @@ steno_err find_run(finder *f, const find_text *t, entity_set types, float min_co
             if (n != 11 || digits[0] != '1') continue;
             memcpy(found->canonical, digits, 12);
         } else if (fake_letter(t->text[i])) {
-            for (end = i; end < t->n && fake_letter(t->text[end]); end++) {}
+            for (end = i; end < t->n && fake_letter(t->text[end]); end++) {
+            }
             if ((end == t->n && !t->whole)) {
                 out->settled = i;
                 return STENO_OK;
