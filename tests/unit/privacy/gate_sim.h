@@ -108,7 +108,7 @@ static inline bool sim_is_begun(const char *number, const char *to) {
         figures += *number >= '0' && *number <= '9';
         words += *number == ' ' && number + 1 < to;
     }
-    return figures >= 2 || (figures == 0 && words >= 2);
+    return figures >= 2 || (figures == 0 && words >= 4);
 }
 
 static inline void sim_number(sim *s) {
@@ -243,7 +243,7 @@ static inline void sim_take(void *user, const released_event *e) {
     bool partial = e->kind == STENO_EVENT_PARTIAL;
     if (!partial && e->partial_ms <= s->last_out) sim_fail(s, "order", e, "as they came");
     if (!partial) s->last_out = e->partial_ms;
-    if (s->now_ms - s->at_ms[e->partial_ms] > s->policy.hold_ms + GATE_FOLLOW_MAX_MS + SIM_TICK_MS)
+    if (s->now_ms - s->at_ms[e->partial_ms] > s->policy.hold_ms + GATE_FOLLOW_MAX_MS + 2 * SIM_TICK_MS)
         sim_fail(s, "time", e, "sooner");
     if (!partial && e->kind != STENO_EVENT_SEGMENT) return;
     sim_utterance *u = &s->said[e->segment.id];
