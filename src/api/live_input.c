@@ -53,6 +53,8 @@ static void on_configure(session *s, const control *c) {
     s->wanted = s->params;
     s->wanted.live = c->live;
     s->wanted.words = c->words;
+    redaction_add(&s->wanted.redact, &c->redact);
+    redaction_policy(s->owner, s->pass, &s->wanted.redact, &s->wanted.policy);
     voice_configure(&s->voice, &c->live);
     if (c->hotwords) live_session_put_error(s, "not_supported", "hotwords are not used yet");
 }
@@ -154,6 +156,7 @@ void live_session_controlled(void *user, voice *w, bool was_configure, steno_err
         return;
     }
     s->params = s->wanted;
+    voice_set_policy(&s->voice, &s->params.policy);
     s->totals.partial_ms = s->params.live.partial_ms;
     live_session_put_stats(s, "configured");
 }

@@ -126,6 +126,11 @@ steno_err wire_open_speakers(wire *w, int n, const pcm_format *audio, const sten
     return STENO_OK;
 }
 
+void wire_redact(wire *w, const redact_wish *wish) {
+    redaction_settle(&w->rule, wish, &w->policy);
+    for (int i = 0; i < w->n_voices; i++) voice_set_policy(&w->voices[i]->voice, &w->policy);
+}
+
 int wire_channels(const wire *w) {
     return w->n_voices;
 }

@@ -62,16 +62,17 @@ static void local_close(local *o) {
 /* The body of an event as a server would send it; `json` NULL: the wire has no word for it. */
 static event_text event_json(local *o, const released_event *event) {
     session_totals *t = &o->totals;
+    event_members with = {.words = true, .entities = o->l->session.policy.mode != REDACT_OFF, .speakers = o->speakers};
     switch (event->kind) {
     case STENO_EVENT_SPEECH:
         return events_speech(event);
     case STENO_EVENT_SEGMENT:
         t->finals++;
         t->words += event->segment.n_words;
-        return events_words(event, true, o->speakers);
+        return events_words(event, &with);
     case STENO_EVENT_PARTIAL:
         t->partials++;
-        return events_words(event, true, o->speakers);
+        return events_words(event, &with);
     case STENO_EVENT_SPEAKERS:
         return events_revision(event, &o->room);
     case STENO_EVENT_OVERLOAD:
