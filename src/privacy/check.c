@@ -87,8 +87,14 @@ static bool is_province(int code) {
     }
 }
 
+static bool all_figures(const char *s, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (s[i] < '0' || s[i] > '9') return false;
+    return true;
+}
+
 bool check_china_id18(const char *s, size_t n) {
-    if (n != 18 || !is_province(check_number(s, 2))) return false;
+    if (n != 18 || !all_figures(s, 17) || !is_province(check_number(s, 2))) return false;
     if (!check_date(check_number(s + 6, 4), check_number(s + 10, 2), check_number(s + 12, 2))) return false;
     int sum = 0, weight = 1; /* 2^(17-i) mod 11, from the right */
     for (int i = 16; i >= 0; i--) {
@@ -100,7 +106,7 @@ bool check_china_id18(const char *s, size_t n) {
 }
 
 bool check_china_id15(const char *s, size_t n) {
-    return n == 15 && is_province(check_number(s, 2)) &&
+    return n == 15 && all_figures(s, n) && is_province(check_number(s, 2)) &&
            check_date(1900 + check_number(s + 6, 2), check_number(s + 8, 2), check_number(s + 10, 2));
 }
 

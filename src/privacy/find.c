@@ -32,7 +32,7 @@ static const rule_line rules[] = {
     {rule_digits,
      ENTITY_BIT(ENTITY_ID) | ENTITY_BIT(ENTITY_PHONE) | ENTITY_BIT(ENTITY_CARD) | ENTITY_BIT(ENTITY_SSN) |
          ENTITY_BIT(ENTITY_ACCOUNT) | ENTITY_BIT(ENTITY_NUMBER),
-     KIND(TOKEN_DIGITS), SPOKEN_SENSE | SENSE_PLUS},
+     KIND(TOKEN_DIGITS), SPOKEN_SENSE | SENSE_PLUS | SENSE_OPEN | SENSE_LETTER},
     {rule_codes, ENTITY_BIT(ENTITY_IBAN) | ENTITY_BIT(ENTITY_PASSPORT) | ENTITY_BIT(ENTITY_PLATE),
      KIND(TOKEN_DIGITS) | KIND(TOKEN_WORD), SENSE_LETTER | SENSE_PROVINCE | SPOKEN_SENSE},
 };
@@ -187,7 +187,9 @@ static void cluster_add(finder *f, uint32_t i, uint32_t skip, const rule_found *
     uint32_t reach = i + skip;
     for (uint32_t k = 0; k < n; k++) {
         if (found[k].end > reach) reach = found[k].end;
-        if (found[k].confidence < f->min_confidence || !(ENTITY_BIT(found[k].type) & f->types)) continue;
+        if (found[k].end <= found[k].first || found[k].confidence < f->min_confidence ||
+            !(ENTITY_BIT(found[k].type) & f->types))
+            continue;
         f->pending[f->n_pending].found = found[k];
         f->pending[f->n_pending++].dropped = false;
     }

@@ -32,6 +32,7 @@ typedef struct run_part {
     uint8_t border;      /* run_border */
     char sign;           /* of BORDER_SIGN: - . / ( */
     bool spoken;
+    bool apart; /* "fifty one": 51, but may be meant as 50 and 1 */
 } run_part;
 
 typedef struct number_run {
@@ -41,6 +42,17 @@ typedef struct number_run {
     uint32_t first, end; /* tokens: with ( before, without what follows the last figure */
     bool cut;            /* it goes on, but is looked at no further */
 } number_run;
+
+/* What one part says. */
+typedef struct run_saying {
+    uint32_t end; /* token behind it; 0: nothing is said */
+    uint32_t n;
+    char text[RUN_FIGURES_MAX];
+    bool spoken, apart;
+} run_saying;
+
+/* The figures that token i and those behind it say as one part; letters may stand directly at them ("DE89", "京A12345"). */
+void run_say_in_code(reader *r, uint32_t i, run_saying *s);
 
 /* The run that begins at token i; false: none does. */
 bool run_read(reader *r, uint32_t i, number_run *run);
