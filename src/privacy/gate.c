@@ -49,6 +49,13 @@ static void put_aside(gate *g, const steno_event *d) {
     gate_put_final(g, d, &v, 0);
 }
 
+/* Bytes of a partial that the finder may call stable: a word at whose end the recogniser stopped being sure may yet grow. */
+static size_t sure_bytes(const steno_segment *s) {
+    size_t n = strlen(s->text), stable = s->stable_bytes < n ? s->stable_bytes : n;
+    if (stable == 0 || stable == n || strchr(" ,.!?;:", s->text[stable - 1])) return stable;
+    return stable - 1;
+}
+
 /* The open utterance's text, behind what may go on in it. */
 static void show(gate *g, const steno_event *d) {
     gate_chain *c = &g->chain;
@@ -60,8 +67,7 @@ static void show(gate *g, const steno_event *d) {
         return;
     }
     if (gate_chain_add(c, d->segment.text, text_n, &v.at) != STENO_OK) return;
-    size_t stable = d->segment.stable_bytes < text_n ? d->segment.stable_bytes : text_n;
-    if (look(g, v.at + stable, false, &found)) {
+    if (look(g, v.at + sure_bytes(&d->segment), false, &found)) {
         v.found = &found;
         v.shown = gate_shown(&d->segment, &v, found.settled);
         gate_put_partial(g, d, &v);

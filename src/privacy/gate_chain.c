@@ -13,7 +13,7 @@
 #define FIRST_ROOM_BYTES  1024
 #define BACKCHANNEL_WORDS 3
 #define BACKCHANNEL_BYTES 48
-#define WORD_SEARCH_BYTES 32 /* context begins at a word, if one begins so near */
+#define CONTEXT_BYTES     (RULE_CONTEXT_BYTES + 64) /* and the word that rules may see the end of */
 
 /* ---- memory ----------------------------------------------------------------------------------------------------- */
 
@@ -48,18 +48,11 @@ void gate_chain_cut(gate_chain *c, size_t n, size_t first) {
     c->first = first;
 }
 
-static bool is_word(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-/* The first byte of the last RULE_CONTEXT_BYTES, at a character, and at a word where one begins soon. */
+/* The first byte of what rules may look back at, at a character. */
 static size_t context_from(const char *text, size_t n) {
-    size_t from = n > RULE_CONTEXT_BYTES ? n - RULE_CONTEXT_BYTES : 0;
+    size_t from = n > CONTEXT_BYTES ? n - CONTEXT_BYTES : 0;
     while (from > 0 && from < n && ((unsigned char)text[from] & 0xC0) == 0x80) from++;
-    size_t word = from;
-    while (word > 0 && word < n && word < from + WORD_SEARCH_BYTES && is_word(text[word - 1]) && is_word(text[word]))
-        word++;
-    return word < from + WORD_SEARCH_BYTES ? word : from;
+    return from;
 }
 
 void gate_chain_close(gate_chain *c) {

@@ -113,7 +113,8 @@ steno_err find_run(finder *f, const find_text *t, entity_set types, float min_co
         } else if (fake_letter(t->text[i])) {
             for (end = i; end < t->n && fake_letter(t->text[end]); end++) {
             }
-            if ((end == t->n && !t->whole)) {
+            bool unsure = end > t->stable && (t->text[i] == 'B' || (t->text[i] & 0x80));
+            if (!t->whole && (end == t->n || unsure)) {
                 out->settled = i;
                 return STENO_OK;
             }

@@ -29,14 +29,14 @@ typedef struct outcome {
     gate *free_at_final; /* freed by the sink itself */
 } outcome;
 
-static void *copy_of(const void *from, size_t bytes) {
+static inline void *copy_of(const void *from, size_t bytes) {
     void *to = malloc(bytes ? bytes : 1);
     assert_non_null(to);
     return bytes ? memcpy(to, from, bytes) : to;
 }
 
 /* With malloc(), so that what the gate allocates can be counted and refused. */
-static void keep(void *user, const released_event *e) {
+static inline void keep(void *user, const released_event *e) {
     outcome *o = user;
     assert_true(o->n < OUT_MAX);
     out_event *to = &o->events[o->n++];

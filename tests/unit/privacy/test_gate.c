@@ -276,7 +276,7 @@ static void a_split_number_is_masked_in_both(void **state) {
     event_at(STENO_EVENT_SPEECH, 1, 3.9);
     partial_at(1, 1, "5678 I", 0, 4, 5);
     assert_int_equal(b.out.n, 0);
-    partial_at(1, 2, "5678 I think", 6, 4, 6);
+    partial_at(1, 2, "5678 I think", 7, 4, 6);
     expect(0, FINAL, "it is [PHONE]");
     assert_int_equal(b.out.events[1].kind, STENO_EVENT_SPEECH);
     expect(2, PARTIAL, "[PHONE] I");
