@@ -17,6 +17,7 @@ typedef struct local {
     steno_model *model;
     steno_engine *engine;
     steno_stream_id stream;
+    privacy *privacy;
     gate *gate;
     steno_err error; /* of what the gate let pass */
     uint64_t seq;
@@ -43,7 +44,8 @@ static steno_err local_open(local *o) {
     if (!model.no_voices) config.max_speaker_streams = 1;
     ERR_TRY(steno_live_options_check(&l->options));
     ERR_TRY(voice_names_find(l->voices, l->speakers.n_voices));
-    ERR_TRY(gate_open(l->privacy, &l->session.policy, on_released, o, &o->gate));
+    ERR_TRY(session_open_privacy(&l->session, &o->privacy));
+    ERR_TRY(gate_open(o->privacy, &l->session.policy, on_released, o, &o->gate));
     ERR_TRY(steno_model_open(&model, &o->model));
     ERR_TRY(steno_engine_open(o->model, &config, &o->engine));
     ERR_TRY(steno_live_open(o->engine, &l->options, NULL, &o->stream));
@@ -57,6 +59,7 @@ static void local_close(local *o) {
     if (o->engine) steno_engine_close(o->engine);
     if (o->model) steno_model_close(o->model);
     gate_free(o->gate);
+    privacy_close(o->privacy);
 }
 
 /* The body of an event as a server would send it; `json` NULL: the wire has no word for it. */
