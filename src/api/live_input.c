@@ -155,8 +155,8 @@ void live_session_controlled(void *user, voice *w, bool was_configure, steno_err
         live_session_put_error(s, was_configure ? "bad_message" : "finalize", steno_error_detail());
         return;
     }
+    if (!policy_same(&s->params.policy, &s->wanted.policy)) voice_set_policy(&s->voice, &s->wanted.policy);
     s->params = s->wanted;
-    voice_set_policy(&s->voice, &s->params.policy);
     s->totals.partial_ms = s->params.live.partial_ms;
     live_session_put_stats(s, "configured");
 }

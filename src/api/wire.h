@@ -57,7 +57,8 @@ STENO_CHECK steno_err wire_open_speakers(wire *w, int n, const pcm_format *audio
 /* What becomes of personal data, in voices opened from now on, and in those that are open from their next utterance on. Without it:
  * what server and key say. */
 void wire_redact(wire *w, const redact_wish *wish);
-int wire_channels(const wire *w); /* open voices; those that are over count until the next wire_open() */
+const gate_policy *wire_policy(const wire *w); /* in force, the wire's */
+int wire_channels(const wire *w);              /* open voices; those that are over count until the next wire_open() */
 const steno_live_options *wire_defaults(const wire *w);
 
 /* Bytes of any number for one channel; what cannot be taken at once makes the connection wait. STENO_E_LIMIT and
