@@ -116,6 +116,19 @@ const steno_live_options *wire_defaults(const wire *w) {
     return &defaults;
 }
 
+static gate_policy policy;
+
+void wire_redact(wire *w, const redact_wish *wish) {
+    (void)w;
+    policy_init(&policy);
+    if (wish->has_mode) policy.mode = wish->mode;
+}
+
+const gate_policy *wire_policy(const wire *w) {
+    (void)w;
+    return &policy;
+}
+
 const char *wire_id(const wire *w) {
     (void)w;
     return "01234567-89ab-cdef-0123-456789abcdef";
