@@ -74,6 +74,7 @@ const lexicon_word lexicon_en[] = {
     {"jp", SENSE_DOMAIN, 0}, {"in", SENSE_DOMAIN, 0}, {"eu", SENSE_DOMAIN, 0}, {"me", SENSE_DOMAIN, 0}, {"tv", SENSE_DOMAIN, 0},
     {"ru", SENSE_DOMAIN, 0}, {"nl", SENSE_DOMAIN, 0}, {"it", SENSE_DOMAIN, 0}, {"es", SENSE_DOMAIN, 0}, {"ch", SENSE_DOMAIN, 0},
     {"br", SENSE_DOMAIN, 0}, {"kr", SENSE_DOMAIN, 0}, {"hk", SENSE_DOMAIN, 0}, {"tw", SENSE_DOMAIN, 0}, {"sg", SENSE_DOMAIN, 0},
+    {"email", SENSE_MAIL, 0}, {"emails", SENSE_MAIL, 0}, {"mail", SENSE_MAIL, 0}, {"mailbox", SENSE_MAIL, 0}, {"mailto", SENSE_MAIL, 0},
     /* What a number nearby is. */
     {"phone", SENSE_KEY_PHONE, 0}, {"telephone", SENSE_KEY_PHONE, 0}, {"tel", SENSE_KEY_PHONE, 0}, {"mobile", SENSE_KEY_PHONE, 0},
     {"cell", SENSE_KEY_PHONE, 0}, {"cellphone", SENSE_KEY_PHONE, 0}, {"call", SENSE_KEY_PHONE, 0}, {"calling", SENSE_KEY_PHONE, 0},

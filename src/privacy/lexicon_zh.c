@@ -51,6 +51,8 @@ const lexicon_word lexicon_zh[] = {
     {"幢", SENSE_STREET, 0}, {"单元", SENSE_STREET, 0}, {"室", SENSE_STREET, 0}, {"小区", SENSE_STREET, 0},
     /* Ends of domain names. */
     {"康姆", SENSE_DOMAIN, 0}, {"中国", 0, 0},
+    {"邮箱", SENSE_MAIL, 0}, {"邮件", SENSE_MAIL, 0}, {"电子邮箱", SENSE_MAIL, 0}, {"电子邮件", SENSE_MAIL, 0}, {"信箱", SENSE_MAIL, 0},
+    {"邮箱地址", SENSE_MAIL, 0},
     /* The provinces, as plates write them. */
     {"京", SENSE_PROVINCE, 0}, {"津", SENSE_PROVINCE, 0}, {"沪", SENSE_PROVINCE, 0}, {"渝", SENSE_PROVINCE, 0}, {"冀", SENSE_PROVINCE, 0},
     {"豫", SENSE_PROVINCE, 0}, {"云", SENSE_PROVINCE, 0}, {"辽", SENSE_PROVINCE, 0}, {"黑", SENSE_PROVINCE, 0}, {"湘", SENSE_PROVINCE, 0},

@@ -52,7 +52,8 @@ typedef void rule_ask(reader *r, uint32_t i, entity_set types, rule_found found[
 rule_ask rule_digits;
 /* Letters and digits mixed: IBAN, passport, plate. */
 rule_ask rule_codes;
-rule_ask rule_email; /* also spoken; and URLs with credentials */
+rule_ask rule_email; /* also spoken */
+rule_ask rule_url;   /* those that carry credentials */
 rule_ask rule_ip;
 rule_ask rule_date;    /* BIRTH_DATE with the words for it nearby, DATE on request */
 rule_ask rule_address; /* street addresses */
