@@ -19,7 +19,7 @@ build = cmake --build $(1) $(2) -j $(JOBS) -- --quiet >$(1)/build.log 2>&1; stat
     grep -vx 'ninja: no work to do.' $(1)/build.log >&2; exit $$status
 
 .DEFAULT_GOAL := build
-.PHONY: help build models golden run transcribe test test-privacy unit asan tsan fuzz lint format layers bench bench-live bench-connections bench-live-quality bench-peers bench-peers-live bench-speakers bench-times \
+.PHONY: help build models golden run transcribe test test-privacy unit asan tsan fuzz lint format layers bench bench-live bench-connections bench-live-quality bench-peers bench-peers-live bench-privacy bench-speakers bench-times \
         bench-calibration install deb test-deb clean setup-build setup-run setup-test setup-dev \
         setup-bench setup-deb setup-train train-speakers bench-voices
 
@@ -39,6 +39,7 @@ help:
 	@echo 'make bench-peers-live    how many people at once, beside vosk and sherpa-onnx'
 	@echo 'make bench-speakers   who is speaking: error rates, how soon labels come, how often they change'
 	@echo 'make bench-voices     how well voices can be told apart at all;  make train-speakers: the space they are compared in'
+	@echo 'make bench-privacy     what looking for personal data costs'
 	@echo 'make bench-times bench-calibration    how good word times and confidence are'
 	@echo 'make install      PREFIX=$(PREFIX), DESTDIR=$(DESTDIR)'
 	@echo 'make deb          Debian packages of program and weights: $(BUILD)/deb;  make test-deb: installed in a clean root'
@@ -180,6 +181,12 @@ bench-connections: models setup-test
 # How good live text is, partials and finals (docs/partials.md).
 bench-live-quality: models setup-test
 	@STENO_MODELS=$(MODELS) node bench/live/wer.mjs $(STENO)
+
+# What looking for personal data costs. PRIVACY: more options, as in PRIVACY='--types all'.
+bench-privacy: setup-build setup-test
+	@$(MAKE) --no-print-directory -s $(BUILD)/build.ninja
+	@$(call build,$(BUILD),--target find_speed)
+	@node bench/privacy/run.mjs $(BUILD) $(PRIVACY)
 
 bench/peers/node_modules/.package-lock.json: bench/peers/package-lock.json bench/peers/package.json
 	@cd bench/peers && $(NPM_CI)

@@ -66,7 +66,8 @@ export function split_in_two(d, text) {
 
 /** Letters and figures one after the other. */
 export function spell(d, code, style) {
-  const manner = manners(d), text = [...code].map((c) => (/\d/.test(c) ? manner[Number(c)] : style === 'raw' && d.chance(0.5) ? c.toLowerCase() : c)).join('');
+  const manner = manners(d), small = style === 'raw' && d.chance(0.5);
+  const text = [...code].map((c) => (/\d/.test(c) ? manner[Number(c)] : small ? c.toLowerCase() : c)).join('');
   return d.chance(0.25) ? text.replace(/([A-Za-z])(?=[^A-Za-z])/g, '$1 ') : text;
 }
 
