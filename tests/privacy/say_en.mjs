@@ -74,8 +74,9 @@ export function say_groups(d, groups, style, { pairs = 0.25, trouble = 0.22, fig
       if (i === 0) parts[i] = link(said(groups[0])); // a filler at the front is not part of the number
       else if (d.chance(0.3)) parts[0] += ` ${d.pick(FILLERS)}`;
     } else {
-      const at = d.int(0, groups[i].length - 1);
-      const wrong = groups[i].slice(0, at) + (Number(groups[i][at]) + d.int(1, 8)) % 10 + (d.chance(0.5) ? groups[i].slice(at + 1) : '');
+      // Who has said a whole number wrongly says two numbers; so of a long run only the beginning is wrong.
+      const long = groups[i].length > 6, at = d.int(0, long ? 4 : groups[i].length - 1);
+      const wrong = groups[i].slice(0, at) + (Number(groups[i][at]) + d.int(1, 8)) % 10 + (!long && d.chance(0.5) ? groups[i].slice(at + 1) : '');
       const sorry = d.pick(CORRECTIONS);
       parts[i] = style === 'raw' ? `${link(said(wrong))} ${sorry.toLowerCase()} ${parts[i]}` : `${link(said(wrong))}, ${sorry}, ${parts[i]}`;
     }

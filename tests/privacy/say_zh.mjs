@@ -45,8 +45,9 @@ export function say_groups(d, groups, style, { trouble = 0.22, written = 0.12 } 
     if (d.chance(0.5)) {
       if (i > 0) parts[i] = `${d.pick(FILLERS)}${style === 'raw' ? '' : d.pick(['', '，'])}${parts[i]}`;
     } else {
-      const at = d.int(0, groups[i].length - 1);
-      const wrong = groups[i].slice(0, at) + (Number(groups[i][at]) + d.int(1, 8)) % 10 + (d.chance(0.5) ? groups[i].slice(at + 1) : '');
+      // Who has said a whole number wrongly says two numbers; so of a long run only the beginning is wrong.
+      const long = groups[i].length > 6, at = d.int(0, long ? 4 : groups[i].length - 1);
+      const wrong = groups[i].slice(0, at) + (Number(groups[i][at]) + d.int(1, 8)) % 10 + (!long && d.chance(0.5) ? groups[i].slice(at + 1) : '');
       const stop = style === 'raw' ? '' : '，';
       parts[i] = `${said(wrong)}${stop}${d.pick(CORRECTIONS)}${stop}${parts[i]}`;
     }

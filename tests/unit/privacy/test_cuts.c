@@ -79,10 +79,11 @@ static bool agree(const found *whole, const found *part, size_t from, size_t to)
 
 /* ---- the three properties --------------------------------------------------------------------------------------------- */
 
+static found part; /* what the last part that was looked at said */
+
 typedef bool property(const char *text, size_t n, entity_set types, const found *whole, size_t cut);
 
 static bool cut_agrees(const char *text, size_t n, entity_set types, const found *whole, size_t cut) {
-    static found part;
     (void)n;
     const find_text front = {.text = text, .n = cut, .stable = cut};
     return run(&front, types, &part) && agree(whole, &part, 0, part.settled);
@@ -101,7 +102,6 @@ static bool tail_does_not_matter(const char *text, size_t n, entity_set types, c
     static const char *const tails[] = {" five five", " 1",        " s", " at example dot com",
                                         "号",         " no sorry", ".",  " and then",
                                         "个五",       "对",        "-",  " dot"};
-    static found part;
     char with_tail[TEXT_MAX + 32];
     if (n > TEXT_MAX || !word_ends(text, n, cut)) return true;
     memcpy(with_tail, text, cut);
@@ -114,7 +114,6 @@ static bool tail_does_not_matter(const char *text, size_t n, entity_set types, c
 
 /* Pieces of which the first ends at `cut`, each with what is out as its context, say in all what the whole says. */
 static bool stream_agrees(const char *text, size_t n, entity_set types, const found *whole, size_t cut) {
-    static found part;
     size_t out = 0, at = cut, step = 1 + cut % 7;
     for (;;) {
         const find_text piece = {.text = text, .n = at, .context = out, .stable = at, .whole = at == n};
@@ -169,16 +168,19 @@ static void print_found(const char *what, const char *text, const found *f) {
     print_message("\n");
 }
 
-/* The sentence is made up, so it may be shown. */
+/* The sentence is made up, so it may be shown; the same one once. */
 static void show(size_t k, const char *text, size_t n, entity_set types) {
-    static found f;
+    static found whole;
+    static char last[TEXT_MAX];
     shrink(properties[k], &text, &n, types);
+    if (n < sizeof last && strlen(last) == n && memcmp(last, text, n) == 0) return;
+    snprintf(last, sizeof last, "%.*s", (int)n, text);
     size_t cut = shortest_cut(properties[k], text, n, types);
     print_message("%s of '%.*s' at byte %zu, types %x:\n", names[k], (int)n, text, cut, types);
-    const find_text all = {.text = text, .n = n, .stable = n, .whole = true},
-                    front = {.text = text, .n = cut, .stable = cut};
-    if (run(&all, types, &f)) print_found("whole", text, &f);
-    if (run(&front, types, &f)) print_found("cut", text, &f);
+    const find_text all = {.text = text, .n = n, .stable = n, .whole = true};
+    if (run(&all, types, &whole)) print_found("whole", text, &whole);
+    (void)properties[k](text, n, types, &whole, cut);
+    print_found("part", text, &part);
 }
 
 /* ---- over sets ------------------------------------------------------------------------------------------------------------ */
