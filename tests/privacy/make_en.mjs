@@ -3,6 +3,7 @@ import { assemble, pieces_of } from './dice.mjs';
 import { KINDS_OF_DATA } from './english.mjs';
 import { CARRIERS, LINKS, OPENERS, CLOSERS } from './carry_en.mjs';
 import { NEAR } from './near_en.mjs';
+import { EN, NEAR_EN, sometimes } from './unseen.mjs';
 
 const TYPES = Object.keys(KINDS_OF_DATA);
 const WEIGHTS = { phone: 7, card: 4, email: 4, account: 3, birth_date: 3, address: 3, ssn: 3, id: 2, iban: 2, passport: 2, plate: 2, ip: 2, url: 1 };
@@ -19,7 +20,7 @@ function dress(pieces, style) {
 
 const of_type = (d, style) => {
   const type = d.weigh(TYPES.map((t) => [WEIGHTS[t], t]));
-  return pieces_of(d.pick(CARRIERS[type]), [{ type, text: KINDS_OF_DATA[type](d, style) }]);
+  return pieces_of(sometimes(d, CARRIERS[type], EN[type]), [{ type, text: KINDS_OF_DATA[type](d, style) }]);
 };
 
 /** { text, entities, kind } */
@@ -28,7 +29,7 @@ export function sentence(d) {
   const kind = d.weigh([[50, 'one'], [14, 'two'], [36, 'none']]);
   let pieces;
   if (kind === 'none') {
-    pieces = [{ text: d.pick(OPENERS) + d.pick(NEAR)(d) }];
+    pieces = [{ text: d.pick(OPENERS) + sometimes(d, NEAR, NEAR_EN)(d) }];
   } else {
     pieces = [{ text: d.pick(OPENERS) }, ...of_type(d, style)];
     if (kind === 'two') pieces.push({ text: d.pick(LINKS) }, ...of_type(d, style));

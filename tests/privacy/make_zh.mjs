@@ -3,6 +3,7 @@ import { assemble, pieces_of } from './dice.mjs';
 import { KINDS_OF_DATA } from './mandarin.mjs';
 import { CARRIERS, LINKS, OPENERS, CLOSERS } from './carry_zh.mjs';
 import { NEAR } from './near_zh.mjs';
+import { ZH, NEAR_ZH, sometimes } from './unseen.mjs';
 
 const TYPES = Object.keys(KINDS_OF_DATA);
 const WEIGHTS = { phone: 8, id: 5, card: 4, account: 3, ssn: 1, iban: 1, passport: 2, plate: 3, email: 4, ip: 2, url: 1, birth_date: 3, address: 4 };
@@ -16,7 +17,7 @@ function dress(pieces, style) {
 
 const of_type = (d, style) => {
   const type = d.weigh(TYPES.map((t) => [WEIGHTS[t], t]));
-  return pieces_of(d.pick(CARRIERS[type]), [{ type, text: KINDS_OF_DATA[type](d, style) }]);
+  return pieces_of(sometimes(d, CARRIERS[type], ZH[type]), [{ type, text: KINDS_OF_DATA[type](d, style) }]);
 };
 
 /** { text, entities, kind } */
@@ -25,7 +26,7 @@ export function sentence(d) {
   const kind = d.weigh([[50, 'one'], [14, 'two'], [36, 'none']]);
   const pieces = [{ text: d.pick(OPENERS) }];
   if (kind === 'none') {
-    pieces.push({ text: d.pick(NEAR)(d) });
+    pieces.push({ text: sometimes(d, NEAR, NEAR_ZH)(d) });
   } else {
     pieces.push(...of_type(d, style));
     if (kind === 'two') pieces.push({ text: d.pick(LINKS) }, ...of_type(d, style));
