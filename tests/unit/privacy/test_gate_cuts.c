@@ -2,11 +2,12 @@
  * beginning of what is shown in the end, and that holds nothing of what the whole masks.
  *
  * Sentences are those of tests/privacy/generate.mjs (folder STENO_PRIVACY). Each utterance comes as partials that end at random words, the
- * front of which is stable, then as a final. Masks and blanks are left out of the comparison, so that it says which letters were
- * shown and nothing else. STENO_CUTS_SEED repeats a run.
+ * front of which is stable, then as a final. Masks, blanks and punctuation are left out of the comparison: it says which letters and
+ * figures were shown. STENO_CUTS_SEED repeats a run.
  */
 #include "privacy/gate.h"
 
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -38,11 +39,23 @@ static size_t roll(size_t below) {
 
 /* ---- what may be shown --------------------------------------------------------------------------------------------- */
 
-/* Without blanks and breaks. */
+/* Bytes of a blank, a break or a punctuation mark at the front, which say nothing of anybody; 0: a letter or a figure. */
+static size_t mark(const char *text, size_t n) {
+    static const char *const marks[] = {"，", "。", "、", "？", "！"};
+    if ((unsigned char)*text < 0x80) return !isalnum((unsigned char)*text);
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (n >= strlen(marks[i]) && memcmp(text, marks[i], strlen(marks[i])) == 0) return strlen(marks[i]);
+    return 0;
+}
+
+/* Letters and figures only. */
 static size_t squeeze(const char *text, size_t n, char *out) {
     size_t k = 0;
-    for (size_t i = 0; i < n; i++)
-        if (text[i] != ' ' && text[i] != TOKEN_BREAK_CHAR) out[k++] = text[i];
+    for (size_t i = 0; i < n;) {
+        size_t skip = mark(text + i, n - i);
+        if (!skip) out[k++] = text[i];
+        i += skip ? skip : 1;
+    }
     out[k] = '\0';
     return k;
 }
@@ -63,15 +76,16 @@ static bool allowed_of(const char *text, size_t n, entity_set types, char *out) 
 
 /* Masks are "[" capitals and "_" "]"; no sentence has these. */
 static void drop_masks(const char *text, char *out) {
+    char rest[TEXT_MAX];
     size_t k = 0;
-    for (; *text; text++) {
+    for (; *text && k < sizeof rest; text++) {
         const char *end = *text == '[' ? strchr(text, ']') : NULL;
         if (end)
             text = end;
-        else if (*text != ' ')
-            out[k++] = *text;
+        else
+            rest[k++] = *text;
     }
-    out[k] = '\0';
+    squeeze(rest, k, out);
 }
 
 /* ---- what is shown --------------------------------------------------------------------------------------------------- */
