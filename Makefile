@@ -121,7 +121,7 @@ tests/e2e/node_modules/.package-lock.json: tests/e2e/package-lock.json tests/e2e
 # Sentences with personal data, made up; tests of src/privacy read them.
 $(BUILD)/privacy/.made: $(wildcard tests/privacy/*.mjs)
 	@mkdir -p $(BUILD)/privacy
-	@for set in en zh presidio; do node tests/privacy/generate.mjs --set $$set >$(BUILD)/privacy/$$set.jsonl || exit 1; done
+	@for set in en zh presidio misheard; do node tests/privacy/generate.mjs --set $$set >$(BUILD)/privacy/$$set.jsonl || exit 1; done
 	@touch $@
 
 # How well personal data is found. PRIVACY: more options of the script, as in PRIVACY='--seed dev --show 10'.

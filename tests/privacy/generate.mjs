@@ -1,6 +1,6 @@
 // generate.mjs: the sets on which `make test-privacy` judges the finder of personal data. Everything in them is made up.
 //
-//   node tests/privacy/generate.mjs --set en|zh|presidio [--seed test|dev|NAME] [--count N] >SET.jsonl
+//   node tests/privacy/generate.mjs --set en|zh|presidio|misheard [--seed test|dev|NAME] [--count N] >SET.jsonl
 //
 // A line is {"text", "entities": [{"type", "start", "end"}], "kind"}; positions are bytes of UTF-8. A break between two utterances of
 // one speaker is the character U+001E.
@@ -12,8 +12,8 @@
 // personal too) and breaks inside; not the words before it ("my number is"), not the punctuation behind it.
 import { dice } from './dice.mjs';
 
-const MAKERS = { en: './make_en.mjs', zh: './make_zh.mjs', presidio: './make_presidio.mjs' };
-const COUNTS = { en: 6000, zh: 6000, presidio: 2400 };
+const MAKERS = { en: './make_en.mjs', zh: './make_zh.mjs', presidio: './make_presidio.mjs', misheard: './make_misheard.mjs' };
+const COUNTS = { en: 6000, zh: 6000, presidio: 2400, misheard: 2000 };
 
 function options(argv) {
   const out = { set: '', seed: 'test', count: 0 };

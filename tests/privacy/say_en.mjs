@@ -65,7 +65,9 @@ export function say_groups(d, groups, style, { pairs = 0.25, trouble = 0.22, fig
     if (how === 'pairs' && d.chance(0.75)) return in_pairs(group, manner);
     return one_by_one(d, group, manner);
   };
-  const link = (words) => words.join(how === 'figures' && style === 'pretty' && d.chance(0.3) ? ', ' : ' ');
+  // Some recognisers put a comma behind every word.
+  const commas = style === 'pretty' && how === 'ones' && d.chance(0.2);
+  const link = (words) => words.join(commas || (how === 'figures' && style === 'pretty' && d.chance(0.3)) ? ', ' : ' ');
   let parts = groups.map((group) => link(said(group)));
   if (d.chance(trouble)) {
     const i = d.int(0, groups.length - 1);
@@ -81,7 +83,7 @@ export function say_groups(d, groups, style, { pairs = 0.25, trouble = 0.22, fig
       parts[i] = style === 'raw' ? `${link(said(wrong))} ${sorry.toLowerCase()} ${parts[i]}` : `${link(said(wrong))}, ${sorry}, ${parts[i]}`;
     }
   }
-  let text = parts.join(how === 'ones' && d.chance(0.05) ? ' dash ' : `${comma} `);
+  let text = parts.join(how === 'ones' && !commas && d.chance(0.05) ? ' dash ' : `${commas ? ',' : comma} `);
   if (style === 'raw') text = text.replace(/[.,]/g, '');
   return text;
 }

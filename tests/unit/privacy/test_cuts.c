@@ -252,6 +252,11 @@ static void sentences_of_presidios_kind(void **state) {
     if (!check_set("presidio")) skip();
 }
 
+static void numbers_misheard(void **state) {
+    (void)state;
+    if (!check_set("misheard")) skip();
+}
+
 static void sentences_from_here(void **state) {
     (void)state;
     static const char *const texts[] = {
@@ -294,6 +299,7 @@ int main(void) {
         cmocka_unit_test(sentences_in_english),
         cmocka_unit_test(sentences_in_mandarin),
         cmocka_unit_test(sentences_of_presidios_kind),
+        cmocka_unit_test(numbers_misheard),
     };
     return cmocka_run_group_tests(tests, open_rules, close_rules);
 }
