@@ -98,18 +98,21 @@ static bool continues(const char *text, size_t at) {
     return ((unsigned char)text[at] & 0xC0) == 0x80;
 }
 
-/* The bytes that a match from `at` on may look at: [from, to), whole characters. */
+/* The bytes that a match from `at` on may look at: [from, to), whole characters; of a text that goes on the reader's tokens only. */
 typedef struct view {
     size_t from, to;
     bool open; /* the text goes on behind `to`, nobody knows how */
 } view;
 
 static view view_at(const reader *r, size_t at) {
-    view v = {at > (size_t)CUSTOM_BACK_MAX * 4 ? at - (size_t)CUSTOM_BACK_MAX * 4 : 0, r->n, false};
+    view v = {at > (size_t)CUSTOM_BACK_MAX * 4 ? at - (size_t)CUSTOM_BACK_MAX * 4 : 0, r->n, !r->whole};
+    if (!r->whole) v.to = r->tokens[r->n_tokens - 1].at + r->tokens[r->n_tokens - 1].n;
     while (v.from < at && continues(r->text, v.from)) v.from++;
-    const char *end = memchr(r->text + at, TOKEN_BREAK_CHAR, r->n - at);
-    if (end) v.to = (size_t)(end - r->text);
-    v.open = !end && !r->whole;
+    const char *end = memchr(r->text + at, TOKEN_BREAK_CHAR, v.to - at);
+    if (end) {
+        v.to = (size_t)(end - r->text);
+        v.open = false;
+    }
     if (v.to - at >= CUSTOM_MATCH_MAX_BYTES) {
         v.to = at + CUSTOM_MATCH_MAX_BYTES;
         v.open = false;
@@ -118,20 +121,9 @@ static view view_at(const reader *r, size_t at) {
     return v;
 }
 
-/* A character of which not all bytes are there would be taken for a wrong one. */
-static void leave_half_character(const char *text, size_t at, view *v) {
-    size_t n = v->to;
-    while (n > at && v->to - n < 3 && continues(text, n - 1)) n--;
-    if (n == at || (unsigned char)text[n - 1] < 0xC0) return;
-    unsigned char lead = (unsigned char)text[n - 1];
-    size_t wants = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-    if (v->to - (n - 1) < wants) v->to = n - 1;
-}
-
 /* Bytes of the match of a rule at `at`; 0: none. Touches the reader where more text could change that. */
 static size_t match_at(custom_scratch *s, const custom_rule *rule, reader *r, size_t at) {
     view v = view_at(r, at);
-    if (v.open) leave_half_character(r->text, at, &v);
     uint32_t how = PCRE2_NOTBOL | PCRE2_NOTEMPTY | (v.open ? PCRE2_PARTIAL_HARD : 0);
     int rc =
         pcre2_match(rule->code, (PCRE2_SPTR)r->text + v.from, v.to - v.from, at - v.from, how, s->match, s->limits);

@@ -24,7 +24,7 @@
 #define CUSTOM_WORDS_BYTES       512  /* of one rule, with the zero */
 #define CUSTOM_MATCH_MAX_BYTES   256
 #define CUSTOM_STEPS_MAX         4000
-#define CUSTOM_DEPTH_MAX         200
+#define CUSTOM_DEPTH_MAX         1000
 #define CUSTOM_HEAP_MAX_KIB      256
 #define CUSTOM_BACK_MAX          32 /* characters */
 

@@ -130,22 +130,27 @@ static bool moves_start(const char *pattern) {
     return false;
 }
 
-/* Whether the rule gives up on one of a few texts made to wear it out. */
-static bool wears_out(const custom *c, const custom_rule *rule, bool *no_memory) {
+/* Whether the rule gives up on one of a few texts made to wear it out. The character that a match must hold is not looked for
+ * first: in other texts it is there. */
+static bool wears_out(const custom *c, const char *pattern, bool *no_memory) {
     static const char *const repeated[] = {"a", "1", "a1", "1 ", "a ", "1-", "A", " ", "\xe4\xb8\x80", "a.", "a@"};
+    int error;
+    size_t at;
+    pcre2_code *code = compile(c, pattern, PCRE2_ANCHORED | PCRE2_NO_START_OPTIMIZE, &error, &at);
     pcre2_match_data *match = pcre2_match_data_create(1, c->memory);
     pcre2_match_context *limits = custom_match_context(c);
     bool worn = false;
-    *no_memory = !match || !limits;
+    *no_memory = !code || !match || !limits;
     for (size_t i = 0; i < sizeof repeated / sizeof repeated[0] && !*no_memory && !worn; i++) {
         char text[CUSTOM_MATCH_MAX_BYTES];
         size_t unit = strlen(repeated[i]), n = sizeof text / unit * unit;
         for (size_t k = 0; k < n; k++) text[k] = repeated[i][k % unit];
         text[n - 1] = unit < 3 ? '!' : text[n - 1];
-        int rc = pcre2_match(rule->code, (PCRE2_SPTR)text, n, 0, PCRE2_NOTBOL, match, limits);
+        int rc = pcre2_match(code, (PCRE2_SPTR)text, n, 0, PCRE2_NOTBOL, match, limits);
         worn = rc == PCRE2_ERROR_MATCHLIMIT || rc == PCRE2_ERROR_DEPTHLIMIT || rc == PCRE2_ERROR_HEAPLIMIT ||
                rc == PCRE2_ERROR_JIT_STACKLIMIT;
     }
+    pcre2_code_free(code);
     pcre2_match_data_free(match);
     pcre2_match_context_free(limits);
     return worn;
@@ -174,7 +179,7 @@ static bool compile_rule(loading *l) {
     else if (back > CUSTOM_BACK_MAX)
         fail_at(l, d->line, "rule '%s': pattern: it looks back further than %d characters", d->rule.name,
                 CUSTOM_BACK_MAX);
-    else if (wears_out(l->c, &d->rule, &no_memory))
+    else if (wears_out(l->c, d->pattern, &no_memory))
         fail_at(l, d->line,
                 "rule '%s': pattern: it takes more than %d steps on plain repetitions: avoid repeats in repeats",
                 d->rule.name, CUSTOM_STEPS_MAX);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define BIRTH_TOKENS 12
+#define BIRTH_NEAR   6
 #define BIRTH_LAST   2025 /* the year after which nobody who speaks was born: dates behind it are appointments */
 
 typedef struct date {
@@ -66,37 +67,38 @@ static int day_of_month(reader *r, uint32_t i, uint32_t *end) {
 }
 
 /* The year behind a day and a month, with a comma or "of" or "in the year" before it. */
-static void add_year(reader *r, date *d) {
+static void add_year(reader *r, bool born, date *d) {
     uint32_t at = said_skip_fillers(r, skip_comma(r, d->end)), end;
     if (token_is(r->text, reader_at(r, at), "of") || token_is(r->text, reader_at(r, at), "in")) at++;
     int year = said_begins(reader_at(r, at)) ? said_year(r, at, &end) : -1;
-    if (year < 0) return;
+    if (year < 0 && born && has(reader_at(r, at), SENSE_TENS))
+        year = 1900 + said_small(r, at, &end); /* "may five eighty eight" */
+    if (year < 0 || is_han(r, reader_at(r, end), "年")) return;
     d->year = year;
     d->end = end;
 }
 
 /* "may [the] first [nineteen ninety]", "may nineteen ninety". */
-static bool month_first(reader *r, uint32_t i, date *d) {
+static bool month_first(reader *r, uint32_t i, bool born, date *d) {
     uint32_t at = i + 1, end;
     *d = (date){.month = (int)reader_at(r, i)->value};
     if (is_sign(reader_at(r, at), '.') && !reader_at(r, at)->spaced) at++;
     at = said_skip_fillers(r, at);
-    if (token_is(r->text, reader_at(r, at), "the")) at++;
-    int year = said_year(r, at, &end);
-    if (year > 0) {
-        d->year = year;
-        d->end = end;
-        return true;
-    }
+    const token *t = reader_at(r, at);
+    if (token_is(r->text, t, "the") || token_is(r->text, t, "of")) at++;
     d->day = day_of_month(r, at, &d->end);
-    if (!d->day || !is_day(0, d->month, d->day)) return false;
-    add_year(r, d);
+    bool day = d->day && is_day(0, d->month, d->day);
+    if (day) add_year(r, born, d);
+    if (d->year) return true;
+    int year = said_year(r, at, &end);
+    if (year < 0) return day;
+    *d = (date){.year = year, .month = d->month, .end = end};
     return true;
 }
 
 /* "[the] first [day] [of] may [nineteen ninety]", "1-May-1990". */
-static bool day_first(reader *r, uint32_t i, date *d) {
-    uint32_t at = token_is(r->text, reader_at(r, i), "the") ? i + 1 : i, end;
+static bool day_first(reader *r, uint32_t i, bool born, date *d) {
+    uint32_t at = has(reader_at(r, i), SENSE_ARTICLE) ? i + 1 : i, end;
     *d = (date){.day = day_of_month(r, at, &end)};
     if (!d->day) return false;
     at = said_skip_fillers(r, end);
@@ -117,7 +119,7 @@ static bool day_first(reader *r, uint32_t i, date *d) {
         d->end = end;
         return true;
     }
-    add_year(r, d);
+    add_year(r, born, d);
     return true;
 }
 
@@ -135,26 +137,37 @@ static bool order_days(date *d, int a, int b) {
     return is_day(d->year, b, a);
 }
 
-static int century(int year) {
-    return year > BIRTH_LAST % 100 ? 1900 + year : 2000 + year;
-}
-
 /* The same sign or word twice: what stands between the parts of 1/5/1990. */
 static uint64_t separator(const token *t) {
     return t->sense & (SENSE_SLASH | SENSE_DASH | SENSE_DOT);
 }
 
-/* 1990-05-01, 1/5/90, "five slash one slash nineteen ninety". */
-static bool separated(reader *r, uint32_t i, date *d) {
+/* A day or a month before the sign, also in two figures that are said: "one four slash". */
+static int figures_before_sign(reader *r, uint32_t i, uint32_t *end) {
+    uint32_t after;
+    int v = said_small(r, i, end), unit;
+    if (v < 1 || v > 3 || *end != i + 1 || !has(reader_at(r, *end), SENSE_DIGIT)) return v;
+    unit = said_small(r, *end, &after);
+    if (unit < 0 || unit > 9 || !separator(reader_at(r, after))) return v;
+    *end = after;
+    return v * 10 + unit;
+}
+
+static int century(int year) {
+    return year > BIRTH_LAST % 100 ? 1900 + year : 2000 + year;
+}
+
+/* 1990-05-01, 1/5/90, "five slash one slash nineteen ninety"; 1-5-90 and 1.5.90 behind words of birth only. */
+static bool separated(reader *r, uint32_t i, bool born, date *d) {
     uint32_t end, last;
     *d = (date){0};
     int first = said_year(r, i, &end);
     bool year_first = first > 0;
-    if (!year_first) first = said_small(r, i, &end);
+    if (!year_first) first = figures_before_sign(r, i, &end);
     const token *sign = reader_at(r, end);
     uint64_t sense = separator(sign);
     if (first < 0 || !sense || (sign->kind == TOKEN_SIGN && sign->spaced)) return false;
-    int second = said_small(r, end + 1, &end);
+    int second = figures_before_sign(r, end + 1, &end);
     if (second < 0 || !(separator(reader_at(r, end)) & sense)) return false;
     uint32_t at = end + 1;
     if (year_first) {
@@ -164,7 +177,7 @@ static bool separated(reader *r, uint32_t i, date *d) {
         d->year = said_year(r, at, &last);
         if (d->year < 0) {
             int two = said_small(r, at, &last);
-            if (two < 0 || last != at + 1 || sense == SENSE_DOT) return false;
+            if (two < 0 || (sense != SENSE_SLASH && !born)) return false;
             d->year = century(two);
         }
         d->end = last;
@@ -185,10 +198,12 @@ static bool is_year(int year) {
     return year >= 1900 && year <= BIRTH_LAST;
 }
 
-/* Figures in a row, eight or those that leave leading zeros out: "05 01 1990", "five one nineteen ninety", 19900501. */
+/* Figures in a row, eight or those that leave leading zeros out: "05 01 1990", "five one nineteen ninety", 19900501. Not the end
+ * of a longer row. */
 static bool row_of_figures(reader *r, uint32_t i, date *d) {
     said s;
     *d = (date){.figures = true};
+    if (i > 0 && said_begins(&r->tokens[i - 1])) return false;
     if (!said_number(r, i, &s) || s.n < 6 || s.n > 8) return false;
     d->end = s.end;
     d->year = part(s.figures, 0, 4);
@@ -223,6 +238,7 @@ static bool han_date(reader *r, uint32_t i, date *d) {
         d->year = s.n == 2 ? century(year) : year;
         if (d->year < 1900 || d->year > 2099) return false;
         at = said_skip_fillers(r, s.end + 1);
+        if (is_han(r, reader_at(r, at), "的")) at++;
     }
     int month = said_small(r, at, &end);
     if (month < 1 || month > 12 || !is_han(r, reader_at(r, end), "月")) return false;
@@ -252,13 +268,35 @@ static bool says_other(const char *text, size_t n) {
     return false;
 }
 
-static bool born_before(const reader *r, uint32_t i) {
+/* "D.O.B.", "d o b", whose last letter is token i. */
+static bool spells_birth(const reader *r, uint32_t i) {
+    static const char letters[] = {'b', 'o', 'd'};
+    uint32_t k = 0;
+    for (uint32_t at = i + 1; at-- > 0 && k < sizeof letters;) {
+        const token *t = &r->tokens[at];
+        if (t->kind == TOKEN_SIGN && t->value == '.') continue;
+        if (!has(t, SENSE_LETTER) || t->value != letters[k++]) return false;
+    }
+    return k == sizeof letters;
+}
+
+static bool ends_sentence(const token *t) {
+    return is_sign(t, '.') || is_sign(t, 0x3002) || is_sign(t, '!') || is_sign(t, 0xff01);
+}
+
+/* A word of birth before token i, in the same sentence or as its last word ("your date of birth. May first …"). *near: so near that
+ * figures alone are a date. */
+static bool born_before(const reader *r, uint32_t i, bool *near) {
+    bool ended = false;
     for (uint32_t k = 1; k <= BIRTH_TOKENS && k <= i; k++) {
         const token *t = &r->tokens[i - k];
-        if (has(t, SENSE_KEY_BIRTH)) {
+        if (has(t, SENSE_KEY_BIRTH) || (has(t, SENSE_LETTER) && spells_birth(r, i - k))) {
             size_t from = t->at + t->n;
+            *near = k <= BIRTH_NEAR && (!ended || k <= 2);
+            if (ended && !ends_sentence(t + 1)) return false;
             return !says_other(r->text + from, r->tokens[i].at - from);
         }
+        ended |= ends_sentence(t);
         if (has(t, SENSE_MONTH) && t->value != 5 && t->value != 3) return false;
         if (has(t, SENSE_KEYS) && !has(t, SENSE_KEY_ADDRESS)) return false;
     }
@@ -285,13 +323,13 @@ static bool born_behind(reader *r, uint32_t i) {
 
 /* ---- the rule --------------------------------------------------------------------------------------------------- */
 
-static bool read_date(reader *r, uint32_t i, bool born, date *d) {
+static bool read_date(reader *r, uint32_t i, bool born, bool near, date *d) {
     const token *t = reader_at(r, i);
-    if (has(t, SENSE_MONTH)) return month_first(r, i, d);
-    if (t->kind == TOKEN_HAN) return said_begins(t) && (han_date(r, i, d) || (born && row_of_figures(r, i, d)));
-    if (day_first(r, i, d)) return true;
+    if (has(t, SENSE_MONTH)) return month_first(r, i, born, d);
+    if (t->kind == TOKEN_HAN) return said_begins(t) && (han_date(r, i, d) || (near && row_of_figures(r, i, d)));
+    if (day_first(r, i, born, d)) return true;
     if (!said_begins(t)) return false;
-    return separated(r, i, d) || han_date(r, i, d) || (born && row_of_figures(r, i, d));
+    return separated(r, i, born, d) || han_date(r, i, d) || (near && row_of_figures(r, i, d));
 }
 
 /* Whether a figure or a sign of a number touches the first token: then this is the middle of something. */
@@ -316,14 +354,12 @@ static void judge(reader *r, uint32_t i, const date *d, bool born, entity_set ty
 }
 
 void rule_date(reader *r, uint32_t i, entity_set types, rule_found found[RULE_FOUND_MAX], uint32_t *n, uint32_t *skip) {
-    const token *t = reader_at(r, i);
     date d;
     *n = 0;
     *skip = 1;
-    if (t->kind == TOKEN_WORD && t->sense == SENSE_COMMON && !token_is(r->text, t, "the")) return;
     if (is_middle(r, i)) return;
-    bool born = (types & ENTITY_BIT(ENTITY_BIRTH_DATE)) && born_before(r, i);
-    if (!read_date(r, i, born, &d)) return;
+    bool near = false, born = (types & ENTITY_BIT(ENTITY_BIRTH_DATE)) && born_before(r, i, &near);
+    if (!read_date(r, i, born, near && born, &d)) return;
     judge(r, i, &d, born, types, &found[0]);
     if (d.figures && found[0].type != ENTITY_BIRTH_DATE) return;
     *n = (types & ENTITY_BIT(found[0].type)) != 0;

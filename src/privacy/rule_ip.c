@@ -64,7 +64,8 @@ static bool touches_before(const reader *r, uint32_t i) {
     const token *t = &r->tokens[i];
     if (i == 0 || t->spaced) return false;
     const token *before = &r->tokens[i - 1];
-    return before->kind == TOKEN_DIGITS || before->kind == TOKEN_WORD || has(before, SENSE_DOT | SENSE_DASH);
+    if (before->kind == TOKEN_WORD) return !has(before, SENSE_KEY_IP); /* IP10.0.0.1 */
+    return before->kind == TOKEN_DIGITS || has(before, SENSE_DOT | SENSE_DASH);
 }
 
 static bool dotted_before(const reader *r, uint32_t i) {
@@ -96,7 +97,7 @@ static bool version4(reader *r, uint32_t i, rule_found *f) {
 /* ---- version 6 -------------------------------------------------------------------------------------------------- */
 
 static bool is_hex(const char *text, const token *t) {
-    if (t->kind != TOKEN_WORD && t->kind != TOKEN_DIGITS) return false;
+    if (t->n > 4 || (t->kind != TOKEN_WORD && t->kind != TOKEN_DIGITS)) return false;
     for (uint32_t k = 0; k < t->n; k++) {
         char c = text[t->at + k];
         if (!(c >= '0' && c <= '9') && !((c | 32) >= 'a' && (c | 32) <= 'f')) return false;
@@ -108,14 +109,14 @@ static bool version6(reader *r, uint32_t i, rule_found *f) {
     char text[INET6_ADDRSTRLEN];
     struct in6_addr address;
     uint32_t end = i, colons = 0;
-    if (i > 0 && !r->tokens[i].spaced && (is_colon(&r->tokens[i - 1]) || touches_before(r, i))) return false;
+    if (touches_before(r, i) || (i > 0 && !r->tokens[i].spaced && is_colon(&r->tokens[i - 1]))) return false;
     for (; end - i < V6_TOKENS_MAX; end++) {
         const token *t = reader_at(r, end);
         if ((end > i && t->spaced) ||
             (!is_hex(r->text, t) && !is_colon(t) && !(t->kind == TOKEN_SIGN && t->value == '.')))
             break;
         colons += is_colon(t);
-        if (!colons && end - i > 4) return false;
+        if (!colons && end - i > 4) return false; /* a group is four figures and letters at most */
     }
     const token *next = reader_at(r, end);
     while (end > i + 1 && r->tokens[end - 1].kind == TOKEN_SIGN && !(end > i + 2 && is_colon(&r->tokens[end - 2])))

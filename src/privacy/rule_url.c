@@ -75,6 +75,6 @@ void rule_url(reader *r, uint32_t i, entity_set types, rule_found found[RULE_FOU
     if (!is_sign(reader_at(r, i + 2), '/') || !is_sign(reader_at(r, i + 3), '/')) return;
     uint32_t end = url_end(r, i + 4);
     if (r->touched || (!has_user(r, i + 4, end) && !has_secret(r, i + 4, end))) return;
-    found[0] = (rule_found){.type = ENTITY_URL, .first = i, .end = end, .confidence = 0.97f};
+    found[0] = (rule_found){.type = ENTITY_URL, .first = i, .end = end, .confidence = 0.995f};
     *n = 1;
 }

@@ -226,7 +226,8 @@ int said_year(reader *r, uint32_t i, uint32_t *end) {
     }
     int year = atoi(figures);
     *end = at;
-    return year >= 1900 && year <= 2099 ? year : -1;
+    int oldest = at == i + 1 ? 1800 : 1900; /* "eighteen nineteen" is the 18th of a month and half of a year */
+    return year >= oldest && year <= 2099 ? year : -1;
 }
 
 bool said_in(const char *text, const token *t, const char *const *sorted, size_t n) {

@@ -29,7 +29,7 @@ bool said_piece(reader *r, uint32_t i, said *out);
 bool said_number(reader *r, uint32_t i, said *out);
 /* A number of up to two figures with nothing else before it: a day, a month. -1: none begins at i. */
 int said_small(reader *r, uint32_t i, uint32_t *end);
-/* A year of four figures, 1900 to 2099, and no more: "nineteen ninety", "two thousand and one", "1990", 一九九零. -1: none. */
+/* A year of four figures, 1900 to 2099 (in figures from 1800 on), and no more: "nineteen ninety", "two thousand and one", "1990", 一九九零. -1: none. */
 int said_year(reader *r, uint32_t i, uint32_t *end);
 /* Behind fillers (um, 呃) at i; i where there are none or too many. */
 uint32_t said_skip_fillers(reader *r, uint32_t i);
