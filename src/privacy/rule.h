@@ -24,14 +24,14 @@
 typedef struct reader {
     const char *text; /* [n] UTF-8; context first */
     size_t n;
-    const token *tokens; /* [n_tokens] */
+    const token *tokens; /* [n_tokens] those that stay as they are whatever follows */
     uint32_t n_tokens;
     bool whole;   /* nothing follows */
     bool touched; /* somebody read past the end of a text that goes on */
 } reader;
 
-/* Token i; behind the last one TOKEN_END, and `touched` if the text may go on. The last token of a text that goes on may itself be
- * longer tomorrow ("nine" "nineteen", "13" "138"): reading it touches too, unless a blank or a sign stands behind it. */
+/* Token i; behind the last one TOKEN_END, and `touched` if the text may go on. A last token that may itself be longer tomorrow ("nine"
+ * "nineteen", "13" "138") is not among the reader's yet. */
 const token *reader_at(reader *r, uint32_t i);
 
 typedef struct rule_found {
@@ -43,7 +43,7 @@ typedef struct rule_found {
     uint32_t custom;                   /* ENTITY_CUSTOM: which rule */
 } rule_found;
 
-/* Asked at token i, where nothing found earlier reaches. Fills found[] in order, all within the tokens it read; *n may be 0.
+/* Asked at token i, where nothing found earlier by this rule reaches; what other rules find there may overlap. Fills found[] in order, all within the tokens it read; *n may be 0.
  * *skip (at least 1 when it returns): tokens from i on of which this rule wants no more (a run of digits is looked at once, whole). */
 typedef void rule_ask(reader *r, uint32_t i, entity_set types, rule_found found[RULE_FOUND_MAX], uint32_t *n,
                       uint32_t *skip);
@@ -60,5 +60,8 @@ rule_ask rule_amount;
 
 /* Which SENSE_KEY_* bits stand in the RULE_CONTEXT_BYTES before token i; nearer ones first is not needed. */
 uint64_t rule_keys_before(const reader *r, uint32_t i);
+/* The SENSE_KEY_* bits of the word nearest before token i that has some, within RULE_CONTEXT_BYTES; *tokens_away (may be NULL): how
+ * many tokens lie between. 0: none. */
+uint64_t rule_key_nearest(const reader *r, uint32_t i, uint32_t *tokens_away);
 
 #endif

@@ -44,7 +44,13 @@ typedef enum token_kind {
 #define SENSE_STREET     (UINT64_C(1) << 18) /* street, avenue, 路, 街, 弄, 号 … */
 #define SENSE_DOMAIN     (UINT64_C(1) << 19) /* com, org, cn …: ends a domain name */
 #define SENSE_COMMON     (UINT64_C(1) << 20) /* a function word: no name begins with it */
+#define SENSE_JOIN                                                                                                     \
+    (UINT64_C(1) << 21) /* then, followed, by, 然后: may stand among dictated digits without ending them */
+#define SENSE_EXTENSION (UINT64_C(1) << 22) /* extension, ext, x, 转 */
+#define SENSE_PROVINCE  (UINT64_C(1) << 23) /* 京 沪 粤 …: begins a Chinese plate */
+#define SENSE_OPEN      (UINT64_C(1) << 24) /* ( and its full-width sister: may begin a telephone number */
 /* Words near a number that say what it is. */
+#define SENSE_KEYS         (UINT64_C(0xffffffff) << 32)
 #define SENSE_KEY_PHONE    (UINT64_C(1) << 32)
 #define SENSE_KEY_ID       (UINT64_C(1) << 33)
 #define SENSE_KEY_CARD     (UINT64_C(1) << 34)
@@ -61,7 +67,7 @@ typedef enum token_kind {
 typedef struct token {
     uint32_t at, n; /* bytes of the text */
     uint64_t sense;
-    int64_t value;
+    int64_t value; /* of DIGITS the number, -1 from 19 figures on; of a SIGN its code point; else see the senses */
     uint8_t kind;
     bool spaced; /* a blank stands before it */
 } token;
@@ -72,5 +78,18 @@ STENO_CHECK steno_err token_lexicon(void);
 /* Tokens of text [n] from byte *at on, at most `room` of them; *at moves behind what was read. Returns how many; 0: nothing is
  * left. The last one is not TOKEN_END. */
 uint32_t token_read(const char *text, size_t n, size_t *at, token *out, uint32_t room);
+
+/* How many of tokens [n_tokens], all those of text [n], stay as they are whatever follows: the last word may grow, "3" and "r" may
+ * become "3rd", a few Han characters a word. */
+uint32_t token_closed(const char *text, size_t n, const token *tokens, uint32_t n_tokens);
+
+/* Bytes of text [n] without the beginning of a character at the end that is not all there. */
+size_t token_whole_characters(const char *text, size_t n);
+
+/* The figures 0..9 of a DIGITS token into out[room] (not zero-terminated); returns how many there are. */
+uint32_t token_figures(const char *text, const token *t, char *out, uint32_t room);
+
+/* Whether a token is this word, whatever its case: `word` is lower case. */
+bool token_is(const char *text, const token *t, const char *word);
 
 #endif
