@@ -91,10 +91,12 @@ static bool vague_follows(reader *r, uint32_t k) {
 
 /* "half past ten", "ten past three", "quarter to ten", "point five", "half a million". */
 static bool stays(reader *r, const itn_run *run) {
-    static word_list past = {"past", NULL}, to = {"to", "till", "til", NULL}, quarter = {"quarter", NULL};
+    static word_list past = {"past", NULL}, after = {"after", NULL}, to = {"to", "till", "til", NULL},
+                     quarter = {"quarter", NULL};
     static word_list part = {"half", "quarter", "many", "such", "of", "third", NULL};
     const token *before = itn_before(r, run->first);
     if (vague_follows(r, run->end) || follows(r, run->end, past)) return true;
+    if (follows(r, run->end, after) && itn_is_number(r, reader_at(r, run->end + 1))) return true;
     if (!before) return false;
     if ((before->sense & SENSE_DOT) || itn_one_of(r, before, past)) return true;
     if (itn_one_of(r, before, to) && stands_before(r, run->first - 1, quarter)) return true;
@@ -462,7 +464,12 @@ static void en_number(reader *r, uint32_t i, itn_answer *a) {
         dotted(r, &run, a);
         return;
     }
-    if (try_clock(r, &run, a)) return;
+    bool figures_before = i > 0 && r->tokens[i - 1].kind == TOKEN_DIGITS; /* "7 eleven" */
+    if (!figures_before && try_clock(r, &run, a)) return;
+    if (itn_cardinal(run.words, run.n, &v) && v.whole < 1000) {
+        if (!figures_before) put_cardinal(r, &run, &v, a);
+        return;
+    }
     if (itn_cardinal(run.words, run.n, &v)) {
         put_cardinal(r, &run, &v, a);
         return;

@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-#define RUN_MAX ITN_ROW_MAX /* characters of one number */
+#define RADIO_MIN 5           /* figures of a row in which 拐 is a seven: 七拐八拐 is none */
+#define RUN_MAX   ITN_ROW_MAX /* characters of one number */
 
 #define WAN INT64_C(10000)
 #define YI  INT64_C(100000000)
@@ -150,6 +151,7 @@ typedef struct zh_run {
 static bool run_takes(reader *r, uint32_t k, const zh_run *run) {
     int64_t c = code_at(r, k);
     if (run->n == 0) c = reader_at(r, k)->value;
+    if (is_liang(c) && run->n > 0) return scale_of(code_at(r, k + 1)) >= 100; /* else a weight: 五十两 */
     if (is_number_char(c)) return true;
     return run->n > 0 && radio_digit(c) >= 0 && digit_of(run->codes[run->n - 1]) >= 0 &&
            digit_of(code_at(r, k + 1)) >= 0;
@@ -169,7 +171,7 @@ static void run_read(reader *r, uint32_t i, zh_run *run) {
 
 /* Figures one after the other. */
 static bool run_row(const zh_run *run, char out[RUN_MAX + 1]) {
-    if (run->liang) return false;
+    if (run->liang || (run->radio && run->n < RADIO_MIN)) return false;
     for (uint32_t i = 0; i < run->n; i++) {
         int d = digit_of(run->codes[i]);
         if (d < 0) d = radio_digit(run->codes[i]);
@@ -266,13 +268,14 @@ static bool run_cardinal(const zh_run *run, zh_value *v) {
 
 /* 300万, 12亿3000万, but 35000. */
 static void put_value(itn_answer *a, const zh_value *v) {
-    if (v->rest >= 0 || v->yi >= WAN) {
+    if (v->rest >= 0) {
         itn_put_int(a, value_of(v));
         return;
     }
     if (v->yi >= 0) {
-        itn_put_int(a, v->yi);
-        itn_put_text(a, "亿");
+        bool wan = v->yi >= WAN && v->yi % WAN == 0;
+        itn_put_int(a, wan ? v->yi / WAN : v->yi);
+        itn_put_text(a, wan ? "万亿" : "亿");
     }
     if (v->wan < 0) return;
     itn_put_int(a, v->wan);
@@ -292,10 +295,9 @@ static bool unit_follows(reader *r, uint32_t k) {
     static word_list units = {"美元", "欧元",   "英镑",   "日元",     "港币",   "港元", "美金", "块钱", "公里", "千米",
                               "厘米", "毫米",   "平方米", "平方公里", "立方米", "平米", "公斤", "千克", "毫克", "毫升",
                               "公顷", "摄氏度", "英里",   "英尺",     "英寸",   "海里", "千瓦", "赫兹", "兆",   NULL};
-    static const char other[] = "论化里素首气老旦宵次帅勋";
+    static word_list after = {"钱", "的", "起", "左右", "以", "每", "人民币", "高", "长", "宽", "深", "远", NULL};
     if (says_one(r, k, units)) return true;
-    if (is_one(r, k, "元")) return !is_one(r, k + 1, other) && !is_number_char(code_at(r, k + 1));
-    if (is_one(r, k, "米")) return !is_one(r, k + 1, "饭线粉黄面粒") && !is_number_char(code_at(r, k + 1));
+    if (is_one(r, k, "元米度")) return ends(r, k + 1) || says_one(r, k + 1, after); /* and not 一元函数, 三度空间 */
     return is_one(r, k, "吨");
 }
 
@@ -307,7 +309,7 @@ static bool counter_follows(reader *r, uint32_t k) {
     if (is_one(r, k,
                "个元块年天月日号点岁人名位只条张本台辆件层楼次米斤吨度秒倍家种届章节页集期班组队室栋间把根支枚颗粒片瓶"
                "杯碗盒箱包袋"
-               "套双份封座棵匹艘架篇场遍趟项级升克公楼页票票股票户门"))
+               "套双份封座棵匹艘架篇场遍趟项级升克公两股户门亩"))
         return true;
     return says_one(r, k, longer);
 }
@@ -336,11 +338,12 @@ static bool day_time_before(reader *r, uint32_t i) {
 
 /* Idioms and names that would be rewritten; how many characters, 0: none. */
 static uint32_t idiom_at(reader *r, uint32_t i) {
-    static word_list idioms = {"一千零一夜", "十万火急",   "十万八千里", "十万个为什么", "三十六计", "七十二变",
-                               "三百六十行", "二十四节气", "二十四史",   "二十四孝",     "十年寒窗", "十年树木",
-                               "十年如一日", "十年磨一剑", "十月怀胎",   "十月革命",     "七七八八", "三三五五",
-                               "一二一",     "一万年太久", "十个指头",   "三百六十五行", "十室九空", "十年九旱",
-                               "十年河东",   NULL};
+    static word_list idioms = {"一千零一夜",   "十万火急",   "十万八千里", "十万个为什么", "三十六计",   "七十二变",
+                               "三百六十行",   "二十四节气", "二十四史",   "二十四孝",     "十年寒窗",   "十年树木",
+                               "十年如一日",   "十年磨一剑", "十月怀胎",   "十月革命",     "七七八八",   "三三五五",
+                               "一二一",       "七零八落",   "七零八碎",   "七零八散",     "五零四散",   "三六九等",
+                               "二十五史",     "二十八宿",   "三十年河东", "三十年河西",   "一万年太久", "十个指头",
+                               "三百六十五行", "十室九空",   "十年九旱",   "十年河东",     NULL};
     for (const char *const *w = idioms; *w; w++)
         if (stands(r, i, *w)) return (uint32_t)strlen(*w) / 3;
     return 0;
@@ -500,8 +503,8 @@ static bool is_date_part(reader *r, const zh_run *run, int64_t value) {
 
 /* Single figures: with a unit, in a date. 一块 is together, 两块 are pieces. */
 static bool single_counts(reader *r, const zh_run *run, int64_t value) {
-    if (is_date_part(r, run, value) || unit_follows(r, run->end)) return true;
-    if (is_one(r, run->end, "度")) return value != 1 && !is_one(r, run->end + 1, "假过量蜜");
+    if (is_date_part(r, run, value)) return true;
+    if (unit_follows(r, run->end)) return value != 1 || !is_one(r, run->end, "度");
     if (!is_one(r, run->end, "块")) return false;
     return value >= 3 && (ends(r, run->end + 1) || is_number_char(code_at(r, run->end + 1)));
 }
