@@ -29,6 +29,27 @@ void released_free(released_segment *s) {
     *s = (released_segment){0};
 }
 
+const released_segment released_nothing = {.text = "", .speaker = STENO_SPEAKER_UNKNOWN};
+
+released_segment released_kept(const steno_segment *kept, const released_entity *entities, uint32_t n_entities) {
+    return (released_segment){.id = kept->id,
+                              .rev = kept->rev,
+                              .stable_bytes = kept->stable_bytes,
+                              .end = kept->end,
+                              .start_s = kept->start_s,
+                              .end_s = kept->end_s,
+                              .confidence = kept->confidence,
+                              .looped = kept->looped,
+                              .text = kept->text,
+                              .words = kept->words,
+                              .n_words = kept->n_words,
+                              .speaker = kept->speaker,
+                              .speaker_margin = kept->speaker_margin,
+                              .speaker_fixed = kept->speaker_fixed,
+                              .entities = entities,
+                              .n_entities = n_entities};
+}
+
 void released_label(released_segment *copy, const released_segment *labels) {
     steno_word *words = (steno_word *)(uintptr_t)copy->words; /* released_copy() made them */
     for (uint32_t i = 0; i < copy->n_words && i < labels->n_words; i++) words[i].speaker = labels->words[i].speaker;
