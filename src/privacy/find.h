@@ -13,8 +13,8 @@
 
 #include "privacy/rule.h"
 
-#define FIND_TEXT_MAX    65536 /* bytes looked at in one call */
-#define FIND_RESULTS_MAX 4096
+#define FIND_TEXT_MAX    65536               /* bytes looked at in one call */
+#define FIND_RESULTS_MAX (FIND_TEXT_MAX / 4) /* then the last one grows over what follows */
 
 typedef struct privacy privacy;
 typedef struct finder finder;

@@ -36,6 +36,7 @@ const lexicon_word lexicon_zh[] = {
     {"然后", SENSE_JOIN, 0}, {"接着", SENSE_JOIN, 0}, {"再", SENSE_JOIN, 0}, {"后面", SENSE_JOIN, 0}, {"空格", SENSE_JOIN, 0},
     {"是", SENSE_JOIN, 0}, {"重新说", SENSE_JOIN, 0}, {"再说一遍", SENSE_JOIN, 0},
     {"转", SENSE_EXTENSION, 0}, {"分机", SENSE_EXTENSION, 0}, {"分机号", SENSE_EXTENSION, 0}, {"转分机", SENSE_EXTENSION, 0},
+    {"大写", SENSE_JOIN, 0}, {"叉", SENSE_LETTER, 'x'}, {"艾克斯", SENSE_LETTER, 'x'},
     /* Signs that are said. */
     {"艾特", SENSE_AT, 0}, {"点", SENSE_DOT, 0}, {"點", SENSE_DOT, 0}, {"杠", SENSE_DASH, 0}, {"横杠", SENSE_DASH, 0},
     {"中杠", SENSE_DASH, 0}, {"短横", SENSE_DASH, 0}, {"短横线", SENSE_DASH, 0}, {"横线", SENSE_DASH, 0}, {"减号", SENSE_DASH, 0},
@@ -72,7 +73,10 @@ const lexicon_word lexicon_zh[] = {
     {"户号", SENSE_KEY_ACCOUNT, 0}, {"会员", SENSE_KEY_ACCOUNT, 0}, {"会员号", SENSE_KEY_ACCOUNT, 0}, {"保单", SENSE_KEY_ACCOUNT, 0},
     {"保单号", SENSE_KEY_ACCOUNT, 0}, {"社保", SENSE_KEY_ACCOUNT, 0}, {"社保号", SENSE_KEY_ACCOUNT, 0}, {"医保", SENSE_KEY_ACCOUNT, 0},
     {"客户号", SENSE_KEY_ACCOUNT, 0}, {"病历", SENSE_KEY_ACCOUNT, 0}, {"病历号", SENSE_KEY_ACCOUNT, 0}, {"公积金", SENSE_KEY_ACCOUNT, 0},
+    {"会员编号", SENSE_KEY_ACCOUNT, 0}, {"客户编号", SENSE_KEY_ACCOUNT, 0}, {"保险单", SENSE_KEY_ACCOUNT, 0},
+    {"保险单号", SENSE_KEY_ACCOUNT, 0}, {"用户编号", SENSE_KEY_ACCOUNT, 0}, {"员工编号", SENSE_KEY_ACCOUNT, 0},
     {"门诊号", SENSE_KEY_ACCOUNT, 0}, {"住院号", SENSE_KEY_ACCOUNT, 0}, {"工号", SENSE_KEY_ACCOUNT, 0}, {"学号", SENSE_KEY_ACCOUNT, 0},
+    {"号码", 0, 0}, {"社会安全号", SENSE_KEY_SSN, 0}, {"社会安全号码", SENSE_KEY_SSN, 0}, {"社安号", SENSE_KEY_SSN, 0},
     {"护照", SENSE_KEY_PASSPORT, 0}, {"护照号", SENSE_KEY_PASSPORT, 0},
     {"车牌", SENSE_KEY_PLATE, 0}, {"车牌号", SENSE_KEY_PLATE, 0}, {"牌照", SENSE_KEY_PLATE, 0}, {"车号", SENSE_KEY_PLATE, 0},
     {"出生", SENSE_KEY_BIRTH, 0}, {"生日", SENSE_KEY_BIRTH, 0}, {"出生日期", SENSE_KEY_BIRTH, 0}, {"生于", SENSE_KEY_BIRTH, 0},
@@ -83,7 +87,7 @@ const lexicon_word lexicon_zh[] = {
     {"单号", SENSE_KEY_OTHER, 0}, {"运单", SENSE_KEY_OTHER, 0}, {"运单号", SENSE_KEY_OTHER, 0}, {"发票", SENSE_KEY_OTHER, 0},
     {"发票号", SENSE_KEY_OTHER, 0}, {"流水号", SENSE_KEY_OTHER, 0}, {"编号", SENSE_KEY_OTHER, 0}, {"版本", SENSE_KEY_OTHER, 0},
     {"型号", SENSE_KEY_OTHER, 0}, {"序列号", SENSE_KEY_OTHER, 0}, {"时间戳", SENSE_KEY_OTHER, 0}, {"条码", SENSE_KEY_OTHER, 0},
-    {"条形码", SENSE_KEY_OTHER, 0}, {"工单", SENSE_KEY_OTHER, 0}, {"工单号", SENSE_KEY_OTHER, 0}, {"航班", SENSE_KEY_OTHER, 0},
+    {"条形码", SENSE_KEY_OTHER, 0}, {"中奖", SENSE_KEY_OTHER, 0}, {"彩票", SENSE_KEY_OTHER, 0}, {"工单", SENSE_KEY_OTHER, 0}, {"工单号", SENSE_KEY_OTHER, 0}, {"航班", SENSE_KEY_OTHER, 0},
     {"物流", SENSE_KEY_OTHER, 0}, {"交易号", SENSE_KEY_OTHER, 0}, {"验证码", SENSE_KEY_OTHER, 0}, {"编码", SENSE_KEY_OTHER, 0},
     /* Words of grammar: no name begins with one. */
     {"的", SENSE_COMMON, 0}, {"了", SENSE_COMMON, 0}, {"是", SENSE_COMMON, 0}, {"我", SENSE_COMMON, 0}, {"你", SENSE_COMMON, 0},

@@ -32,30 +32,28 @@ static pthread_once_t table_once = PTHREAD_ONCE_INIT;
 
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
-static uint32_t hash_step(uint32_t h, unsigned char c) { return (h ^ c) * 16777619u; }
+static uint32_t hash_step(uint32_t h, unsigned char c) {
+    return (h ^ c) * 16777619u;
+}
 
-static uint32_t hash_bytes(const char *key, size_t n)
-{
+static uint32_t hash_bytes(const char *key, size_t n) {
     uint32_t h = 2166136261u;
     for (size_t i = 0; i < n; i++) h = hash_step(h, (unsigned char)key[i]);
     return h;
 }
 
-static slot *table_place(const char *key, size_t n, uint32_t h)
-{
+static slot *table_place(const char *key, size_t n, uint32_t h) {
     uint32_t at = (h ^ h >> 15) & (TABLE_SLOTS - 1);
     while (table[at].key && (table[at].n != n || memcmp(table[at].key, key, n) != 0)) at = (at + 1) & (TABLE_SLOTS - 1);
     return &table[at];
 }
 
-static const slot *table_find(const char *key, size_t n)
-{
+static const slot *table_find(const char *key, size_t n) {
     const slot *s = table_place(key, n, hash_bytes(key, n));
     return s->key ? s : NULL;
 }
 
-static slot *table_add(const char *key, size_t n)
-{
+static slot *table_add(const char *key, size_t n) {
     slot *s = table_place(key, n, hash_bytes(key, n));
     if (!s->key) {
         assert(table_used < TABLE_SLOTS / 2);
@@ -65,8 +63,7 @@ static slot *table_add(const char *key, size_t n)
     return s;
 }
 
-static void table_word(const lexicon_word *w, bool han)
-{
+static void table_word(const lexicon_word *w, bool han) {
     size_t n = strlen(w->text);
     slot *s = table_add(w->text, n);
     s->word = true;
@@ -77,21 +74,27 @@ static void table_word(const lexicon_word *w, bool han)
         if (((unsigned char)w->text[i] & 0xc0) != 0x80) table_add(w->text, i)->prefix = true;
 }
 
-static void table_make(void)
-{
+static void table_make(void) {
     for (size_t i = 0; i < lexicon_en_n; i++) table_word(&lexicon_en[i], false);
     for (size_t i = 0; i < lexicon_zh_n; i++) table_word(&lexicon_zh[i], true);
 }
 
-steno_err token_lexicon(void)
-{
+steno_err token_lexicon(void) {
     if (pthread_once(&table_once, table_make) != 0) return err_fail(STENO_E_NOMEM, "lexicon: pthread_once failed");
     return STENO_OK;
 }
 
 /* ---- characters -------------------------------------------------------------------------------------------------- */
 
-typedef enum class { CLASS_BLANK, CLASS_LETTER, CLASS_FIGURE, CLASS_HAN, CLASS_SIGN, CLASS_BREAK, CLASS_APOSTROPHE } class;
+typedef enum class {
+    CLASS_BLANK,
+    CLASS_LETTER,
+    CLASS_FIGURE,
+    CLASS_HAN,
+    CLASS_SIGN,
+    CLASS_BREAK,
+    CLASS_APOSTROPHE
+} class;
 
 typedef struct character {
     int32_t code; /* a byte that is no UTF-8: that byte */
@@ -99,8 +102,7 @@ typedef struct character {
     class is;
 } character;
 
-static class class_ascii(unsigned char c)
-{
+static class class_ascii(unsigned char c) {
     if ((c | 32) >= 'a' && (c | 32) <= 'z') return CLASS_LETTER;
     if (c >= '0' && c <= '9') return CLASS_FIGURE;
     if (c == (unsigned char)TOKEN_BREAK_CHAR) return CLASS_BREAK;
@@ -108,14 +110,12 @@ static class class_ascii(unsigned char c)
     return c == '\'' ? CLASS_APOSTROPHE : CLASS_SIGN;
 }
 
-static bool code_is_han(int32_t c)
-{
-    return (c >= 0x4e00 && c <= 0x9fff) || c == 0x3007 || (c >= 0x3400 && c <= 0x4dbf) || (c >= 0xf900 && c <= 0xfaff) ||
-           (c >= 0x20000 && c <= 0x3ffff);
+static bool code_is_han(int32_t c) {
+    return (c >= 0x4e00 && c <= 0x9fff) || c == 0x3007 || (c >= 0x3400 && c <= 0x4dbf) ||
+           (c >= 0xf900 && c <= 0xfaff) || (c >= 0x20000 && c <= 0x3ffff);
 }
 
-static class class_code(int32_t c)
-{
+static class class_code(int32_t c) {
     if (code_is_han(c)) return CLASS_HAN;
     if (c >= 0xff10 && c <= 0xff19) return CLASS_FIGURE;
     if (c == 0x2019) return CLASS_APOSTROPHE;
@@ -140,19 +140,16 @@ static class class_code(int32_t c)
     }
 }
 
-static inline character character_at(const char *text, size_t n, size_t at)
-{
+static inline character character_at(const char *text, size_t n, size_t at) {
     unsigned char c = (unsigned char)text[at];
     if (c < 0x80) return (character){c, 1, class_ascii(c)};
     utf8proc_int32_t code;
-    utf8proc_ssize_t used =
-        utf8proc_iterate((const utf8proc_uint8_t *)text + at, (utf8proc_ssize_t)(n - at), &code);
+    utf8proc_ssize_t used = utf8proc_iterate((const utf8proc_uint8_t *)text + at, (utf8proc_ssize_t)(n - at), &code);
     if (used <= 0) return (character){c, 1, CLASS_SIGN};
     return (character){code, (uint32_t)used, class_code(code)};
 }
 
-static uint64_t sign_sense(int32_t c)
-{
+static uint64_t sign_sense(int32_t c) {
     switch (c) {
     case '@':
     case 0xff20:
@@ -185,6 +182,9 @@ static uint64_t sign_sense(int32_t c)
     case 0xffe5:
     case 0x20b9:
         return SENSE_CURRENCY;
+    case '(':
+    case 0xff08:
+        return SENSE_OPEN;
     default:
         return 0;
     }
@@ -193,8 +193,7 @@ static uint64_t sign_sense(int32_t c)
 /* ---- tokens ------------------------------------------------------------------------------------------------------ */
 
 /* Letters, and apostrophes between letters. */
-static size_t word_end(const char *text, size_t n, size_t at)
-{
+static size_t word_end(const char *text, size_t n, size_t at) {
     while (at < n) {
         character c = character_at(text, n, at);
         if (c.is == CLASS_APOSTROPHE) {
@@ -208,8 +207,7 @@ static size_t word_end(const char *text, size_t n, size_t at)
 }
 
 /* Lower case, ASCII; 0 bytes: longer, or with other letters. */
-static uint32_t word_fold(const char *text, size_t from, size_t end, char *out)
-{
+static uint32_t word_fold(const char *text, size_t from, size_t end, char *out) {
     uint32_t n = 0;
     for (size_t i = from; i < end; i++) {
         unsigned char c = (unsigned char)text[i];
@@ -226,8 +224,7 @@ static uint32_t word_fold(const char *text, size_t from, size_t end, char *out)
     return n;
 }
 
-static size_t read_word(const char *text, size_t n, size_t at, token *out)
-{
+static size_t read_word(const char *text, size_t n, size_t at, token *out) {
     size_t end = word_end(text, n, at);
     char folded[LEXICON_WORD_MAX];
     uint32_t length = word_fold(text, at, end, folded);
@@ -235,19 +232,21 @@ static size_t read_word(const char *text, size_t n, size_t at, token *out)
     if (!length) return end;
     const slot *s = table_find(folded, length);
     if (s && s->word) out->sense = s->sense, out->value = s->value;
+    if (!s && length > 3 && memcmp(folded + length - 2, "'s", 2) == 0) { /* "my phone's" */
+        s = table_find(folded, length - 2);
+        if (s && s->word) out->sense = s->sense & SENSE_KEYS;
+    }
     if (length == 1) out->sense |= SENSE_LETTER, out->value = folded[0];
     return end;
 }
 
-static bool is_ordinal_end(const char *text, size_t at, size_t end)
-{
+static bool is_ordinal_end(const char *text, size_t at, size_t end) {
     char s[LEXICON_WORD_MAX];
     if (word_fold(text, at, end, s) != 2) return false;
     return !memcmp(s, "st", 2) || !memcmp(s, "nd", 2) || !memcmp(s, "rd", 2) || !memcmp(s, "th", 2);
 }
 
-static size_t read_figures(const char *text, size_t n, size_t at, token *out)
-{
+static size_t read_figures(const char *text, size_t n, size_t at, token *out) {
     uint32_t count = 0;
     out->kind = TOKEN_DIGITS;
     while (at < n) {
@@ -266,16 +265,14 @@ static size_t read_figures(const char *text, size_t n, size_t at, token *out)
 }
 
 /* Whether the character that ends at byte `at` says a number. */
-static bool number_before(const char *text, size_t at)
-{
+static bool number_before(const char *text, size_t at) {
     if (at < 3) return false;
     const slot *s = table_find(text + at - 3, 3);
     return s && s->word && (s->sense & SENSES_NUMBER);
 }
 
 /* The longest word of the table. *open (may be NULL): the text ends where a longer one might go on. */
-static size_t han_longest(const char *text, size_t n, size_t at, const slot **word, bool *open)
-{
+static size_t han_longest(const char *text, size_t n, size_t at, const slot **word, bool *open) {
     size_t end = at + character_at(text, n, at).n, longest = end;
     const slot *s = table_find(text + at, end - at);
     *word = s && s->word ? s : NULL;
@@ -291,8 +288,7 @@ static size_t han_longest(const char *text, size_t n, size_t at, const slot **wo
     return longest;
 }
 
-static size_t read_han(const char *text, size_t n, size_t at, token *out)
-{
+static size_t read_han(const char *text, size_t n, size_t at, token *out) {
     const slot *word;
     size_t end = han_longest(text, n, at, &word, NULL);
     out->kind = TOKEN_HAN;
@@ -300,8 +296,7 @@ static size_t read_han(const char *text, size_t n, size_t at, token *out)
     return end;
 }
 
-static size_t read_token(const char *text, size_t n, size_t at, character c, token *out)
-{
+static size_t read_token(const char *text, size_t n, size_t at, character c, token *out) {
     switch (c.is) {
     case CLASS_LETTER:
         return read_word(text, n, at, out);
@@ -320,8 +315,7 @@ static size_t read_token(const char *text, size_t n, size_t at, character c, tok
     }
 }
 
-uint32_t token_read(const char *text, size_t n, size_t *at, token *out, uint32_t room)
-{
+uint32_t token_read(const char *text, size_t n, size_t *at, token *out, uint32_t room) {
     uint32_t count = 0;
     size_t i = *at;
     bool spaced = i > 0 && i <= n && (unsigned char)text[i - 1] <= ' ' && text[i - 1] != TOKEN_BREAK_CHAR;
@@ -344,8 +338,7 @@ uint32_t token_read(const char *text, size_t n, size_t *at, token *out, uint32_t
 
 /* ---- what may still grow ----------------------------------------------------------------------------------------- */
 
-static bool token_open(const char *text, size_t n, const token *t)
-{
+static bool token_open(const char *text, size_t n, const token *t) {
     const slot *word;
     bool open = false;
     if (t->kind == TOKEN_HAN) han_longest(text, n, t->at, &word, &open);
@@ -353,13 +346,11 @@ static bool token_open(const char *text, size_t n, const token *t)
     return open;
 }
 
-static bool is_apostrophe(const char *text, const token *t)
-{
+static bool is_apostrophe(const char *text, const token *t) {
     return t->kind == TOKEN_SIGN && (t->value == '\'' || t->value == 0x2019) && text[t->at] != 0;
 }
 
-uint32_t token_closed(const char *text, size_t n, const token *tokens, uint32_t n_tokens)
-{
+uint32_t token_closed(const char *text, size_t n, const token *tokens, uint32_t n_tokens) {
     uint32_t closed = n_tokens;
     for (uint32_t i = n_tokens; i-- > 0;) {
         if (token_open(text, n, &tokens[i])) closed = i;
@@ -379,8 +370,7 @@ uint32_t token_closed(const char *text, size_t n, const token *tokens, uint32_t 
     return closed;
 }
 
-size_t token_whole_characters(const char *text, size_t n)
-{
+size_t token_whole_characters(const char *text, size_t n) {
     for (size_t back = 1; back <= 3 && back <= n; back++) {
         unsigned char c = (unsigned char)text[n - back];
         if ((c & 0xc0) == 0x80) continue;
@@ -392,8 +382,7 @@ size_t token_whole_characters(const char *text, size_t n)
 
 /* ---- small questions --------------------------------------------------------------------------------------------- */
 
-uint32_t token_figures(const char *text, const token *t, char *out, uint32_t room)
-{
+uint32_t token_figures(const char *text, const token *t, char *out, uint32_t room) {
     uint32_t count = 0;
     for (size_t i = t->at; i < t->at + (size_t)t->n && count < room;) {
         character c = character_at(text, t->at + (size_t)t->n, i);
@@ -404,8 +393,7 @@ uint32_t token_figures(const char *text, const token *t, char *out, uint32_t roo
     return count;
 }
 
-bool token_is(const char *text, const token *t, const char *word)
-{
+bool token_is(const char *text, const token *t, const char *word) {
     for (uint32_t i = 0; i < t->n; i++) {
         unsigned char c = (unsigned char)text[t->at + i];
         if (c >= 'A' && c <= 'Z') c |= 32;

@@ -48,8 +48,9 @@ typedef enum token_kind {
     (UINT64_C(1) << 21) /* then, followed, by, 然后: may stand among dictated digits without ending them */
 #define SENSE_EXTENSION (UINT64_C(1) << 22) /* extension, ext, x, 转 */
 #define SENSE_PROVINCE  (UINT64_C(1) << 23) /* 京 沪 粤 …: begins a Chinese plate */
+#define SENSE_OPEN      (UINT64_C(1) << 24) /* ( and its full-width sister: may begin a telephone number */
 /* Words near a number that say what it is. */
-#define SENSE_KEYS (UINT64_C(0xffffffff) << 32)
+#define SENSE_KEYS         (UINT64_C(0xffffffff) << 32)
 #define SENSE_KEY_PHONE    (UINT64_C(1) << 32)
 #define SENSE_KEY_ID       (UINT64_C(1) << 33)
 #define SENSE_KEY_CARD     (UINT64_C(1) << 34)
