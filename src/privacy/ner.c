@@ -41,7 +41,8 @@ void names_reset(names *m) {
     m->next = 0;
     m->n_ahead = 0;
     m->n_heard = 0;
-    m->zh_word = 0;
+    m->zh_end = UINT32_MAX;
+    m->zh_before = 0;
     begin_sentence(m);
 }
 
@@ -117,7 +118,10 @@ static bool reach(names *m, reader *r, uint32_t i) {
     while (m->next <= i) {
         if (i >= r->n_tokens) reader_at(r, i);
         if (i >= r->n_tokens || i >= FIND_TEXT_MAX) return false;
-        ner_step(m, r, ner_decide, &m->tables);
+        if (r->tokens[m->next].kind == TOKEN_HAN)
+            ner_zh_step(m, r);
+        else
+            ner_step(m, r, ner_decide, &m->tables);
         if (r->touched) return false;
     }
     return true;
@@ -135,6 +139,7 @@ static uint32_t name_end(names *m, reader *r, uint32_t i, uint8_t *margin) {
     *margin = m->margin[i];
     for (;; end++) {
         if (end >= r->n_tokens && r->whole) return end;
+        if (end == m->next && r->tokens[i].kind == TOKEN_HAN) return end;
         if (!reach(m, r, end)) return 0;
         if (m->tag[end] == NER_JOINED) continue;
         if (m->tag[end] != inside) return end;
@@ -160,6 +165,7 @@ void rule_name(reader *r, uint32_t i, entity_set types, rule_found found[RULE_FO
     *skip = 1;
     names *m = r->names;
     if (!m || !(types & (ENTITY_BIT(ENTITY_PERSON) | ENTITY_BIT(ENTITY_PLACE) | ENTITY_BIT(ENTITY_ORGANISATION)))) return;
+    m->types = types;
     find_name(m, r, i, types, found, n, skip);
     if (r->touched) names_reset(m);
 }

@@ -171,7 +171,9 @@ struct names {
         uint8_t tag;
     } heard[NER_HEARD]; /* words of names, the latest NER_HEARD */
     uint32_t n_heard;   /* since the text began */
-    uint32_t zh_word;               /* where the next word of Han characters begins */
+    entity_set types;    /* that are looked for */
+    uint32_t zh_end;     /* the token behind the last word of Han characters … */
+    uint16_t zh_before;  /* … and what the list says of it */
     uint8_t tag[FIND_TEXT_MAX];     /* of the word that begins at a token */
     uint8_t margin[FIND_TEXT_MAX];
 };
@@ -179,14 +181,31 @@ struct names {
 /* Tags the next word, and moves behind it. */
 void ner_step(names *m, reader *r, ner_choose *choose, void *user);
 
-/* Han characters: a name that begins at token i; end 0: none. */
-typedef struct ner_zh_name {
-    entity_type type;
-    uint32_t end;
-    float confidence;
-} ner_zh_name;
+/* Han characters. What the list says of a word of them; bench/names/lists_zh.mjs has the same names in the same order. `cls` of a word is three times
+ * the logarithm to 2 of how often it was met. */
+#define NER_HAN_WORD             0x0001
+#define NER_HAN_LONGER           0x0002 /* a longer entry begins so */
+#define NER_HAN_PERSON           0x0004
+#define NER_HAN_PLACE            0x0008
+#define NER_HAN_ORGANISATION     0x0010
+#define NER_HAN_SURNAME          0x0020
+#define NER_HAN_TITLE            0x0040 /* 先生 */
+#define NER_HAN_PLACE_END        0x0080
+#define NER_HAN_ORGANISATION_END 0x0100 /* 公司 */
+#define NER_HAN_CUE              0x0200 /* 我叫: a name follows */
+#define NER_HAN_WEAK_CUE         0x0400 /* 找: one may follow */
+#define NER_HAN_AFTER            0x0800 /* 说: one may have been before */
+#define NER_HAN_STOP             0x1000 /* 的: in no given name */
+#define NER_HAN_FOREIGN          0x2000 /* 斯: names from elsewhere are written with it */
+#define NER_HAN_NICK             0x4000 /* 老王 */
+
 #define NER_HAN_FIRST  0x4e00
 #define NER_HAN_COUNT  0x5200
 #define NER_HAN_SCORES 4 /* as a surname, first of two given, last of two given, only one given */
+
+/* Tags the word of Han characters, or the name, that begins at token i = m->next, and moves behind it. Reads at most NER_HAN_AHEAD
+ * characters. */
+#define NER_HAN_AHEAD 14
+void ner_zh_step(names *m, reader *r);
 
 #endif
