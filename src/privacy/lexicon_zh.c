@@ -31,7 +31,7 @@ const lexicon_word lexicon_zh[] = {
     {"呢", SENSE_FILLER, 0}, {"吧", SENSE_FILLER, 0}, {"喂", SENSE_FILLER, 0}, {"好的", SENSE_FILLER, 0}, {"就是", SENSE_FILLER, 0},
     {"不对", SENSE_CORRECTION, 0}, {"不是", SENSE_CORRECTION, 0}, {"错了", SENSE_CORRECTION, 0}, {"说错了", SENSE_CORRECTION, 0},
     {"等等", SENSE_CORRECTION, 0}, {"等一下", SENSE_CORRECTION, 0}, {"抱歉", SENSE_CORRECTION, 0}, {"对不起", SENSE_CORRECTION, 0},
-    {"更正", SENSE_CORRECTION, 0}, {"应该是", SENSE_CORRECTION, 0}, {"不好意思", SENSE_CORRECTION, 0}, {"我说错了", SENSE_CORRECTION, 0},
+    {"更正", SENSE_CORRECTION, 0}, {"应该是", SENSE_CORRECTION, 0}, {"不好意思", SENSE_CORRECTION, 0}, 
     {"不不", SENSE_CORRECTION, 0},
     {"然后", SENSE_JOIN, 0}, {"接着", SENSE_JOIN, 0}, {"再", SENSE_JOIN, 0}, {"后面", SENSE_JOIN, 0}, {"空格", SENSE_JOIN, 0},
     {"是", SENSE_JOIN, 0}, {"重新说", SENSE_JOIN, 0}, {"再说一遍", SENSE_JOIN, 0},
