@@ -230,7 +230,9 @@ static void endless_word(void **state) {
     redactor *r = open_redactor(&mask);
     redact_text whole = run(r, text, n, 0), pieces = run(r, text, n, 5000);
     check_same(&whole, &pieces);
-    assert_true(strncmp(whole.text, "my mail is [EMAIL] and that is all of it [REDACTED]", 51) == 0);
+    assert_true(strncmp(whole.text, "my mail is [EMAIL] and ", 23) == 0);
+    assert_non_null(strstr(whole.text, "[REDACTED][REDACTED]"));
+    assert_null(strstr(whole.text, "aaaa"));
     redact_text_free(&whole);
     redact_text_free(&pieces);
     redact_free(r);
