@@ -18,7 +18,7 @@ static void nothing_leaks_however_it_is_cut(void **state) {
     uint64_t first = given ? strtoull(given, NULL, 10) : 1, n = given ? 1 : CONVERSATIONS;
     static sim s;
     gate_policy policy;
-    privacy *p;
+    privacy *p = NULL;
     finder *f;
     policy_init(&policy);
     policy.mode = REDACT_MASK;
