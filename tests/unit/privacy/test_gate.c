@@ -5,7 +5,7 @@
 #include <math.h>
 
 typedef struct bench {
-    privacy *p = NULL;
+    privacy *p;
     gate *g;
     outcome out;
     draft d;
