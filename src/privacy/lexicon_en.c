@@ -65,7 +65,7 @@ const lexicon_word lexicon_en[] = {
     {"lane", SENSE_STREET, 0}, {"ln", SENSE_STREET, 0}, {"drive", SENSE_STREET, 0}, {"dr", SENSE_STREET, 0},
     {"court", SENSE_STREET, 0}, {"ct", SENSE_STREET, 0}, {"place", SENSE_STREET, 0}, {"square", SENSE_STREET, 0},
     {"terrace", SENSE_STREET, 0}, {"parkway", SENSE_STREET, 0}, {"highway", SENSE_STREET, 0}, {"hwy", SENSE_STREET, 0},
-    {"crescent", SENSE_STREET, 0}, {"close", SENSE_STREET, 0}, {"gardens", SENSE_STREET, 0},
+    {"crescent", SENSE_STREET, 0}, {"close", SENSE_STREET, 0}, {"gardens", SENSE_STREET, 0}, {"po", SENSE_STREET, 0},
     /* Ends of domain names. */
     {"com", SENSE_DOMAIN, 0}, {"org", SENSE_DOMAIN, 0}, {"net", SENSE_DOMAIN, 0}, {"edu", SENSE_DOMAIN, 0}, {"gov", SENSE_DOMAIN, 0},
     {"mil", SENSE_DOMAIN, 0}, {"io", SENSE_DOMAIN, 0}, {"co", SENSE_DOMAIN, 0}, {"uk", SENSE_DOMAIN, 0}, {"us", SENSE_DOMAIN, 0},
@@ -74,6 +74,7 @@ const lexicon_word lexicon_en[] = {
     {"jp", SENSE_DOMAIN, 0}, {"in", SENSE_DOMAIN, 0}, {"eu", SENSE_DOMAIN, 0}, {"me", SENSE_DOMAIN, 0}, {"tv", SENSE_DOMAIN, 0},
     {"ru", SENSE_DOMAIN, 0}, {"nl", SENSE_DOMAIN, 0}, {"it", SENSE_DOMAIN, 0}, {"es", SENSE_DOMAIN, 0}, {"ch", SENSE_DOMAIN, 0},
     {"br", SENSE_DOMAIN, 0}, {"kr", SENSE_DOMAIN, 0}, {"hk", SENSE_DOMAIN, 0}, {"tw", SENSE_DOMAIN, 0}, {"sg", SENSE_DOMAIN, 0},
+    {"email", SENSE_MAIL, 0}, {"emails", SENSE_MAIL, 0}, {"mail", SENSE_MAIL, 0}, {"mailbox", SENSE_MAIL, 0}, {"mailto", SENSE_MAIL, 0},
     /* What a number nearby is. */
     {"phone", SENSE_KEY_PHONE, 0}, {"telephone", SENSE_KEY_PHONE, 0}, {"tel", SENSE_KEY_PHONE, 0}, {"mobile", SENSE_KEY_PHONE, 0},
     {"cell", SENSE_KEY_PHONE, 0}, {"cellphone", SENSE_KEY_PHONE, 0}, {"call", SENSE_KEY_PHONE, 0}, 
@@ -99,7 +100,7 @@ const lexicon_word lexicon_en[] = {
     {"born", SENSE_KEY_BIRTH, 0}, {"birth", SENSE_KEY_BIRTH, 0}, {"birthday", SENSE_KEY_BIRTH, 0}, {"birthdate", SENSE_KEY_BIRTH, 0},
     {"dob", SENSE_KEY_BIRTH, 0},
     {"iban", SENSE_KEY_IBAN, 0},
-    {"ip", SENSE_KEY_IP, 0}, {"ipv", SENSE_KEY_IP, 0}, {"host", SENSE_KEY_IP, 0}, {"server", SENSE_KEY_IP, 0},
+    {"ip", SENSE_KEY_IP, 0}, {"ipv", SENSE_KEY_IP, 0}, {"host", SENSE_KEY_IP, 0}, {"server", SENSE_KEY_IP, 0}, {"gateway", SENSE_KEY_IP, 0}, {"ping", SENSE_KEY_IP, 0},
     {"address", SENSE_KEY_ADDRESS, 0}, {"live", SENSE_KEY_ADDRESS, 0}, {"lives", SENSE_KEY_ADDRESS, 0}, {"living", SENSE_KEY_ADDRESS, 0},
     {"reside", SENSE_KEY_ADDRESS, 0}, {"deliver", SENSE_KEY_ADDRESS, 0}, {"ship", SENSE_KEY_ADDRESS, 0},
     {"order", SENSE_KEY_OTHER, 0}, {"orders", SENSE_KEY_OTHER, 0}, {"invoice", SENSE_KEY_OTHER, 0}, {"tracking", SENSE_KEY_OTHER, 0},
@@ -113,7 +114,7 @@ const lexicon_word lexicon_en[] = {
     {"capital", SENSE_JOIN, 0}, {"barcode", SENSE_KEY_OTHER, 0}, {"quantity", SENSE_KEY_OTHER, 0}, {"batch", SENSE_KEY_OTHER, 0},
     {"coordinates", SENSE_KEY_OTHER, 0}, {"latitude", SENSE_KEY_OTHER, 0}, {"longitude", SENSE_KEY_OTHER, 0},
     /* Function words: no name begins with one. */
-    {"a", SENSE_COMMON, 0}, {"an", SENSE_COMMON, 0}, {"the", SENSE_COMMON, 0}, {"and", SENSE_COMMON, 0}, {"or", SENSE_COMMON, 0},
+    {"a", SENSE_COMMON, 0}, {"an", SENSE_COMMON, 0}, {"the", SENSE_COMMON | SENSE_ARTICLE, 0}, {"and", SENSE_COMMON, 0}, {"or", SENSE_COMMON, 0},
     {"but", SENSE_COMMON, 0}, {"if", SENSE_COMMON, 0}, {"then", SENSE_COMMON, 0}, {"than", SENSE_COMMON, 0}, {"so", SENSE_COMMON, 0},
     {"of", SENSE_COMMON, 0}, {"in", SENSE_COMMON, 0}, {"on", SENSE_COMMON, 0}, {"at", SENSE_COMMON, 0}, {"by", SENSE_COMMON, 0},
     {"for", SENSE_COMMON, 0}, {"to", SENSE_COMMON, 0}, {"from", SENSE_COMMON, 0}, {"with", SENSE_COMMON, 0}, {"about", SENSE_COMMON, 0},

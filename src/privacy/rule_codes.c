@@ -82,13 +82,13 @@ static bool iban_apart(const code_run *run, uint32_t b, uint32_t length, char *o
     return false;
 }
 
-static bool iban_ends(const code_run *run, uint32_t b, uint32_t length, char *out) {
+static bool iban_ends(const code_run *run, uint32_t b, uint32_t length, bool called, char *out) {
     if (text_end(run, b) == length) {
         memcpy(out, run->text, length);
         return check_iban(out, length);
     }
     if (text_without(run, corrected_at(run), b, length, out) && check_iban(out, length)) return true;
-    return iban_apart(run, b, length, out);
+    return called && iban_apart(run, b, length, out); /* so many tries prove little */
 }
 
 /* Two letters of a country, together or one by one, then a figure: cheap to refuse, for it is asked at many a word. */
@@ -112,14 +112,23 @@ static bool may_be_iban(reader *r, uint32_t i) {
            figure->kind == TOKEN_BREAK || figure->kind == TOKEN_SIGN;
 }
 
+/* "is", "be", "no": two small letters, not joined to figures. */
+static bool is_plain_word(const reader *r, uint32_t i) {
+    const token *t = &r->tokens[i];
+    if (t->n != 2 || r->text[t->at] < 'a') return false;
+    return i + 1 >= r->n_tokens || r->tokens[i + 1].spaced || r->tokens[i + 1].kind != TOKEN_DIGITS;
+}
+
 static void find_iban(reader *r, uint32_t i, code_run *run, rule_found *found, uint32_t *n) {
     char text[IBAN_MAX];
     if (!may_be_iban(r, i)) return;
     code_read(r, i, true, run);
     if (run->n_text < 15 || !is_letter(run->text[1]) || !is_figure(run->text[2])) return;
+    bool called = rule_keys_before(r, i) & SENSE_KEY_IBAN;
+    if (!called && is_plain_word(r, i)) return;
     uint32_t length = check_iban_length(run->text);
     for (uint32_t b = 1; b <= run->n_parts; b++) {
-        if (!iban_ends(run, b, length, text)) continue;
+        if (!iban_ends(run, b, length, called, text)) continue;
         report(run, 0, b, ENTITY_IBAN, 0.97f, text, length, found, n);
         return;
     }
@@ -146,7 +155,7 @@ static bool is_china_passport(const code_run *run, uint32_t n) {
 /* A code may end before a part that is not joined to it. */
 static bool may_end(const code_run *run, uint32_t b) {
     return b == run->n_parts || run->parts[b].border >= BORDER_PAUSE ||
-           (run->parts[b].border == BORDER_BLANK && run->parts[b - 1].n > 1 && run->parts[b].n > 1);
+           (run->parts[b].border == BORDER_BLANK && run->parts[b].n > 1);
 }
 
 static void find_passport(reader *r, uint32_t i, const code_run *run, uint64_t key, rule_found *found, uint32_t *n) {

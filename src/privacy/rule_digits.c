@@ -180,7 +180,7 @@ static bool is_paired(const number_run *run, uint32_t a, uint32_t b) {
 /* One, two, three … ten: somebody counts. */
 static bool is_counting(const number_run *run, uint32_t a, uint32_t b) {
     uint32_t n = (uint32_t)(run->parts[b - 1].at + run->parts[b - 1].n - run->parts[a].at);
-    return n >= 9 && n <= 14 && memcmp(run->text + run->parts[a].at, "1234567891011", n < 13 ? n : 13) == 0 &&
+    return n >= 10 && n <= 14 && memcmp(run->text + run->parts[a].at, "1234567891011", n < 13 ? n : 13) == 0 &&
            b - a >= 9;
 }
 
@@ -323,13 +323,18 @@ static void take(cutting *cut, const stretch *s) {
     }
 }
 
+/* What is said behind a correction belongs to what was said before. */
+static float leaving_cost(uint8_t border) {
+    return border == BORDER_CORRECTION ? 0.1f : border_cost(border);
+}
+
 static void leave(cutting *cut, uint32_t j) {
     way *to = &cut->ways[j + 1][1];
     for (int rest = 0; rest < 2; rest++) {
         const way *from = &cut->ways[j][rest];
         if (!from->reached) continue;
         float score = from->score;
-        if (!rest && j > 0) score -= border_cost(cut->run->parts[j].border) * (float)from->last.n_text;
+        if (!rest && j > 0) score -= leaving_cost(cut->run->parts[j].border) * (float)from->last.n_text;
         if (to->reached && to->score >= score) continue;
         *to = (way){.score = score, .from = (uint16_t)j, .rest_before = rest, .reached = true};
     }
@@ -389,13 +394,13 @@ static void cut_run(cutting *cut, const number_run *run, const context *c) {
 }
 
 /* Findings of the best way, in order; returns how many. */
-static uint32_t best_way(const cutting *cut, stretch *out, uint32_t room) {
+static uint32_t best_way(const cutting *cut, stretch out[RUN_PARTS_MAX]) {
     uint32_t j = cut->run->n_parts, n = 0;
     bool rest = !cut->ways[j][0].reached || (cut->ways[j][1].reached && cut->ways[j][1].score > cut->ways[j][0].score);
     bool rest_behind = false;
     while (j > 0) {
         const way *w = &cut->ways[j][rest];
-        if (!rest && n < room) {
+        if (!rest) {
             out[n] = w->last;
             if (rest_behind) out[n].is.sure -= border_cost(cut->run->parts[j].border);
             n++;
@@ -549,14 +554,14 @@ void rule_digits(reader *r, uint32_t i, entity_set types, rule_found found[RULE_
     number_run run;
     cutting cut;
     context c;
-    stretch best[RULE_FOUND_MAX];
+    stretch best[RUN_PARTS_MAX];
     *n = 0, *skip = 1;
     if (!run_read(r, i, &run) || r->touched) return;
     *skip = run.end - i;
     if (run.n_text < WINDOW_MIN) return;
     look_around(r, &run, types, &c);
     cut_run(&cut, &run, &c);
-    uint32_t n_best = best_way(&cut, best, RULE_FOUND_MAX), rest = 0;
+    uint32_t n_best = best_way(&cut, best), rest = 0;
     n_best = drop_weak(&run, best, n_best);
     n_best = join_corrected(&run, best, n_best);
     widen_over_corrections(&run, best, n_best);
@@ -566,5 +571,8 @@ void rule_digits(reader *r, uint32_t i, entity_set types, rule_found found[RULE_
         rest = best[k].b;
     }
     report_rest(&run, rest, run.n_parts, &c, found, n);
-    if (run.cut) *skip = rest > 0 ? run.parts[rest - 1].end - i : run.parts[run.n_parts / 2].first - i;
+    if (*n == RULE_FOUND_MAX)
+        *skip = found[*n - 1].end - i;
+    else if (run.cut)
+        *skip = rest > 0 ? run.parts[rest - 1].end - i : run.parts[run.n_parts / 2].first - i;
 }
