@@ -34,7 +34,8 @@ static const rule_line rules[] = {
      ENTITY_BIT(ENTITY_ID) | ENTITY_BIT(ENTITY_PHONE) | ENTITY_BIT(ENTITY_CARD) | ENTITY_BIT(ENTITY_SSN) |
          ENTITY_BIT(ENTITY_ACCOUNT) | ENTITY_BIT(ENTITY_NUMBER),
      KIND(TOKEN_DIGITS), SPOKEN_SENSE | SENSE_PLUS | SENSE_OPEN | SENSE_LETTER},
-    {rule_codes, ENTITY_BIT(ENTITY_IBAN) | ENTITY_BIT(ENTITY_PASSPORT) | ENTITY_BIT(ENTITY_PLATE),
+    {rule_codes,
+     ENTITY_BIT(ENTITY_ACCOUNT) | ENTITY_BIT(ENTITY_IBAN) | ENTITY_BIT(ENTITY_PASSPORT) | ENTITY_BIT(ENTITY_PLATE),
      KIND(TOKEN_DIGITS) | KIND(TOKEN_WORD), SENSE_LETTER | SENSE_PROVINCE | SPOKEN_SENSE},
     {rule_email, ENTITY_BIT(ENTITY_EMAIL), KIND(TOKEN_WORD) | KIND(TOKEN_DIGITS), SPOKEN_SENSE},
     {rule_url, ENTITY_BIT(ENTITY_URL), KIND(TOKEN_WORD), 0},
@@ -148,7 +149,13 @@ const char *privacy_custom_mask(const privacy *p, uint32_t rule) {
 
 /* ---- where findings overlap -------------------------------------------------------------------------------------- */
 
+/* Kinds that name nobody, and are looked for on request only: the date within an identity number is none. */
+static bool gives_way(entity_type type) {
+    return type == ENTITY_AMOUNT || type == ENTITY_DATE || type == ENTITY_NUMBER;
+}
+
 static bool surer(const rule_found *a, const rule_found *b) {
+    if (gives_way(a->type) != gives_way(b->type)) return gives_way(b->type);
     if (a->confidence != b->confidence) return a->confidence > b->confidence;
     if (a->type != b->type) return a->type < b->type;
     return a->end - a->first > b->end - b->first;
