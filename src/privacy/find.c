@@ -17,6 +17,7 @@
 
 #define PENDING_MAX  64                   /* findings of a cluster; then it is decided as far as it goes */
 #define CLUSTER_MAX  (4 * RULE_AHEAD_MAX) /* tokens of a cluster; likewise */
+#define MAIL_TOKENS  6
 #define NO_CLUSTER   UINT32_MAX
 #define KIND(kind)   (1u << (kind))
 #define SPOKEN_SENSE (SENSE_DIGIT | SENSE_TEEN | SENSE_TENS | SENSE_SCALE | SENSE_REPEAT)
@@ -312,18 +313,34 @@ static uint32_t count_stable(const finder *f, uint32_t closed, size_t stable) {
     return closed;
 }
 
+/* A word for an electronic address stands right before token i. */
+static bool is_mail_near(const finder *f, uint32_t i) {
+    for (uint32_t k = i; k > 0 && i - k < MAIL_TOKENS; k--)
+        if (f->tokens[k - 1].sense & SENSE_MAIL) return true;
+    return false;
+}
+
+/* Part of an electronic address rather than the end of a sentence, or "at home". */
+static bool is_joint(const finder *f, uint32_t i, bool mail) {
+    const token *t = &f->tokens[i];
+    if (t->sense & SENSE_UNDERSCORE) return true;
+    if (t->sense & SENSE_AT) return mail || t->kind != TOKEN_WORD;
+    if (!(t->sense & SENSE_DOT)) return false;
+    return t->kind != TOKEN_SIGN || (i + 1 < f->n_tokens && !f->tokens[i + 1].spaced);
+}
+
 /* A number that goes on, or its beginning where the words before say that one follows; the middle of an address. */
 static bool is_open(const finder *f, uint32_t from) {
-    uint32_t figures = 0, signs = 0, words = 0;
+    uint32_t figures = 0, joints = 0, known = from < f->reader.n_tokens ? from : f->reader.n_tokens;
+    bool mail = is_mail_near(f, known);
     for (uint32_t i = from; i < f->n_tokens; i++) {
         const token *t = &f->tokens[i];
         if (t->kind == TOKEN_DIGITS) figures += t->n;
         if (t->sense & SPOKEN_SENSE) figures++;
-        if (t->sense & (SENSE_AT | SENSE_DOT | SENSE_UNDERSCORE)) signs++;
-        words++;
+        joints += is_joint(f, i, mail);
     }
-    if (figures >= 2 || (signs && words >= 3)) return true;
-    return figures && rule_keys_before(&f->reader, from < f->reader.n_tokens ? from : f->reader.n_tokens);
+    if (figures >= 2 || mail || (joints && f->n_tokens - from >= 3)) return true;
+    return figures && rule_keys_before(&f->reader, known);
 }
 
 /* ---- a call ------------------------------------------------------------------------------------------------------ */
