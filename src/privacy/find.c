@@ -17,6 +17,7 @@
 
 #define PENDING_MAX  64                   /* findings of a cluster; then it is decided as far as it goes */
 #define CLUSTER_MAX  (4 * RULE_AHEAD_MAX) /* tokens of a cluster; likewise */
+#define MAIL_TOKENS  6
 #define NO_CLUSTER   UINT32_MAX
 #define KIND(kind)   (1u << (kind))
 #define SPOKEN_SENSE (SENSE_DIGIT | SENSE_TEEN | SENSE_TENS | SENSE_SCALE | SENSE_REPEAT)
@@ -34,7 +35,8 @@ static const rule_line rules[] = {
      ENTITY_BIT(ENTITY_ID) | ENTITY_BIT(ENTITY_PHONE) | ENTITY_BIT(ENTITY_CARD) | ENTITY_BIT(ENTITY_SSN) |
          ENTITY_BIT(ENTITY_ACCOUNT) | ENTITY_BIT(ENTITY_NUMBER),
      KIND(TOKEN_DIGITS), SPOKEN_SENSE | SENSE_PLUS | SENSE_OPEN | SENSE_LETTER},
-    {rule_codes, ENTITY_BIT(ENTITY_IBAN) | ENTITY_BIT(ENTITY_PASSPORT) | ENTITY_BIT(ENTITY_PLATE),
+    {rule_codes,
+     ENTITY_BIT(ENTITY_ACCOUNT) | ENTITY_BIT(ENTITY_IBAN) | ENTITY_BIT(ENTITY_PASSPORT) | ENTITY_BIT(ENTITY_PLATE),
      KIND(TOKEN_DIGITS) | KIND(TOKEN_WORD), SENSE_LETTER | SENSE_PROVINCE | SPOKEN_SENSE},
     {rule_email, ENTITY_BIT(ENTITY_EMAIL), KIND(TOKEN_WORD) | KIND(TOKEN_DIGITS), SPOKEN_SENSE},
     {rule_url, ENTITY_BIT(ENTITY_URL), KIND(TOKEN_WORD), 0},
@@ -148,7 +150,13 @@ const char *privacy_custom_mask(const privacy *p, uint32_t rule) {
 
 /* ---- where findings overlap -------------------------------------------------------------------------------------- */
 
+/* Kinds that name nobody, and are looked for on request only: the date within an identity number is none. */
+static bool gives_way(entity_type type) {
+    return type == ENTITY_AMOUNT || type == ENTITY_DATE || type == ENTITY_NUMBER;
+}
+
 static bool surer(const rule_found *a, const rule_found *b) {
+    if (gives_way(a->type) != gives_way(b->type)) return gives_way(b->type);
     if (a->confidence != b->confidence) return a->confidence > b->confidence;
     if (a->type != b->type) return a->type < b->type;
     return a->end - a->first > b->end - b->first;
@@ -305,18 +313,34 @@ static uint32_t count_stable(const finder *f, uint32_t closed, size_t stable) {
     return closed;
 }
 
+/* A word for an electronic address stands right before token i. */
+static bool is_mail_near(const finder *f, uint32_t i) {
+    for (uint32_t k = i; k > 0 && i - k < MAIL_TOKENS; k--)
+        if (f->tokens[k - 1].sense & SENSE_MAIL) return true;
+    return false;
+}
+
+/* Part of an electronic address rather than the end of a sentence, or "at home". */
+static bool is_joint(const finder *f, uint32_t i, bool mail) {
+    const token *t = &f->tokens[i];
+    if (t->sense & SENSE_UNDERSCORE) return true;
+    if (t->sense & SENSE_AT) return mail || t->kind != TOKEN_WORD;
+    if (!(t->sense & SENSE_DOT)) return false;
+    return t->kind != TOKEN_SIGN || (i + 1 < f->n_tokens && !f->tokens[i + 1].spaced);
+}
+
 /* A number that goes on, or its beginning where the words before say that one follows; the middle of an address. */
 static bool is_open(const finder *f, uint32_t from) {
-    uint32_t figures = 0, signs = 0, words = 0;
+    uint32_t figures = 0, joints = 0, known = from < f->reader.n_tokens ? from : f->reader.n_tokens;
+    bool mail = is_mail_near(f, known);
     for (uint32_t i = from; i < f->n_tokens; i++) {
         const token *t = &f->tokens[i];
         if (t->kind == TOKEN_DIGITS) figures += t->n;
         if (t->sense & SPOKEN_SENSE) figures++;
-        if (t->sense & (SENSE_AT | SENSE_DOT | SENSE_UNDERSCORE)) signs++;
-        words++;
+        joints += is_joint(f, i, mail);
     }
-    if (figures >= 2 || (signs && words >= 3)) return true;
-    return figures && rule_keys_before(&f->reader, from < f->reader.n_tokens ? from : f->reader.n_tokens);
+    if (figures >= 2 || mail || (joints && f->n_tokens - from >= 3)) return true;
+    return figures && rule_keys_before(&f->reader, known);
 }
 
 /* ---- a call ------------------------------------------------------------------------------------------------------ */

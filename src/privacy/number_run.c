@@ -272,7 +272,7 @@ static bool gap_sign(reader *r, uint32_t i, gap *g) {
 /* Token i may stand between two figures of one number. */
 static bool gap_token(reader *r, uint32_t i, gap *g) {
     const token *t = reader_at(r, i);
-    if (t->kind == TOKEN_BREAK) return gap_widen(g, BORDER_PAUSE, 0);
+    if (t->kind == TOKEN_BREAK) return gap_widen(g, BORDER_PAUSE, '|');
     if (t->kind == TOKEN_SIGN) return gap_sign(r, i, g);
     if (t->kind != TOKEN_WORD && t->kind != TOKEN_HAN) return false;
     if (t->sense & SENSE_CORRECTION) return gap_widen(g, BORDER_CORRECTION, 0);

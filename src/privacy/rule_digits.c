@@ -90,8 +90,8 @@ static float phone_sure(const figures *f, const context *c) {
     float sure = phone_match(f);
     if (sure <= 0) return 0;
     sure = with_words(sure, c, SENSE_KEY_PHONE, 0.2f);
-    const uint64_t others = SENSE_KEY_CARD | SENSE_KEY_IBAN | SENSE_KEY_PLATE | SENSE_KEY_ACCOUNT | SENSE_KEY_SSN |
-                            SENSE_KEY_PASSPORT | SENSE_KEY_IP;
+    const uint64_t others = SENSE_KEY_CARD | SENSE_KEY_ID | SENSE_KEY_IBAN | SENSE_KEY_PLATE | SENSE_KEY_ACCOUNT |
+                            SENSE_KEY_SSN | SENSE_KEY_PASSPORT | SENSE_KEY_IP;
     if (!f->later && (c->nearest & others)) sure -= 0.2f;
     return limit(sure);
 }
@@ -177,6 +177,15 @@ static bool is_paired(const number_run *run, uint32_t a, uint32_t b) {
     return 2 * pairs > b - a;
 }
 
+/* "1234567890 by 5": an account's number that is written whole does not go on behind a pause. */
+static bool is_whole_before_pause(const number_run *run, uint32_t a, uint32_t b) {
+    for (uint32_t i = a + 1; i < b; i++)
+        if (run->parts[i].border == BORDER_PAUSE && run->parts[i].sign != '|' &&
+            is_written(&run->parts[i - 1], 6, RUN_FIGURES_MAX))
+            return true;
+    return false;
+}
+
 /* One, two, three … ten: somebody counts. */
 static bool is_counting(const number_run *run, uint32_t a, uint32_t b) {
     uint32_t n = (uint32_t)(run->parts[b - 1].at + run->parts[b - 1].n - run->parts[a].at);
@@ -191,6 +200,7 @@ static match match_parts(const number_run *run, uint32_t a, uint32_t b, const co
     groups_of(run, a, b, &f);
     f.later = a > 0 && first->border >= BORDER_PAUSE;
     match m = match_text(run->text + first->at, (uint32_t)(last->at + last->n - first->at), &f, c);
+    if (m.type == ENTITY_ACCOUNT && is_whole_before_pause(run, a, b)) m.sure -= 0.2f;
     if (m.type == ENTITY_PHONE && is_dotted(run, a, b)) m.sure = 0;
     if (m.type == ENTITY_CARD && !c->near && is_paired(run, a, b)) m.sure -= 0.1f;
     for (uint32_t i = a + 1; i < b; i++)
@@ -232,7 +242,10 @@ static match match_apart(const number_run *run, uint32_t a, uint32_t b, const co
         float before = best.sure;
         better(&best, ENTITY_ID, m == 18 ? id_match(text, m, c) : 0);
         if (figures_of(text, m, &f) && !f.plus && !f.extension) {
-            float doubt = (c->around & SENSE_KEY_CARD) ? 0.1f : (c->nearest & SENSE_KEY_PHONE) ? 0.5f : 0.2f;
+            float doubt = (c->around & SENSE_KEY_CARD)     ? 0.1f
+                          : (c->nearest & SENSE_KEY_PHONE) ? 0.5f
+                          : c->nearest                     ? 0.3f
+                                                           : 0.2f;
             better(&best, ENTITY_CARD, card_match(&f, c) - doubt);
             if (least == 9) better(&best, ENTITY_SSN, ssn_match(&f, c) - 0.1f);
         }
@@ -299,7 +312,8 @@ typedef struct cutting {
 
 /* What it costs to begin or end a finding in the middle of figures. */
 static float border_cost(uint8_t border) {
-    return border == BORDER_JOINED || border == BORDER_SIGN ? 0.3f : border == BORDER_BLANK ? 0.2f : 0;
+    if (border == BORDER_JOINED) return 0.35f;
+    return border == BORDER_SIGN ? 0.3f : border == BORDER_BLANK ? 0.2f : 0;
 }
 
 /* What comes before a finding: rest, or another finding. Two telephone numbers in a row are believed more readily than two accounts. */
