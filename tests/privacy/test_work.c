@@ -19,11 +19,17 @@
 #define HELD_TOKENS_MAX (6 * RULE_AHEAD_MAX)
 #define CONFIDENCE      0.5F
 
+#ifdef __clang__
+#define NOT_COUNTED __attribute__((no_sanitize("coverage")))
+#else
+#define NOT_COUNTED __attribute__((no_sanitize_coverage))
+#endif
+
 void __sanitizer_cov_trace_pc(void);
 
 static uint64_t blocks;
 
-__attribute__((no_sanitize_coverage)) void __sanitizer_cov_trace_pc(void) {
+NOT_COUNTED void __sanitizer_cov_trace_pc(void) {
     blocks++;
 }
 
