@@ -36,7 +36,9 @@ else
 fi
 
 if [ "$what" = all ]; then
-    if tools/layers.sh; then add "1 passed, 0 failed"; else add "0 passed, 1 failed"; fi
+    for check in layers gate; do
+        if tools/$check.sh; then add "1 passed, 0 failed"; else add "0 passed, 1 failed"; fi
+    done
     # What the scripts of deploy/ say in their last line counts.
     for script in "make-deb.sh $build $STENO_MODELS $build/deb" "test-deb.sh $build/deb" "test-unit.sh $build/steno" "test-docker.sh $build/steno"; do
         # shellcheck disable=SC2086 # words

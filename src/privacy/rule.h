@@ -28,6 +28,7 @@ typedef struct reader {
     const token *tokens; /* [n_tokens] those that stay as they are whatever follows */
     uint32_t n_tokens;
     bool whole;   /* nothing follows */
+    struct names *names; /* what rule_name() remembers of this text (ner.h); NULL: no names */
     bool touched; /* somebody read past the end of a text that goes on */
 } reader;
 

@@ -22,9 +22,9 @@ static void report(const code_run *run, uint32_t a, uint32_t b, entity_type type
 }
 
 static uint64_t nearest_key(const reader *r, uint32_t i) {
-    uint32_t away = 0;
-    uint64_t keys = rule_key_nearest(r, i, &away);
-    return away < NEAR_TOKENS ? keys : 0;
+    for (uint32_t k = i; k > 0 && i - k < NEAR_TOKENS; k--)
+        if (r->tokens[k - 1].sense & SENSE_KEYS) return r->tokens[k - 1].sense & SENSE_KEYS;
+    return 0;
 }
 
 static bool is_letter(char c) {
@@ -240,6 +240,7 @@ static void find_plate(const code_run *run, rule_found *found, uint32_t *n) {
 
 static bool may_begin(reader *r, uint32_t i) {
     const token *t = reader_at(r, i);
+    if (t->kind == TOKEN_WORD && t->n > 2 && (t->sense & SENSE_COMMON)) return false;
     if (code_goes_on(r, i)) return false;
     if (t->kind == TOKEN_WORD && t->n > 4 && !(t->sense & (SENSE_DIGIT | SENSE_TEEN | SENSE_TENS | SENSE_REPEAT)))
         return false;
