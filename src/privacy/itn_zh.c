@@ -316,7 +316,7 @@ static bool counter_follows(reader *r, uint32_t k) {
 
 /* 几十, 十几个, 二十多, 三十来岁: about so many. */
 static bool is_vague(reader *r, const zh_run *run) {
-    return was_one(r, run->first, "几数初") || is_one(r, run->end, "几多来余");
+    return was_one(r, run->first, "几数初双") || is_one(r, run->end, "几多来余");
 }
 
 /* A word that begins with a figure and is none: 三十一样 is 31 or 一样. */
@@ -338,12 +338,13 @@ static bool day_time_before(reader *r, uint32_t i) {
 
 /* Idioms and names that would be rewritten; how many characters, 0: none. */
 static uint32_t idiom_at(reader *r, uint32_t i) {
-    static word_list idioms = {"一千零一夜",   "十万火急",   "十万八千里", "十万个为什么", "三十六计",   "七十二变",
-                               "三百六十行",   "二十四节气", "二十四史",   "二十四孝",     "十年寒窗",   "十年树木",
-                               "十年如一日",   "十年磨一剑", "十月怀胎",   "十月革命",     "七七八八",   "三三五五",
-                               "一二一",       "七零八落",   "七零八碎",   "七零八散",     "五零四散",   "三六九等",
-                               "二十五史",     "二十八宿",   "三十年河东", "三十年河西",   "一万年太久", "十个指头",
-                               "三百六十五行", "十室九空",   "十年九旱",   "十年河东",     NULL};
+    static word_list idioms = {
+        "一千零一夜",   "十万火急", "十万八千里", "十万个为什么", "三十六计",   "七十二变",   "三百六十行",
+        "二十四节气",   "二十四史", "二十四孝",   "十年寒窗",     "十年树木",   "十年如一日", "十年磨一剑",
+        "十月怀胎",     "十月革命", "七七八八",   "三三五五",     "一二一",     "十项全能",   "十项运动",
+        "四百四病",     "十年一剑", "十年磨剑",   "七零八落",     "七零八碎",   "七零八散",   "五零四散",
+        "三六九等",     "二十五史", "二十八宿",   "三十年河东",   "三十年河西", "一万年太久", "十个指头",
+        "三百六十五行", "十室",     "十年九旱",   "十年河东",     NULL};
     for (const char *const *w = idioms; *w; w++)
         if (stands(r, i, *w)) return (uint32_t)strlen(*w) / 3;
     return 0;
@@ -383,7 +384,7 @@ static void zh_percent(reader *r, uint32_t i, itn_answer *a) {
     uint32_t end = a->next = run.end;
     uint32_t figures = 0;
     if (is_dot(r, end) && (figures = fraction_read(r, end + 1, fraction)) > 0) end += 1 + figures;
-    if (is_one(r, end, "几多来余") || is_number_char(code_at(r, end)) || !run_cardinal(&run, &v)) return;
+    if (is_one(r, end, "几多来余秒") || is_number_char(code_at(r, end)) || !run_cardinal(&run, &v)) return;
     put_value(a, &v);
     if (figures) itn_put(a, ".", 1);
     itn_put_text(a, fraction);

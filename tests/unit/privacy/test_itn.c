@@ -302,7 +302,7 @@ static const sentence mandarin[] = {
     {"三心二意", NULL}, {"一下", NULL}, {"一样", NULL}, {"一个", NULL}, {"三个人", NULL}, {"两个", NULL}, {"一定", NULL},
     {"一点三心二意", NULL}, {"早一点一起去", NULL}, {"下午三点一起去", NULL}, {"一点一点地", NULL}, {"一点四个人", NULL},
     {"第一", NULL}, {"第二天", NULL}, {"第三", NULL}, {"三分之一", NULL}, {"万分之一", NULL}, {"三分之二十", NULL},
-    {"百分之几", NULL}, {"百分百", NULL}, {"七零八落", NULL}, {"七拐八拐", NULL}, {"三六九等", NULL}, {"三度空间", NULL}, {"一米阳光", NULL},
+    {"百分之几", NULL}, {"百分百", NULL}, {"百分之一秒", NULL}, {"双十节", NULL}, {"十项全能", NULL}, {"七零八落", NULL}, {"七拐八拐", NULL}, {"三六九等", NULL}, {"三度空间", NULL}, {"一米阳光", NULL},
     {"一元函数", NULL}, {"三十年河东三十年河西", NULL}, {"一点六个", NULL}, {"三四个人", NULL}, {"十七八岁", NULL}, {"七八十个", NULL}, {"两三百人", NULL},
     {"几十个", NULL}, {"十几个", NULL}, {"二十多个", NULL}, {"三十来岁", NULL}, {"数十人", NULL}, {"一两个", NULL},
     {"二百五", NULL}, {"你这个二百五。", NULL}, {"三十六计走为上", NULL}, {"一千零一夜", NULL}, {"九九八十一", NULL},
