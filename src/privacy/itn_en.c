@@ -466,14 +466,9 @@ static void en_number(reader *r, uint32_t i, itn_answer *a) {
     }
     bool figures_before = i > 0 && r->tokens[i - 1].kind == TOKEN_DIGITS; /* "7 eleven" */
     if (!figures_before && try_clock(r, &run, a)) return;
-    if (itn_cardinal(run.words, run.n, &v) && v.whole < 1000) {
-        if (!figures_before) put_cardinal(r, &run, &v, a);
-        return;
-    }
-    if (itn_cardinal(run.words, run.n, &v)) {
-        put_cardinal(r, &run, &v, a);
-        return;
-    }
+    bool fits = itn_cardinal(run.words, run.n, &v);
+    if (fits && (!figures_before || v.whole >= 1000)) put_cardinal(r, &run, &v, a);
+    if (fits) return;
     if (!try_year(r, &run, a)) try_row(r, &run, a);
 }
 
