@@ -481,6 +481,21 @@ static void numbers_without_end(void **state) {
     }
 }
 
+/* More figures behind the point than a number has: they stay. */
+static void fractions_without_end(void **state) {
+    (void)state;
+    static const char *const pieces[][2] = {{"one point", " five"}, {"一点", "五"}};
+    for (size_t k = 0; k < COUNT(pieces); k++) {
+        char text[512], out[1024];
+        strcpy(text, pieces[k][0]);
+        for (int i = 0; i < 70; i++) strcat(text, pieces[k][1]);
+        size_t n = strlen(text);
+        apply(text, n, edits, itn_find(text, n, true, edits, ROOM, NULL), out);
+        if (k == 0) assert_string_equal(out, text);
+        check_cuts(text, n);
+    }
+}
+
 static int setup(void **state) {
     (void)state;
     return token_lexicon() == STENO_OK ? 0 : -1;
@@ -496,6 +511,7 @@ int main(void) {
         cmocka_unit_test(a_full_table_says_where_it_stopped),
         cmocka_unit_test(long_texts_are_like_short_ones),
         cmocka_unit_test(numbers_without_end),
+        cmocka_unit_test(fractions_without_end),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
