@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "privacy/custom.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -35,12 +36,21 @@ static const rule_line rules[] = {
      KIND(TOKEN_DIGITS), SPOKEN_SENSE | SENSE_PLUS | SENSE_OPEN | SENSE_LETTER},
     {rule_codes, ENTITY_BIT(ENTITY_IBAN) | ENTITY_BIT(ENTITY_PASSPORT) | ENTITY_BIT(ENTITY_PLATE),
      KIND(TOKEN_DIGITS) | KIND(TOKEN_WORD), SENSE_LETTER | SENSE_PROVINCE | SPOKEN_SENSE},
+    {rule_email, ENTITY_BIT(ENTITY_EMAIL), KIND(TOKEN_WORD) | KIND(TOKEN_DIGITS), SPOKEN_SENSE},
+    {rule_url, ENTITY_BIT(ENTITY_URL), KIND(TOKEN_WORD), 0},
+    {rule_ip, ENTITY_BIT(ENTITY_IP), KIND(TOKEN_WORD) | KIND(TOKEN_DIGITS), SPOKEN_SENSE},
+    {rule_date, ENTITY_BIT(ENTITY_BIRTH_DATE) | ENTITY_BIT(ENTITY_DATE), KIND(TOKEN_DIGITS),
+     SPOKEN_SENSE | SENSE_MONTH | SENSE_ORDINAL | SENSE_ARTICLE},
+    {rule_address, ENTITY_BIT(ENTITY_ADDRESS), KIND(TOKEN_DIGITS) | KIND(TOKEN_HAN),
+     SPOKEN_SENSE | SENSE_LETTER | SENSE_STREET},
+    {rule_amount, ENTITY_BIT(ENTITY_AMOUNT), KIND(TOKEN_DIGITS), SPOKEN_SENSE | SENSE_CURRENCY},
 };
 #define RULES (sizeof rules / sizeof *rules)
 
 struct privacy {
     atomic_uint owners;
     privacy_options options;
+    custom *custom; /* the operator's rules and allow-lists; NULL: none */
 };
 
 typedef struct candidate {
@@ -50,7 +60,8 @@ typedef struct candidate {
 
 struct finder {
     privacy *p;
-    token *tokens; /* [FIND_TEXT_MAX] */
+    custom_scratch *custom; /* NULL: no rules of the operator */
+    token *tokens;          /* [FIND_TEXT_MAX] */
     uint32_t n_tokens;
     finding *results; /* [FIND_RESULTS_MAX] */
     uint32_t n_results;
@@ -77,6 +88,12 @@ steno_err privacy_open(const privacy_options *options, privacy **out) {
     if (!p) return err_fail(STENO_E_NOMEM, "privacy: no memory for the rules");
     atomic_init(&p->owners, 1);
     if (options) p->options = *options;
+    p->options.rules_path = NULL; /* the caller's */
+    steno_err err = options && options->rules_path ? custom_open(options->rules_path, &p->custom) : STENO_OK;
+    if (err) {
+        mem_free(p);
+        return err;
+    }
     *out = p;
     return STENO_OK;
 }
@@ -87,7 +104,9 @@ privacy *privacy_share(privacy *p) {
 }
 
 void privacy_close(privacy *p) {
-    if (p && atomic_fetch_sub(&p->owners, 1) == 1) mem_free(p);
+    if (!p || atomic_fetch_sub(&p->owners, 1) != 1) return;
+    custom_free(p->custom);
+    mem_free(p);
 }
 
 steno_err finder_open(const privacy *p, finder **out) {
@@ -101,26 +120,30 @@ steno_err finder_open(const privacy *p, finder **out) {
         return err_fail(STENO_E_NOMEM, "privacy: no memory for a finder's tokens and results");
     }
     f->p = privacy_share((privacy *)(uintptr_t)p);
+    steno_err err = custom_rules(p->custom) ? custom_scratch_open(p->custom, &f->custom) : STENO_OK;
+    if (err) {
+        finder_free(f);
+        return err;
+    }
     *out = f;
     return STENO_OK;
 }
 
 void finder_free(finder *f) {
     if (!f) return;
+    custom_scratch_free(f->custom);
     mem_free(f->tokens);
     mem_free(f->results);
     privacy_close(f->p);
     mem_free(f);
 }
 
-const char *privacy_custom_name(const privacy *p, uint32_t custom) {
-    (void)p, (void)custom;
-    return "custom";
+const char *privacy_custom_name(const privacy *p, uint32_t rule) {
+    return custom_name(p->custom, rule);
 }
 
-const char *privacy_custom_mask(const privacy *p, uint32_t custom) {
-    (void)p, (void)custom;
-    return "[CUSTOM]";
+const char *privacy_custom_mask(const privacy *p, uint32_t rule) {
+    return custom_mask(p->custom, rule);
 }
 
 /* ---- where findings overlap -------------------------------------------------------------------------------------- */
@@ -183,11 +206,21 @@ static void cluster_decide(finder *f) {
     f->first = NO_CLUSTER;
 }
 
+/* The operator's allow-list has it. */
+static bool is_allowed(const finder *f, const rule_found *found) {
+    const token *first = &f->tokens[found->first], *last = &f->tokens[found->end - 1];
+    return f->p->custom && custom_allows(f->p->custom, found->type, f->text->text + first->at,
+                                         last->at + last->n - first->at, found->canonical);
+}
+
 static void cluster_add(finder *f, uint32_t i, uint32_t skip, const rule_found *found, uint32_t n) {
     uint32_t reach = i + skip;
     for (uint32_t k = 0; k < n; k++) {
         if (found[k].end > reach) reach = found[k].end;
-        if (found[k].confidence < f->min_confidence || !(ENTITY_BIT(found[k].type) & f->types)) continue;
+        if (found[k].end <= found[k].first || found[k].confidence < f->min_confidence ||
+            !(ENTITY_BIT(found[k].type) & f->types))
+            continue;
+        if (is_allowed(f, &found[k])) continue;
         f->pending[f->n_pending].found = found[k];
         f->pending[f->n_pending++].dropped = false;
     }
@@ -219,8 +252,23 @@ static bool ask(finder *f, size_t k, uint32_t i) {
     return true;
 }
 
+/* Asks the operator's rules. False: as ask(). */
+static bool ask_custom(finder *f, uint32_t i) {
+    rule_found found[RULE_FOUND_MAX];
+    uint32_t n = 0;
+    if (!f->custom || !(f->types & ENTITY_BIT(ENTITY_CUSTOM)) || !custom_may_begin(f->p->custom, &f->reader, i))
+        return true;
+    f->reader.touched = false;
+    custom_ask(f->custom, &f->reader, i, found, &n);
+    if (f->reader.touched) return false;
+    cluster_add(f, i, 1, found, n);
+    if (f->n_pending > PENDING_MAX) cluster_decide(f);
+    return true;
+}
+
 static bool ask_all(finder *f, uint32_t i) {
     const token *t = &f->tokens[i];
+    if (!ask_custom(f, i)) return false;
     if (!(f->kinds & KIND(t->kind)) && !(f->senses & t->sense)) return true;
     for (size_t k = 0; k < RULES; k++)
         if (i >= f->next[k] && rule_wants(f, &rules[k], t) && !ask(f, k, i)) return false;
@@ -288,6 +336,7 @@ static void begin(finder *f, const find_text *text, entity_set types, float min_
         f->kinds |= rules[k].kinds;
         f->senses |= rules[k].senses;
     }
+    if (f->custom && (types & ENTITY_BIT(ENTITY_CUSTOM))) f->kinds = UINT32_MAX;
 }
 
 static void report(const finder *f, size_t settled, uint32_t hold, find_result *out) {

@@ -10,15 +10,7 @@
 
 /* ---- what says figures ------------------------------------------------------------------------------------------- */
 
-/* What one part says; end 0: nothing. */
-typedef struct saying {
-    uint32_t end; /* token */
-    uint32_t n;
-    char text[RUN_FIGURES_MAX];
-    bool spoken;
-} saying;
-
-static void say(saying *s, int64_t value) {
+static void say(run_saying *s, int64_t value) {
     char back[20];
     uint32_t n = 0;
     do {
@@ -37,7 +29,7 @@ static bool is_han(const token *t, uint64_t sense) {
 }
 
 static bool is_letter(const token *t, char letter) {
-    return is_word(t, SENSE_LETTER) && t->value == letter;
+    return (t->sense & SENSE_LETTER) && t->value == letter;
 }
 
 /* Letters that stand directly at the figures make them part of a code, unless they say what the number is. */
@@ -62,11 +54,11 @@ static bool glued_after(reader *r, uint32_t i) {
     return next->kind == TOKEN_DIGITS && !next->spaced;
 }
 
-static void say_written(reader *r, uint32_t i, saying *s) {
+static void say_written(reader *r, uint32_t i, bool in_code, run_saying *s) {
     const token *t = reader_at(r, i);
     char figures[RUN_FIGURES_MAX + 1];
     uint32_t n = token_figures(r->text, t, figures, sizeof figures);
-    if (n > RUN_FIGURES_MAX || glued_before(r, i) || glued_after(r, i)) return;
+    if (n > RUN_FIGURES_MAX || (!in_code && (glued_before(r, i) || glued_after(r, i)))) return;
     memcpy(s->text, figures, n);
     s->n = n;
     s->end = i + 1;
@@ -79,7 +71,7 @@ static int one_figure(const token *t) {
     return t->kind == TOKEN_DIGITS && t->n == 1 ? (int)t->value : -1;
 }
 
-static void say_repeated(reader *r, uint32_t at, int64_t times, saying *s) {
+static void say_repeated(reader *r, uint32_t at, int64_t times, run_saying *s) {
     int figure = one_figure(reader_at(r, at));
     if (figure < 0) return;
     for (int64_t i = 0; i < times; i++) s->text[s->n++] = (char)('0' + figure);
@@ -87,7 +79,7 @@ static void say_repeated(reader *r, uint32_t at, int64_t times, saying *s) {
 }
 
 /* "hundred", "thousand" behind a small number. A million is an amount of something, and ends a run. */
-static void say_scaled(reader *r, uint32_t at, int64_t value, saying *s) {
+static void say_scaled(reader *r, uint32_t at, int64_t value, run_saying *s) {
     const token *t = reader_at(r, at);
     s->end = at;
     if (is_word(t, SENSE_SCALE)) {
@@ -101,19 +93,21 @@ static void say_scaled(reader *r, uint32_t at, int64_t value, saying *s) {
     say(s, value);
 }
 
-static void say_tens(reader *r, uint32_t i, saying *s) {
+static void say_tens(reader *r, uint32_t i, run_saying *s) {
     int64_t value = reader_at(r, i)->value;
     uint32_t at = i + 1;
     const token *t = reader_at(r, at);
     if (t->kind == TOKEN_SIGN && (t->sense & SENSE_DASH) && !t->spaced) t = reader_at(r, ++at);
-    if (is_word(t, SENSE_DIGIT) && t->value > 0)
+    if (is_word(t, SENSE_DIGIT) && t->value > 0) {
         say_scaled(r, at + 1, value + t->value, s);
-    else
+        s->apart = s->n == 2;
+    } else {
         say_scaled(r, i + 1, value, s);
+    }
 }
 
 /* 一百二十三, 十五, 三千零五: down from the largest; 万 and 亿 are amounts of something. */
-static void say_han_numeral(reader *r, uint32_t i, saying *s) {
+static void say_han_numeral(reader *r, uint32_t i, run_saying *s) {
     int64_t value = 0, last = 10000;
     uint32_t at = i;
     for (;;) {
@@ -141,7 +135,7 @@ static void say_han_numeral(reader *r, uint32_t i, saying *s) {
         break;
     }
     const token *t = reader_at(r, at);
-    if (is_han(t, SENSE_SCALE) && t->value >= 10000) return;
+    if (at == i || (is_han(t, SENSE_SCALE) && t->value >= 10000)) return;
     say(s, value);
     s->end = at;
 }
@@ -151,13 +145,19 @@ static bool is_ge(const reader *r, const token *t) {
     return t->kind == TOKEN_HAN && t->n == 3 && memcmp(r->text + t->at, "个", 3) == 0;
 }
 
-static void say_han(reader *r, uint32_t i, saying *s) {
+/* 圈a: what some say for @. */
+static bool is_circled_a(const reader *r, const token *t, const token *next) {
+    return token_is(r->text, t, "圈") && next->kind == TOKEN_WORD && (r->text[next->at] | 32) == 'a';
+}
+
+static void say_han(reader *r, uint32_t i, run_saying *s) {
     const token *t = reader_at(r, i);
     if (t->sense & SENSE_SCALE) {
         if (t->value == 10) say_han_numeral(r, i, s);
         return;
     }
     const token *next = reader_at(r, i + 1);
+    if (is_circled_a(r, t, next)) return;
     if (is_han(next, SENSE_SCALE)) {
         say_han_numeral(r, i, s);
         return;
@@ -170,7 +170,7 @@ static void say_han(reader *r, uint32_t i, saying *s) {
     s->end = i + 1;
 }
 
-static void say_word(reader *r, uint32_t i, saying *s) {
+static void say_word(reader *r, uint32_t i, run_saying *s) {
     const token *t = reader_at(r, i);
     if (t->sense & SENSE_REPEAT) {
         uint32_t at = i + 1;
@@ -188,12 +188,12 @@ static bool o_is_zero(reader *r, uint32_t i, bool inside) {
 }
 
 /* `figures`: so many have been said in this run. */
-static void say_part(reader *r, uint32_t i, uint32_t figures, saying *s) {
+static void say_part(reader *r, uint32_t i, uint32_t figures, run_saying *s) {
     const token *t = reader_at(r, i);
-    s->n = 0, s->end = 0;
+    s->n = 0, s->end = 0, s->apart = false;
     s->spoken = t->kind == TOKEN_WORD || t->kind == TOKEN_HAN;
     if (t->kind == TOKEN_DIGITS)
-        say_written(r, i, s);
+        say_written(r, i, false, s);
     else if (is_han(t, SENSE_DIGIT | SENSE_SCALE))
         say_han(r, i, s);
     else if (is_word(t, SPOKEN))
@@ -206,6 +206,17 @@ static void say_part(reader *r, uint32_t i, uint32_t figures, saying *s) {
         s->text[0] = 'X', s->n = 1, s->end = i + 1;
     else if (figures >= 7 && (t->sense & SENSE_EXTENSION))
         s->text[0] = 'E', s->n = 1, s->end = i + 1;
+}
+
+void run_say_in_code(reader *r, uint32_t i, run_saying *s) {
+    const token *t = reader_at(r, i);
+    *s = (run_saying){.spoken = t->kind != TOKEN_DIGITS};
+    if (t->kind == TOKEN_DIGITS)
+        say_written(r, i, true, s);
+    else if (is_han(t, SENSE_DIGIT | SENSE_SCALE))
+        say_han(r, i, s);
+    else if (is_word(t, SPOKEN))
+        say_word(r, i, s);
 }
 
 /* ---- what stands between ----------------------------------------------------------------------------------------- */
@@ -272,7 +283,7 @@ static bool gap_token(reader *r, uint32_t i, gap *g) {
 }
 
 /* From token i over what may stand between to the next part; *at is where it begins. */
-static bool next_part(reader *r, uint32_t i, uint32_t figures, saying *s, gap *g, uint32_t *at) {
+static bool next_part(reader *r, uint32_t i, uint32_t figures, run_saying *s, gap *g, uint32_t *at) {
     *g = (gap){.border = BORDER_JOINED};
     for (uint32_t k = 0; k <= RUN_GAP_MAX; k++) {
         say_part(r, i + k, figures, s);
@@ -285,18 +296,18 @@ static bool next_part(reader *r, uint32_t i, uint32_t figures, saying *s, gap *g
 
 /* ---- the run ----------------------------------------------------------------------------------------------------- */
 
-static void append(number_run *run, const saying *s, uint32_t first, gap g) {
+static void append(number_run *run, const run_saying *s, uint32_t first, gap g) {
     run_part *p = &run->parts[run->n_parts++];
     if (g.border == BORDER_JOINED && !s->spoken && run->n_parts > 1) g.border = BORDER_BLANK;
     *p = (run_part){.first = first, .end = s->end, .at = (uint16_t)run->n_text, .n = (uint16_t)s->n};
-    p->border = (uint8_t)g.border, p->sign = g.sign, p->spoken = s->spoken;
+    p->border = (uint8_t)g.border, p->sign = g.sign, p->spoken = s->spoken, p->apart = s->apart;
     memcpy(run->text + run->n_text, s->text, s->n);
     run->n_text += s->n;
     run->end = s->end;
 }
 
 bool run_read(reader *r, uint32_t i, number_run *run) {
-    saying s;
+    run_saying s;
     gap g = {.border = BORDER_PAUSE};
     uint32_t at = i;
     run->n_parts = run->n_text = 0;

@@ -13,7 +13,7 @@
 #define RUN_TOKENS_MAX  80 /* with the gap and what is read ahead less than RULE_AHEAD_MAX */
 #define RUN_GAP_MAX     6  /* tokens between two figures of one number */
 #define RUN_PARTS_MAX   RUN_TOKENS_MAX
-#define RUN_FIGURES_MAX 24 /* of one written token: longer ones are no number of anybody's, and end a run */
+#define RUN_FIGURES_MAX 32 /* of one written token: longer ones are no number of anybody's, and end a run */
 #define RUN_TEXT_MAX    (RUN_PARTS_MAX * RUN_FIGURES_MAX)
 
 /* What stands before a part, from tight to loose. */
@@ -32,6 +32,7 @@ typedef struct run_part {
     uint8_t border;      /* run_border */
     char sign;           /* of BORDER_SIGN: - . / ( */
     bool spoken;
+    bool apart; /* "fifty one": 51, but may be meant as 50 and 1 */
 } run_part;
 
 typedef struct number_run {
@@ -41,6 +42,17 @@ typedef struct number_run {
     uint32_t first, end; /* tokens: with ( before, without what follows the last figure */
     bool cut;            /* it goes on, but is looked at no further */
 } number_run;
+
+/* What one part says. */
+typedef struct run_saying {
+    uint32_t end; /* token behind it; 0: nothing is said */
+    uint32_t n;
+    char text[RUN_FIGURES_MAX];
+    bool spoken, apart;
+} run_saying;
+
+/* The figures that token i and those behind it say as one part; letters may stand directly at them ("DE89", "京A12345"). */
+void run_say_in_code(reader *r, uint32_t i, run_saying *s);
 
 /* The run that begins at token i; false: none does. */
 bool run_read(reader *r, uint32_t i, number_run *run);

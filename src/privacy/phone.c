@@ -79,9 +79,16 @@ static uint32_t china_area_length(const char *s) {
 }
 
 static float china_landline(const figures *f) {
+    if (f->n_groups == 3 && f->n > 12 && f->groups[0] <= 4 && f->groups[1] >= 7 &&
+        f->groups[2] <= 5) { /* an extension */
+        figures front = *f;
+        front.n -= f->groups[2];
+        front.n_groups--;
+        return china_landline(&front);
+    }
     if (f->n < 11 || f->n > 12 || f->s[0] != '0') return 0;
     uint32_t area = china_area_length(f->s);
-    if (!area || (area == 3 && f->n != 11) || f->s[area] < '2' || f->s[area] > '8') return 0;
+    if (!area || (area == 3 && f->n != 11) || f->s[area] < '2') return 0;
     bool grouped = IS_SHAPE(f, 0x38, 0x48, 0x47, 0x344, 0x444, 0x434, 0x443, 0x74);
     return by_shape(f, grouped, 0.55f, 0.6f);
 }
@@ -117,13 +124,13 @@ static float north_america(const figures *f) {
     if (f->n == 11 && f->s[0] == '1') {
         figures rest = without(f, 1);
         float sure = north_america(&rest);
-        return sure == FITS ? 0.5f : sure;
+        return sure;
     }
     if (f->n != 10) return 0;
     bool grouped = IS_SHAPE(f, 0x334, 0x37, 0x64);
     if (!nanp_block(f->s) || !nanp_block(f->s + 3)) /* invented ones do not follow the plan, but are written as if */
         return IS_SHAPE(f, 0x334) ? 0.55f : f->called ? LENGTH : 0;
-    return by_shape(f, grouped, FITS, 0.55f);
+    return by_shape(f, grouped, 0.5f, 0.55f);
 }
 
 /* ---- others ------------------------------------------------------------------------------------------------------ */
@@ -154,6 +161,16 @@ static float india(const figures *f) {
 static float australia(const figures *f) {
     if (f->n != 10 || f->s[0] != '0' || !strchr("23478", f->s[1])) return 0;
     return by_shape(f, IS_SHAPE(f, 0x433, 0x244), FITS, FITS);
+}
+
+static float russia(const figures *f) {
+    return f->n == 11 && f->s[0] == '8' && IS_SHAPE(f, 0x13322, 0x1334) ? 0.55f : 0;
+}
+
+/* A trunk's zero, and groups between dashes or brackets, in many countries' way. */
+static float any_trunk(const figures *f) {
+    if (f->n < 9 || f->n > 12 || f->s[0] != '0' || f->s[1] == '0' || !f->dashed) return 0;
+    return f->n_groups >= 2 && f->n_groups <= 5 ? 0.5f : 0;
 }
 
 /* ---- with a country code ----------------------------------------------------------------------------------------- */
@@ -232,8 +249,8 @@ static float any_length(const figures *f) {
 }
 
 float phone_match(const figures *f) {
-    static float (*const plans[])(const figures *) = {china,   north_america, united_kingdom, france,
-                                                      germany, india,         australia,      any_length};
+    static float (*const plans[])(const figures *) = {china,  russia,  any_trunk, north_america, united_kingdom,
+                                                      france, germany, india,     australia,     any_length};
     if (f->n < 7 || f->n > 18 || (all_figures_same(f) && !f->called)) return 0;
     float best = with_country(f);
     if (f->plus) return best;

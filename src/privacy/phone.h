@@ -17,7 +17,9 @@ typedef struct figures {
     uint32_t n_groups;                 /* 0: spoken, or too many groups */
     bool plus;                         /* a + before */
     bool extension;                    /* an extension behind */
+    bool dashed;                       /* groups between - or () */
     bool called;                       /* the words before speak of a telephone */
+    bool later;                        /* not the first number behind those words */
 } figures;
 
 /* How sure, 0..1, without what `called` adds to it; 0: none at all. */

@@ -16,15 +16,19 @@
 
 #define WINDOW_TEXT_MAX 28 /* +, 18 figures, an extension */
 #define WINDOW_MIN      3
+#define PAIRS_MAX       6 /* ambiguous pairs of a number that are tried */
 #define NEAR_TOKENS     8 /* a word so near before a number speaks of it */
 #define RESTARTS_MAX    3 /* corrections of a run that are looked at */
+#define SURE_ENOUGH     0.5f
 #define SURE_MIN        0.3f
 #define ID15_ALONE      0.45f /* 15 figures without a check digit need a word for them */
 
 /* What the words before say, for all of a run. */
 typedef struct context {
-    uint64_t near, around; /* SENSE_KEY_*: in the last NEAR_TOKENS, in RULE_CONTEXT_BYTES */
-    bool priced;           /* an amount of money, or numbered by # */
+    uint64_t nearest, near,
+        around;  /* SENSE_KEY_*: of the last word that has some, in the last NEAR_TOKENS, in RULE_CONTEXT_BYTES */
+    bool priced; /* an amount of money, or numbered by # */
+    bool mailed; /* an @ follows: its end is the name of somebody's mail */
     entity_set types;
 } context;
 
@@ -44,7 +48,7 @@ static float with_words(float sure, const context *c, uint64_t key, float by_nea
         sure += by_near;
     else if (c->around & key)
         sure += by_near / 2;
-    if ((c->near & SENSE_KEY_OTHER) && !(c->near & key)) sure -= 0.35f;
+    if ((c->nearest & SENSE_KEY_OTHER) || ((c->near & SENSE_KEY_OTHER) && !(c->near & key))) sure -= 0.35f;
     return limit(sure);
 }
 
@@ -77,16 +81,18 @@ static float ssn_match(const figures *f, const context *c) {
 }
 
 static float account_match(const figures *f, const context *c) {
-    if (f->n < 6 || f->n > 24 || !(c->near & SENSE_KEY_ACCOUNT) || figures_are_date(f)) return 0;
-    return (c->near & SENSE_KEY_OTHER) ? 0.35f : 0.65f;
+    const uint64_t kin = SENSE_KEY_ACCOUNT | SENSE_KEY_ID | SENSE_KEY_CARD; /* "member ID", 会员卡号 */
+    if (f->n < 6 || f->n > 24 || !(c->near & SENSE_KEY_ACCOUNT) || !(c->nearest & kin) || figures_are_date(f)) return 0;
+    return 0.65f;
 }
 
 static float phone_sure(const figures *f, const context *c) {
     float sure = phone_match(f);
     if (sure <= 0) return 0;
     sure = with_words(sure, c, SENSE_KEY_PHONE, 0.2f);
-    const uint64_t others = SENSE_KEY_CARD | SENSE_KEY_ACCOUNT | SENSE_KEY_SSN | SENSE_KEY_PASSPORT | SENSE_KEY_IP;
-    if ((c->near & others) && !(c->near & SENSE_KEY_PHONE)) sure -= 0.2f;
+    const uint64_t others = SENSE_KEY_CARD | SENSE_KEY_IBAN | SENSE_KEY_PLATE | SENSE_KEY_ACCOUNT | SENSE_KEY_SSN |
+                            SENSE_KEY_PASSPORT | SENSE_KEY_IP;
+    if (!f->later && (c->nearest & others)) sure -= 0.2f;
     return limit(sure);
 }
 
@@ -130,6 +136,7 @@ static void groups_of(const number_run *run, uint32_t a, uint32_t b, figures *f)
         if (c == '+') continue;
         if (c == 'X' || c == 'E') return;
         single += p->n == 1;
+        f->dashed |= p->border == BORDER_SIGN && (p->sign == '-' || p->sign == '(');
         if (p->spoken || single > 3 || f->n_groups == FIGURE_GROUPS_MAX) {
             f->n_groups = 0;
             return;
@@ -138,11 +145,102 @@ static void groups_of(const number_run *run, uint32_t a, uint32_t b, figures *f)
     }
 }
 
+/* Four groups between dots: an address of the internet, or a version. */
+static bool is_dotted(const number_run *run, uint32_t a, uint32_t b) {
+    uint32_t dots = 0;
+    for (uint32_t i = a + 1; i < b; i++) dots += run->parts[i].border == BORDER_SIGN && run->parts[i].sign == '.';
+    return dots == 3;
+}
+
+static bool is_written(const run_part *p, uint32_t least, uint32_t most) {
+    return !p->spoken && p->n >= least && p->n <= most;
+}
+
+/* 2024-03-22 stands in it, or 22.03.2024. */
+static bool is_dated(const number_run *run, uint32_t a, uint32_t b) {
+    for (uint32_t i = a; i + 2 < b; i++) {
+        const run_part *p = &run->parts[i];
+        if (p[1].border != BORDER_SIGN || p[2].border != BORDER_SIGN || p[1].sign != p[2].sign || p[1].sign == '(')
+            continue;
+        if (!is_written(&p[1], 1, 2)) continue;
+        if (is_written(&p[0], 4, 4) && is_written(&p[2], 1, 2))
+            return run->text[p->at] == '1' || run->text[p->at] == '2';
+        if (is_written(&p[0], 1, 2) && is_written(&p[2], 4, 4) && b - a == 3) return true;
+    }
+    return false;
+}
+
+/* Mostly "thirty two twenty three": also how lists of small numbers sound. */
+static bool is_paired(const number_run *run, uint32_t a, uint32_t b) {
+    uint32_t pairs = 0;
+    for (uint32_t i = a; i < b; i++) pairs += run->parts[i].spoken && run->parts[i].n == 2;
+    return 2 * pairs > b - a;
+}
+
+/* One, two, three … ten: somebody counts. */
+static bool is_counting(const number_run *run, uint32_t a, uint32_t b) {
+    uint32_t n = (uint32_t)(run->parts[b - 1].at + run->parts[b - 1].n - run->parts[a].at);
+    return n >= 10 && n <= 14 && memcmp(run->text + run->parts[a].at, "1234567891011", n < 13 ? n : 13) == 0 &&
+           b - a >= 9;
+}
+
 static match match_parts(const number_run *run, uint32_t a, uint32_t b, const context *c) {
-    figures f = {.s = NULL};
     const run_part *first = &run->parts[a], *last = &run->parts[b - 1];
+    figures f = {.s = NULL};
+    if (is_counting(run, a, b) || is_dated(run, a, b)) return (match){ENTITY_TYPES, 0};
     groups_of(run, a, b, &f);
-    return match_text(run->text + first->at, (uint32_t)(last->at + last->n - first->at), &f, c);
+    f.later = a > 0 && first->border >= BORDER_PAUSE;
+    match m = match_text(run->text + first->at, (uint32_t)(last->at + last->n - first->at), &f, c);
+    if (m.type == ENTITY_PHONE && is_dotted(run, a, b)) m.sure = 0;
+    if (m.type == ENTITY_CARD && !c->near && is_paired(run, a, b)) m.sure -= 0.1f;
+    for (uint32_t i = a + 1; i < b; i++)
+        if (run->parts[i].border == BORDER_CORRECTION) return (match){m.type, m.sure - 0.15f};
+    return m;
+}
+
+/* ---- "fifty one", meant as 50 and 1 ------------------------------------------------------------------------------ */
+
+/* The text of parts [a, b), those of the ambiguous ones taken apart that `apart` has a bit for. */
+static uint32_t text_apart(const number_run *run, uint32_t a, uint32_t b, uint32_t apart, char *out) {
+    uint32_t n = 0;
+    for (uint32_t i = a; i < b; i++) {
+        const run_part *p = &run->parts[i];
+        const char *s = run->text + p->at;
+        bool split = p->apart && (apart & 1);
+        if (p->apart) apart >>= 1;
+        if (n + p->n + split > WINDOW_TEXT_MAX) return 0;
+        out[n++] = s[0];
+        if (split) out[n++] = '0';
+        for (uint32_t k = 1; k < p->n; k++) out[n++] = s[k];
+    }
+    return n;
+}
+
+/* Only numbers with a check digit: it says which way was meant. */
+static match match_apart(const number_run *run, uint32_t a, uint32_t b, const context *c, char *out, uint32_t *out_n) {
+    uint32_t pairs = 0;
+    match best = {ENTITY_TYPES, 0};
+    for (uint32_t i = a; i < b; i++) pairs += run->parts[i].apart;
+    uint32_t n = (uint32_t)(run->parts[b - 1].at + run->parts[b - 1].n - run->parts[a].at);
+    uint32_t least = (c->nearest & SENSE_KEY_SSN) ? 9 : 13;
+    if (!pairs || n > 18 || n + pairs < least) return best;
+    for (uint32_t apart = 1; apart < 1u << (pairs < PAIRS_MAX ? pairs : PAIRS_MAX); apart++) {
+        char text[WINDOW_TEXT_MAX];
+        figures f = {.n_groups = 0};
+        uint32_t m = text_apart(run, a, b, apart, text);
+        if (m < least) continue;
+        float before = best.sure;
+        better(&best, ENTITY_ID, m == 18 ? id_match(text, m, c) : 0);
+        if (figures_of(text, m, &f) && !f.plus && !f.extension) {
+            float doubt = (c->around & SENSE_KEY_CARD) ? 0.1f : (c->nearest & SENSE_KEY_PHONE) ? 0.5f : 0.2f;
+            better(&best, ENTITY_CARD, card_match(&f, c) - doubt);
+            if (least == 9) better(&best, ENTITY_SSN, ssn_match(&f, c) - 0.1f);
+        }
+        if (best.sure == before) continue;
+        memcpy(out, text, m);
+        *out_n = m;
+    }
+    return best;
 }
 
 /* ---- corrections ------------------------------------------------------------------------------------------------- */
@@ -201,7 +299,15 @@ typedef struct cutting {
 
 /* What it costs to begin or end a finding in the middle of figures. */
 static float border_cost(uint8_t border) {
-    return border == BORDER_JOINED || border == BORDER_SIGN ? 0.3f : border == BORDER_BLANK ? 0.1f : 0;
+    return border == BORDER_JOINED || border == BORDER_SIGN ? 0.3f : border == BORDER_BLANK ? 0.2f : 0;
+}
+
+/* What comes before a finding: rest, or another finding. Two telephone numbers in a row are believed more readily than two accounts. */
+static float neighbour_cost(const number_run *run, const stretch *s, const way *found) {
+    float cost = border_cost(run->parts[s->a].border);
+    if (s->a == 0 || !found) return s->a == 0 ? 0 : cost;
+    if (s->is.type == ENTITY_ACCOUNT || found->last.is.type == ENTITY_ACCOUNT) return cost;
+    return cost / 2;
 }
 
 static void take(cutting *cut, const stretch *s) {
@@ -209,12 +315,17 @@ static void take(cutting *cut, const stretch *s) {
         const way *from = &cut->ways[s->a][rest];
         if (!from->reached) continue;
         stretch as = *s;
-        if (rest) as.is.sure -= border_cost(cut->run->parts[s->a].border);
+        as.is.sure -= neighbour_cost(cut->run, s, rest ? NULL : from);
         float score = from->score + as.is.sure * (float)s->n_text;
         way *to = &cut->ways[s->b][0];
         if (as.is.sure < SURE_MIN || (to->reached && to->score >= score)) continue;
         *to = (way){.score = score, .from = (uint16_t)s->a, .rest_before = rest, .reached = true, .last = as};
     }
+}
+
+/* What is said behind a correction belongs to what was said before. */
+static float leaving_cost(uint8_t border) {
+    return border == BORDER_CORRECTION ? 0.1f : border_cost(border);
 }
 
 static void leave(cutting *cut, uint32_t j) {
@@ -223,7 +334,7 @@ static void leave(cutting *cut, uint32_t j) {
         const way *from = &cut->ways[j][rest];
         if (!from->reached) continue;
         float score = from->score;
-        if (!rest && j > 0) score -= border_cost(cut->run->parts[j].border) * (float)from->last.n_text;
+        if (!rest && j > 0) score -= leaving_cost(cut->run->parts[j].border) * (float)from->last.n_text;
         if (to->reached && to->score >= score) continue;
         *to = (way){.score = score, .from = (uint16_t)j, .rest_before = rest, .reached = true};
     }
@@ -236,10 +347,11 @@ static void take_plain(cutting *cut, uint32_t a) {
         if (n > WINDOW_TEXT_MAX) return;
         if (n < 6) continue;
         stretch s = {.a = a, .b = b, .n_text = n};
-        s.is = match_parts(run, a, b, cut->c);
-        if (s.is.sure < SURE_MIN) continue;
         memcpy(s.text, run->text + run->parts[a].at, n);
-        take(cut, &s);
+        s.is = match_parts(run, a, b, cut->c);
+        if (s.is.sure >= SURE_MIN) take(cut, &s);
+        s.is = match_apart(run, a, b, cut->c, s.text, &s.n_text);
+        if (s.is.sure >= SURE_MIN) take(cut, &s);
     }
 }
 
@@ -282,13 +394,13 @@ static void cut_run(cutting *cut, const number_run *run, const context *c) {
 }
 
 /* Findings of the best way, in order; returns how many. */
-static uint32_t best_way(const cutting *cut, stretch *out, uint32_t room) {
+static uint32_t best_way(const cutting *cut, stretch out[RUN_PARTS_MAX]) {
     uint32_t j = cut->run->n_parts, n = 0;
     bool rest = !cut->ways[j][0].reached || (cut->ways[j][1].reached && cut->ways[j][1].score > cut->ways[j][0].score);
     bool rest_behind = false;
     while (j > 0) {
         const way *w = &cut->ways[j][rest];
-        if (!rest && n < room) {
+        if (!rest) {
             out[n] = w->last;
             if (rest_behind) out[n].is.sure -= border_cost(cut->run->parts[j].border);
             n++;
@@ -307,42 +419,114 @@ static uint32_t best_way(const cutting *cut, stretch *out, uint32_t room) {
 
 /* ---- the rule ---------------------------------------------------------------------------------------------------- */
 
-static uint64_t keys_near(const reader *r, uint32_t i) {
-    uint64_t keys = 0;
+static bool is_possessive(const reader *r, const token *t) {
+    static const char *const words[] = {"my", "your", "his",  "her",  "our",  "their",
+                                        "me", "我",   "我的", "你的", "他的", "她的"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (token_is(r->text, t, words[i])) return true;
+    return false;
+}
+
+/* "My number", 我的号码: what people who speak call their telephone's. */
+static bool is_my_number(const reader *r, uint32_t k) {
+    const token *t = &r->tokens[k];
+    if (!token_is(r->text, t, "number") && !token_is(r->text, t, "号码")) return false;
+    uint32_t before = k > 0 && token_is(r->text, &r->tokens[k - 1], "的") ? k - 1 : k;
+    return before > 0 && is_possessive(r, &r->tokens[before - 1]);
+}
+
+static void keys_near(const reader *r, uint32_t i, context *c) {
     for (uint32_t k = i; k > 0 && i - k < NEAR_TOKENS; k--) {
         const token *t = &r->tokens[k - 1];
         if (t->kind == TOKEN_DIGITS) break;
-        keys |= t->sense;
+        uint64_t keys = t->sense & SENSE_KEYS;
+        if (!keys && is_my_number(r, k - 1)) keys = SENSE_KEY_PHONE;
+        if (!c->nearest) c->nearest = keys;
+        c->near |= keys;
     }
-    return keys & SENSE_KEYS;
+}
+
+/* An @ at token i, or "at" before what looks like a host. */
+static bool is_mailed(reader *r, uint32_t i) {
+    const token *t = reader_at(r, i);
+    if (token_is(r->text, t, "圈")) return true; /* figures do not end in it unless "a" follows */
+    if (!(t->sense & SENSE_AT)) return false;
+    if (t->kind != TOKEN_WORD) return true;
+    return reader_at(r, i + 1)->kind == TOKEN_WORD && (reader_at(r, i + 2)->sense & SENSE_DOT);
 }
 
 static void look_around(reader *r, const number_run *run, entity_set types, context *c) {
-    *c = (context){.near = keys_near(r, run->first), .around = rule_keys_before(r, run->first), .types = types};
+    *c = (context){.around = rule_keys_before(r, run->first), .types = types};
+    keys_near(r, run->first, c);
     const token *before = run->first > 0 ? &r->tokens[run->first - 1] : NULL;
     if (before && before->kind == TOKEN_SIGN) c->priced = (before->sense & SENSE_CURRENCY) || before->value == '#';
     if (reader_at(r, run->end)->sense & SENSE_CURRENCY) c->priced = true;
+    c->mailed = is_mailed(r, run->end);
+}
+
+static bool is_corrected(const number_run *run, uint32_t from, uint32_t to) {
+    for (uint32_t k = from + 1; k < to; k++)
+        if (run->parts[k].border == BORDER_CORRECTION) return true;
+    return false;
+}
+
+/* Where somebody corrects himself, what may be something is rather a part of what he says. */
+static uint32_t drop_weak(const number_run *run, stretch *found, uint32_t n) {
+    uint32_t kept = 0;
+    if (!is_corrected(run, 0, run->n_parts)) return n;
+    for (uint32_t i = 0; i < n; i++)
+        if (found[i].is.sure >= SURE_ENOUGH) found[kept++] = found[i];
+    return kept;
+}
+
+/* Two of a kind with a correction between are one, said twice. */
+static uint32_t join_corrected(const number_run *run, stretch *found, uint32_t n) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        stretch *before = kept > 0 ? &found[kept - 1] : NULL;
+        bool again = before && before->b == found[i].a && run->parts[found[i].a].border == BORDER_CORRECTION;
+        if (!again || before->is.type != found[i].is.type) {
+            found[kept++] = found[i];
+            continue;
+        }
+        uint32_t a = before->a;
+        *before = found[i];
+        before->a = a;
+    }
+    return kept;
 }
 
 /* Where somebody corrects himself, all that he said is personal: over the rest before and behind. */
 static void widen_over_corrections(const number_run *run, stretch *found, uint32_t n) {
     for (uint32_t i = 0; i < n; i++) {
         uint32_t from = i > 0 ? found[i - 1].b : 0, to = i + 1 < n ? found[i + 1].a : run->n_parts;
-        for (uint32_t k = from + 1; k <= found[i].a && found[i].a > from; k++)
-            if (run->parts[k].border == BORDER_CORRECTION) found[i].a = from;
-        for (uint32_t k = found[i].b; k < to; k++)
-            if (run->parts[k].border == BORDER_CORRECTION) {
-                found[i].b = to;
-                break;
-            }
+        bool before = is_corrected(run, from, found[i].b), behind = is_corrected(run, found[i].a, to);
+        if (before) found[i].a = from;
+        if (behind) found[i].b = to;
     }
 }
 
-static void report(const number_run *run, const stretch *s, const context *c, rule_found *found, uint32_t *n) {
+/* The bracket before belongs to the number if it is closed within. */
+static uint32_t first_token(const reader *r, const number_run *run, const stretch *s) {
+    if (s->a > 0) return run->parts[s->a].first;
+    int depth = 0;
+    for (uint32_t i = run->first; i < run->parts[s->b - 1].first; i++) {
+        const token *t = &r->tokens[i];
+        if (t->kind != TOKEN_SIGN) continue;
+        if (t->sense & SENSE_OPEN) depth++;
+        if ((t->value == ')' || t->value == 0xff09) && --depth == 0) return run->first;
+        if (depth == 0) break;
+    }
+    return run->parts[0].first;
+}
+
+static void report(const reader *r, const number_run *run, const stretch *s, const context *c, rule_found *found,
+                   uint32_t *n) {
     if (!(ENTITY_BIT(s->is.type) & c->types) || *n == RULE_FOUND_MAX) return;
+    float doubt = (c->priced ? 0.4f : 0) + (c->mailed && s->b == run->n_parts ? 0.5f : 0);
     rule_found *to = &found[(*n)++];
-    *to = (rule_found){.type = s->is.type, .confidence = limit(s->is.sure - (c->priced ? 0.4f : 0))};
-    to->first = s->a == 0 ? run->first : run->parts[s->a].first;
+    *to = (rule_found){.type = s->is.type, .confidence = limit(s->is.sure - doubt)};
+    to->first = first_token(r, run, s);
     to->end = run->parts[s->b - 1].end;
     memcpy(to->canonical, s->text, s->n_text);
 }
@@ -370,20 +554,25 @@ void rule_digits(reader *r, uint32_t i, entity_set types, rule_found found[RULE_
     number_run run;
     cutting cut;
     context c;
-    stretch best[RULE_FOUND_MAX];
+    stretch best[RUN_PARTS_MAX];
     *n = 0, *skip = 1;
     if (!run_read(r, i, &run) || r->touched) return;
     *skip = run.end - i;
     if (run.n_text < WINDOW_MIN) return;
     look_around(r, &run, types, &c);
     cut_run(&cut, &run, &c);
-    uint32_t n_best = best_way(&cut, best, RULE_FOUND_MAX), rest = 0;
+    uint32_t n_best = best_way(&cut, best), rest = 0;
+    n_best = drop_weak(&run, best, n_best);
+    n_best = join_corrected(&run, best, n_best);
     widen_over_corrections(&run, best, n_best);
     for (uint32_t k = 0; k < n_best; k++) {
         report_rest(&run, rest, best[k].a, &c, found, n);
-        report(&run, &best[k], &c, found, n);
+        report(r, &run, &best[k], &c, found, n);
         rest = best[k].b;
     }
     report_rest(&run, rest, run.n_parts, &c, found, n);
-    if (run.cut) *skip = rest > 0 ? run.parts[rest - 1].end - i : run.parts[run.n_parts / 2].first - i;
+    if (*n == RULE_FOUND_MAX)
+        *skip = found[*n - 1].end - i;
+    else if (run.cut)
+        *skip = rest > 0 ? run.parts[rest - 1].end - i : run.parts[run.n_parts / 2].first - i;
 }

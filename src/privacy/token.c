@@ -232,6 +232,10 @@ static size_t read_word(const char *text, size_t n, size_t at, token *out) {
     if (!length) return end;
     const slot *s = table_find(folded, length);
     if (s && s->word) out->sense = s->sense, out->value = s->value;
+    if (!s && length > 3 && memcmp(folded + length - 2, "'s", 2) == 0) { /* "my phone's" */
+        s = table_find(folded, length - 2);
+        if (s && s->word) out->sense = s->sense & SENSE_KEYS;
+    }
     if (length == 1) out->sense |= SENSE_LETTER, out->value = folded[0];
     return end;
 }
