@@ -230,12 +230,21 @@ static bool is_date_part(reader *r, const zh_run *run, int64_t value) {
             (run->first >= 2 && r->tokens[run->first - 2].kind == TOKEN_DIGITS));
 }
 
+/* The nine of 三百九十九块九, the five of 三十七度五: where the number before is written too. */
+static bool is_tail(reader *r, const zh_run *run) {
+    if (!zh_was_one(r, run->first, "块度") || !zh_ends(r, run->end)) return false;
+    int64_t last = zh_code_before(r, run->first, 2);
+    if (zh_is_number_char(last) && zh_is_number_char(zh_code_before(r, run->first, 3))) return true;
+    return zh_was_one(r, run->first, "块") && zh_digit_of(last) >= 3;
+}
+
 /* Single figures: with a unit, in a date. 一块 is together, 两块 are pieces. */
 static bool single_counts(reader *r, const zh_run *run, int64_t value) {
-    if (is_date_part(r, run, value)) return true;
+    if (is_date_part(r, run, value) || is_tail(r, run)) return true;
     if (unit_follows(r, run->end)) return value != 1 || !zh_is_one(r, run->end, "度");
     if (!zh_is_one(r, run->end, "块")) return false;
-    return value >= 3 && (zh_ends(r, run->end + 1) || zh_is_number_char(zh_code_at(r, run->end + 1)));
+    uint32_t k = run->end + 1;
+    return value >= 3 && (zh_ends(r, k) || (zh_is_number_char(zh_code_at(r, k)) && zh_ends(r, k + 1)));
 }
 
 /* 十个, 二十岁, 一百元; 十分, 十足 and 一百 in the middle of a sentence stay. */

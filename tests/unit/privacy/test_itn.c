@@ -163,7 +163,7 @@ static const sentence english[] = {
     {"twenty dollars fifty", NULL}, {"june first half results", NULL}, {"at this point two people left", NULL},
     {"he has 20 dollars", NULL}, {"at 3:30 p.m.", NULL}, {"May 1, 1990", NULL}, {"one-on-one", NULL}, {"ten dot com", NULL},
     {"five-ten", NULL}, {"the three point line", NULL}, {"a thousand apologies", NULL}, {"four fifths", NULL},
-    {"one by one", NULL}, {"twenty five after three", NULL}, {"7 eleven", NULL}, {"high five", NULL}, {"one hundredth", NULL}, {"three, two, one", NULL}, {"", NULL}, {"\xff one \xe4", NULL},
+    {"one by one", NULL}, {"at one point two million people", NULL}, {"the twenty tens", NULL}, {"twenty five after three", NULL}, {"7 eleven", NULL}, {"high five", NULL}, {"one hundredth", NULL}, {"three, two, one", NULL}, {"", NULL}, {"\xff one \xe4", NULL},
 };
 
 static const sentence mandarin[] = {
@@ -289,7 +289,9 @@ static const sentence mandarin[] = {
     {"三公斤", "3公斤"},
     {"零下五度", "零下5度"},
     {"三米", "3米"},
-    {"三百九十九块九", "399块九"},
+    {"三百九十九块九", "399块9"},
+    {"五块五", "5块5"},
+    {"三十七度五", "37度5"},
     {"一千两百块钱", "1200块钱"},
     /* ordinals */
     {"第十二", "第12"},
@@ -313,7 +315,7 @@ static const sentence mandarin[] = {
     {"统一", NULL}, {"唯一", NULL}, {"之一", NULL}, {"百货", NULL}, {"千里之行", NULL}, {"上百人", NULL}, {"成千上万", NULL},
     {"十大品牌", NULL}, {"十四五规划", NULL}, {"二十大", NULL}, {"三元论", NULL}, {"一元二次方程", NULL}, {"一二三", NULL},
     {"零零后", NULL}, {"九零后", NULL}, {"初十", NULL}, {"像三十一样", NULL}, {"100块", NULL}, {"3点20分", NULL}, {"一度", NULL},
-    {"朝三暮四", NULL}, {"千方百计", NULL}, {"三明治", NULL}, {"一百一十一样", NULL}, {"一米七五", NULL},
+    {"朝三暮四", NULL}, {"一块五", NULL}, {"五块五毛的零钱和一块五花肉", NULL}, {"千方百计", NULL}, {"三明治", NULL}, {"一百一十一样", NULL}, {"一米七五", NULL},
 };
 // clang-format on
 #define COUNT(table) (sizeof(table) / sizeof *(table))
