@@ -43,12 +43,17 @@ static float limit(float sure) {
     return sure > 0.95f ? 0.95f : sure < 0 ? 0 : sure;
 }
 
+/* An order, a tracking number … */
+static bool speaks_of_other(const context *c, uint64_t key) {
+    return (c->nearest & SENSE_KEY_OTHER) || ((c->near & SENSE_KEY_OTHER) && !(c->near & key));
+}
+
 static float with_words(float sure, const context *c, uint64_t key, float by_near) {
     if (c->near & key)
         sure += by_near;
     else if (c->around & key)
         sure += by_near / 2;
-    if ((c->nearest & SENSE_KEY_OTHER) || ((c->near & SENSE_KEY_OTHER) && !(c->near & key))) sure -= 0.35f;
+    if (speaks_of_other(c, key)) sure -= 0.35f;
     return limit(sure);
 }
 
@@ -63,11 +68,15 @@ static float id_match(const char *s, uint32_t n, const context *c) {
     return 0;
 }
 
+static bool is_by_fours(const figures *f) {
+    return f->n_groups == 4 && f->groups[0] == 4 && f->groups[1] == 4 && f->groups[2] == 4 && f->groups[3] == 4;
+}
+
 static float card_match(const figures *f, const context *c) {
     if (f->n < 12 || f->n > 19 || !check_card_issuer(f->s, f->n) || !check_luhn(f->s, f->n)) return 0;
-    if (f->n == 12 && !((c->around & SENSE_KEY_CARD) || f->n_groups != 1))
-        return with_words(0.6f, c, SENSE_KEY_CARD, 0.1f);
-    return with_words(0.8f, c, SENSE_KEY_CARD, 0.1f);
+    float sure = f->n == 12 ? 0.6f : 0.8f; /* 12 figures are many other things */
+    if (is_by_fours(f) && speaks_of_other(c, SENSE_KEY_CARD)) sure += 0.15f;
+    return with_words((c->nearest & SENSE_KEY_IBAN) ? sure - 0.3f : sure, c, SENSE_KEY_CARD, 0.1f);
 }
 
 static bool groups_are(const figures *f, uint8_t a, uint8_t b, uint8_t d) {
@@ -278,7 +287,9 @@ static match match_corrected(const number_run *run, uint32_t a, uint32_t again, 
         uint32_t n = text_without(run, a, again, b, k, text);
         if (n < 6) continue;
         match m = match_text(text, n, &f, c);
-        if (m.sure <= best.sure) continue;
+        if (m.type == ENTITY_CARD) m.sure -= 0.15f;               /* of so many tries some pass Luhn's check … */
+        bool proven = m.type == ENTITY_ID && m.sure > ID15_ALONE; /* … but hardly one a date and a check digit */
+        if (best.type == ENTITY_ID || (m.sure <= best.sure && !proven)) continue;
         best = m;
         memcpy(out, text, n);
         *out_n = n;
@@ -316,11 +327,16 @@ static float border_cost(uint8_t border) {
     return border == BORDER_SIGN ? 0.3f : border == BORDER_BLANK ? 0.2f : 0;
 }
 
-/* What comes before a finding: rest, or another finding. Two telephone numbers in a row are believed more readily than two accounts. */
+/* What comes before a finding: rest, or another finding. Two in a row without a pause are believed if both are sure; what goes on as
+ * an account's number is the same account's, unless it was written whole. */
 static float neighbour_cost(const number_run *run, const stretch *s, const way *found) {
-    float cost = border_cost(run->parts[s->a].border);
-    if (s->a == 0 || !found) return s->a == 0 ? 0 : cost;
-    if (s->is.type == ENTITY_ACCOUNT || found->last.is.type == ENTITY_ACCOUNT) return cost;
+    const run_part *p = &run->parts[s->a];
+    float cost = border_cost(p->border);
+    if (s->a == 0) return 0;
+    if (!found) return cost;
+    bool after = found->last.is.type == ENTITY_ACCOUNT, is = s->is.type == ENTITY_ACCOUNT;
+    if (after && is) return p->border == BORDER_PAUSE && is_written(p - 1, 6, RUN_FIGURES_MAX) ? 0 : 0.5f;
+    if (after || is || found->last.is.sure < 0.7f || s->is.sure < 0.7f) return cost;
     return cost / 2;
 }
 
