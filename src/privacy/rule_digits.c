@@ -18,6 +18,7 @@
 #define WINDOW_MIN      3
 #define PAIRS_MAX       6 /* ambiguous pairs of a number that are tried */
 #define NEAR_TOKENS     8 /* a word so near before a number speaks of it */
+#define OTHER_TOKENS    5 /* one that says that it is something else stands nearer */
 #define RESTARTS_MAX    3 /* corrections of a run that are looked at */
 #define SURE_ENOUGH     0.5f
 #define SURE_MIN        0.3f
@@ -76,7 +77,9 @@ static float card_match(const figures *f, const context *c) {
     if (f->n < 12 || f->n > 19 || !check_card_issuer(f->s, f->n) || !check_luhn(f->s, f->n)) return 0;
     float sure = f->n == 12 ? 0.6f : 0.8f; /* 12 figures are many other things */
     if (is_by_fours(f) && speaks_of_other(c, SENSE_KEY_CARD)) sure += 0.15f;
-    return with_words((c->nearest & SENSE_KEY_IBAN) ? sure - 0.3f : sure, c, SENSE_KEY_CARD, 0.1f);
+    if (c->nearest & SENSE_KEY_IBAN) sure -= 0.3f;
+    if ((c->nearest & SENSE_KEY_ACCOUNT) && !(c->around & SENSE_KEY_CARD)) sure -= 0.2f;
+    return with_words(sure, c, SENSE_KEY_CARD, 0.1f);
 }
 
 static bool groups_are(const figures *f, uint8_t a, uint8_t b, uint8_t d) {
@@ -207,7 +210,7 @@ static match match_parts(const number_run *run, uint32_t a, uint32_t b, const co
     figures f = {.s = NULL};
     if (is_counting(run, a, b) || is_dated(run, a, b)) return (match){ENTITY_TYPES, 0};
     groups_of(run, a, b, &f);
-    f.later = a > 0 && first->border >= BORDER_PAUSE;
+    f.later = a > 0 && first->border >= BORDER_PAUSE && first->at - run->parts[0].at >= 6;
     match m = match_text(run->text + first->at, (uint32_t)(last->at + last->n - first->at), &f, c);
     if (m.type == ENTITY_ACCOUNT && is_whole_before_pause(run, a, b)) m.sure -= 0.2f;
     if (m.type == ENTITY_PHONE && is_dotted(run, a, b)) m.sure = 0;
@@ -457,9 +460,10 @@ static bool is_possessive(const reader *r, const token *t) {
     return false;
 }
 
-/* "My number", 我的号码: what people who speak call their telephone's. */
+/* "My number", 我的号码: what people who speak call their telephone's; "calling from". */
 static bool is_my_number(const reader *r, uint32_t k) {
     const token *t = &r->tokens[k];
+    if (token_is(r->text, t, "from")) return k > 0 && token_is(r->text, &r->tokens[k - 1], "calling");
     if (!token_is(r->text, t, "number") && !token_is(r->text, t, "号码")) return false;
     uint32_t before = k > 0 && token_is(r->text, &r->tokens[k - 1], "的") ? k - 1 : k;
     return before > 0 && is_possessive(r, &r->tokens[before - 1]);
@@ -471,6 +475,7 @@ static void keys_near(const reader *r, uint32_t i, context *c) {
         if (t->kind == TOKEN_DIGITS) break;
         uint64_t keys = t->sense & SENSE_KEYS;
         if (!keys && is_my_number(r, k - 1)) keys = SENSE_KEY_PHONE;
+        if (i - k >= OTHER_TOKENS) keys &= ~SENSE_KEY_OTHER;
         if (!c->nearest) c->nearest = keys;
         c->near |= keys;
     }
