@@ -344,9 +344,11 @@ static uint32_t walk_unstable(const finder *f, uint32_t i, uint32_t closed) {
     return i;
 }
 
+/* A token at the edge of what is stable may be another one once what follows has changed: "艾" 艾特, "it" "it's". */
 static uint32_t count_stable(const finder *f, uint32_t closed, size_t stable) {
+    if (stable >= f->text->n) return closed;
     while (closed > 0 && f->tokens[closed - 1].at + (size_t)f->tokens[closed - 1].n > stable) closed--;
-    return closed;
+    return token_closed(f->text->text, token_whole_characters(f->text->text, stable), f->tokens, closed);
 }
 
 /* A word for an electronic address stands right before token i. */
