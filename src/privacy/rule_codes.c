@@ -22,6 +22,8 @@ static void report(const code_run *run, uint32_t a, uint32_t b, entity_type type
 }
 
 static uint64_t nearest_key(const reader *r, uint32_t i) {
+    const uint64_t mine = SENSE_KEY_PASSPORT | SENSE_KEY_PLATE | SENSE_KEY_ACCOUNT | SENSE_KEY_OTHER;
+    if ((r->absent & mine) == mine) return 0;
     for (uint32_t k = i; k > 0 && i - k < NEAR_TOKENS; k--)
         if (r->tokens[k - 1].sense & SENSE_KEYS) return r->tokens[k - 1].sense & SENSE_KEYS;
     return 0;
