@@ -143,7 +143,8 @@ static void finish_chain(gate *g) {
     put_rest(g);
 }
 
-/* The oldest members leave although somebody goes on: by all that is known of the words that are being said. */
+/* The oldest members leave although somebody goes on: by all that is known of the words that are being said, and without the figures
+ * of which nothing is known. */
 static void force_out(gate *g, uint32_t members) {
     gate_chain *c = &g->chain;
     size_t n = c->n, first = c->first, at;
@@ -224,7 +225,7 @@ static bool belongs(gate *g, const steno_segment *s) {
 static int64_t chain_due_ms(const gate *g) {
     const gate_chain *c = &g->chain;
     if (!c->following || c->hold_until_ms == INT64_MAX) return c->hold_until_ms;
-    int64_t due = c->follow_ms + GATE_FOLLOW_MS;
+    int64_t due = c->follow_ms + (g->partials_seen ? GATE_FOLLOW_MS : GATE_FOLLOW_MAX_MS);
     return due > c->hold_until_ms ? due : c->hold_until_ms;
 }
 
@@ -451,8 +452,8 @@ steno_err gate_open(privacy *p, const gate_policy *policy, gate_sink *sink, void
 }
 
 static void destroy(gate *g) {
-    gate_room *const rooms[] = {&g->chain.room, &g->spans,  &g->edits, &g->words,
-                                &g->entities,   &g->merges, &g->text,  &g->numbers.table};
+    gate_room *const rooms[] = {&g->chain.room, &g->spans,  &g->figures, &g->edits,        &g->words,
+                                &g->entities,   &g->merges, &g->text,    &g->numbers.table};
     for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++) mem_free(rooms[i]->at);
     gate_queue_free(&g->queue);
     gate_labels_free(&g->labels);

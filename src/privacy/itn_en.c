@@ -81,23 +81,25 @@ static uint32_t ampm_follows(reader *r, uint32_t k, bool *pm) {
 /* "twenty something", "nineteen nineties", "two thirds", "forty-ish". */
 static bool vague_follows(reader *r, uint32_t k) {
     static word_list vague = {
-        "twenties",  "thirties",   "forties",  "fifties",  "sixties",    "seventies",  "eighties",   "nineties",
-        "hundreds",  "thousands",  "millions", "billions", "something",  "odd",        "ish",        "some",
-        "teens",     "halves",     "thirds",   "quarters", "fourths",    "fifths",     "sixths",     "sevenths",
-        "eighths",   "ninths",     "tenths",   "twelfths", "sixteenths", "twentieths", "hundredths", "thousandths",
-        "hundredth", "thousandth", "half",     "quarter",  NULL};
+        "twenties",    "thirties",  "forties",    "fifties",  "sixties",   "seventies",  "eighties",   "nineties",
+        "hundreds",    "thousands", "millions",   "billions", "something", "odd",        "ish",        "some",
+        "teens",       "tens",      "halves",     "thirds",   "quarters",  "fourths",    "fifths",     "sixths",
+        "sevenths",    "eighths",   "ninths",     "tenths",   "twelfths",  "sixteenths", "twentieths", "hundredths",
+        "thousandths", "hundredth", "thousandth", "half",     "quarter",   NULL};
     return follows(r, k, vague) || (is_sign(reader_at(r, k), '-') && follows(r, k + 1, vague));
 }
 
-/* "half past ten", "ten past three", "quarter to ten", "point five", "half a million". */
+/* "half past ten", "ten past three", "quarter to ten", "point five", "half a million", "at one point two people". */
 static bool stays(reader *r, const itn_run *run) {
-    static word_list past = {"past", NULL}, after = {"after", NULL}, to = {"to", "till", "til", NULL},
-                     quarter = {"quarter", NULL};
+    static word_list at = {"at", NULL}, past = {"past", NULL}, after = {"after", NULL},
+                     to = {"to", "till", "til", NULL}, quarter = {"quarter", NULL};
     static word_list part = {"half", "quarter", "many", "such", "of", "third", NULL};
     const token *before = itn_before(r, run->first);
     if (vague_follows(r, run->end) || follows(r, run->end, past)) return true;
     if (follows(r, run->end, after) && itn_is_number(r, reader_at(r, run->end + 1))) return true;
     if (!before) return false;
+    bool one_point = run->n > 1 && run->words[0].value == 1 && run->words[1].kind == ITN_POINT;
+    if (one_point && itn_one_of(r, before, at)) return true;
     if ((before->sense & SENSE_DOT) || itn_one_of(r, before, past)) return true;
     if (itn_one_of(r, before, to) && stands_before(r, run->first - 1, quarter)) return true;
     return run->article && itn_one_of(r, before, part);
@@ -466,14 +468,9 @@ static void en_number(reader *r, uint32_t i, itn_answer *a) {
     }
     bool figures_before = i > 0 && r->tokens[i - 1].kind == TOKEN_DIGITS; /* "7 eleven" */
     if (!figures_before && try_clock(r, &run, a)) return;
-    if (itn_cardinal(run.words, run.n, &v) && v.whole < 1000) {
-        if (!figures_before) put_cardinal(r, &run, &v, a);
-        return;
-    }
-    if (itn_cardinal(run.words, run.n, &v)) {
-        put_cardinal(r, &run, &v, a);
-        return;
-    }
+    bool fits = itn_cardinal(run.words, run.n, &v);
+    if (fits && (!figures_before || v.whole >= 1000)) put_cardinal(r, &run, &v, a);
+    if (fits) return;
     if (!try_year(r, &run, a)) try_row(r, &run, a);
 }
 

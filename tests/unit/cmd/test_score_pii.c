@@ -122,10 +122,8 @@ static void what_is_not_as_it_should_be_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pairs_by_overlap_and_exactly),
-        cmocka_unit_test(a_pair_each_at_most),
-        cmocka_unit_test(another_type_covers_but_is_no_pair),
-        cmocka_unit_test(another_type_covers_but_is_no_pair),
+        cmocka_unit_test(pairs_by_overlap_and_exactly),           cmocka_unit_test(a_pair_each_at_most),
+        cmocka_unit_test(another_type_covers_but_is_no_pair),     cmocka_unit_test(another_type_covers_but_is_no_pair),
         cmocka_unit_test(what_is_not_as_it_should_be_is_refused),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);

@@ -243,7 +243,7 @@ static inline void sim_take(void *user, const released_event *e) {
     bool partial = e->kind == STENO_EVENT_PARTIAL;
     if (!partial && e->partial_ms <= s->last_out) sim_fail(s, "order", e, "as they came");
     if (!partial) s->last_out = e->partial_ms;
-    if (s->now_ms - s->at_ms[e->partial_ms] > s->policy.hold_ms + GATE_FOLLOW_MAX_MS + 2 * SIM_TICK_MS)
+    if (s->now_ms - s->at_ms[e->partial_ms] > s->policy.hold_ms + GATE_FOLLOW_MAX_MS + SIM_TICK_MS)
         sim_fail(s, "time", e, "sooner");
     if (!partial && e->kind != STENO_EVENT_SEGMENT) return;
     sim_utterance *u = &s->said[e->segment.id];
@@ -267,11 +267,10 @@ static inline void sim_take(void *user, const released_event *e) {
 
 static inline void sim_send(sim *s, draft *d) {
     int64_t at_ms = (int64_t)(d->e.heard_s * 1000);
-    while (s->now_ms + SIM_TICK_MS < at_ms) {
-        s->now_ms += SIM_TICK_MS;
+    while (s->now_ms < at_ms) {
+        s->now_ms = s->now_ms + SIM_TICK_MS < at_ms ? s->now_ms + SIM_TICK_MS : at_ms;
         if (gate_wait_ms(s->g, s->now_ms) == 0) gate_tick(s->g, s->now_ms);
     }
-    if (at_ms > s->now_ms) s->now_ms = at_ms;
     assert_true(++s->serial < SIM_SERIALS);
     s->at_ms[s->serial] = s->now_ms;
     d->e.partial_ms = s->serial;

@@ -297,10 +297,8 @@ static int close_rules(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sentences_from_here),
-        cmocka_unit_test(sentences_in_english),
-        cmocka_unit_test(sentences_in_mandarin),
-        cmocka_unit_test(sentences_of_presidios_kind),
+        cmocka_unit_test(sentences_from_here),   cmocka_unit_test(sentences_in_english),
+        cmocka_unit_test(sentences_in_mandarin), cmocka_unit_test(sentences_of_presidios_kind),
         cmocka_unit_test(numbers_misheard),
     };
     return cmocka_run_group_tests(tests, open_rules, close_rules);

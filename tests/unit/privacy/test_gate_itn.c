@@ -36,7 +36,7 @@ static gate *g;
 
 static void open_mode(redact_mode mode) {
     gate_policy policy;
-    privacy *p;
+    privacy *p = NULL;
     policy_init(&policy);
     policy.mode = mode;
     policy.types = entity_all_set;

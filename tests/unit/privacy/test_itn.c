@@ -163,7 +163,7 @@ static const sentence english[] = {
     {"twenty dollars fifty", NULL}, {"june first half results", NULL}, {"at this point two people left", NULL},
     {"he has 20 dollars", NULL}, {"at 3:30 p.m.", NULL}, {"May 1, 1990", NULL}, {"one-on-one", NULL}, {"ten dot com", NULL},
     {"five-ten", NULL}, {"the three point line", NULL}, {"a thousand apologies", NULL}, {"four fifths", NULL},
-    {"one by one", NULL}, {"twenty five after three", NULL}, {"7 eleven", NULL}, {"high five", NULL}, {"one hundredth", NULL}, {"three, two, one", NULL}, {"", NULL}, {"\xff one \xe4", NULL},
+    {"one by one", NULL}, {"at one point two million people", NULL}, {"the twenty tens", NULL}, {"twenty five after three", NULL}, {"7 eleven", NULL}, {"high five", NULL}, {"one hundredth", NULL}, {"three, two, one", NULL}, {"", NULL}, {"\xff one \xe4", NULL},
 };
 
 static const sentence mandarin[] = {
@@ -289,7 +289,9 @@ static const sentence mandarin[] = {
     {"三公斤", "3公斤"},
     {"零下五度", "零下5度"},
     {"三米", "3米"},
-    {"三百九十九块九", "399块九"},
+    {"三百九十九块九", "399块9"},
+    {"五块五", "5块5"},
+    {"三十七度五", "37度5"},
     {"一千两百块钱", "1200块钱"},
     /* ordinals */
     {"第十二", "第12"},
@@ -302,7 +304,7 @@ static const sentence mandarin[] = {
     {"三心二意", NULL}, {"一下", NULL}, {"一样", NULL}, {"一个", NULL}, {"三个人", NULL}, {"两个", NULL}, {"一定", NULL},
     {"一点三心二意", NULL}, {"早一点一起去", NULL}, {"下午三点一起去", NULL}, {"一点一点地", NULL}, {"一点四个人", NULL},
     {"第一", NULL}, {"第二天", NULL}, {"第三", NULL}, {"三分之一", NULL}, {"万分之一", NULL}, {"三分之二十", NULL},
-    {"百分之几", NULL}, {"百分百", NULL}, {"七零八落", NULL}, {"七拐八拐", NULL}, {"三六九等", NULL}, {"三度空间", NULL}, {"一米阳光", NULL},
+    {"百分之几", NULL}, {"百分百", NULL}, {"百分之一秒", NULL}, {"双十节", NULL}, {"十项全能", NULL}, {"七零八落", NULL}, {"七拐八拐", NULL}, {"三六九等", NULL}, {"三度空间", NULL}, {"一米阳光", NULL},
     {"一元函数", NULL}, {"三十年河东三十年河西", NULL}, {"一点六个", NULL}, {"三四个人", NULL}, {"十七八岁", NULL}, {"七八十个", NULL}, {"两三百人", NULL},
     {"几十个", NULL}, {"十几个", NULL}, {"二十多个", NULL}, {"三十来岁", NULL}, {"数十人", NULL}, {"一两个", NULL},
     {"二百五", NULL}, {"你这个二百五。", NULL}, {"三十六计走为上", NULL}, {"一千零一夜", NULL}, {"九九八十一", NULL},
@@ -313,7 +315,7 @@ static const sentence mandarin[] = {
     {"统一", NULL}, {"唯一", NULL}, {"之一", NULL}, {"百货", NULL}, {"千里之行", NULL}, {"上百人", NULL}, {"成千上万", NULL},
     {"十大品牌", NULL}, {"十四五规划", NULL}, {"二十大", NULL}, {"三元论", NULL}, {"一元二次方程", NULL}, {"一二三", NULL},
     {"零零后", NULL}, {"九零后", NULL}, {"初十", NULL}, {"像三十一样", NULL}, {"100块", NULL}, {"3点20分", NULL}, {"一度", NULL},
-    {"朝三暮四", NULL}, {"千方百计", NULL}, {"三明治", NULL}, {"一百一十一样", NULL}, {"一米七五", NULL},
+    {"朝三暮四", NULL}, {"一块五", NULL}, {"五块五毛的零钱和一块五花肉", NULL}, {"千方百计", NULL}, {"三明治", NULL}, {"一百一十一样", NULL}, {"一米七五", NULL},
 };
 // clang-format on
 #define COUNT(table) (sizeof(table) / sizeof *(table))
@@ -481,6 +483,21 @@ static void numbers_without_end(void **state) {
     }
 }
 
+/* More figures behind the point than a number has: they stay. */
+static void fractions_without_end(void **state) {
+    (void)state;
+    static const char *const pieces[][2] = {{"one point", " five"}, {"一点", "五"}};
+    for (size_t k = 0; k < COUNT(pieces); k++) {
+        char text[512], out[1024];
+        strcpy(text, pieces[k][0]);
+        for (int i = 0; i < 70; i++) strcat(text, pieces[k][1]);
+        size_t n = strlen(text);
+        apply(text, n, edits, itn_find(text, n, true, edits, ROOM, NULL), out);
+        if (k == 0) assert_string_equal(out, text);
+        check_cuts(text, n);
+    }
+}
+
 static int setup(void **state) {
     (void)state;
     return token_lexicon() == STENO_OK ? 0 : -1;
@@ -496,6 +513,7 @@ int main(void) {
         cmocka_unit_test(a_full_table_says_where_it_stopped),
         cmocka_unit_test(long_texts_are_like_short_ones),
         cmocka_unit_test(numbers_without_end),
+        cmocka_unit_test(fractions_without_end),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
