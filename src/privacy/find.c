@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "privacy/ner.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -19,6 +20,8 @@
 #define NO_CLUSTER   UINT32_MAX
 #define KIND(kind)   (1u << (kind))
 #define SPOKEN_SENSE (SENSE_DIGIT | SENSE_TEEN | SENSE_TENS | SENSE_SCALE | SENSE_REPEAT)
+
+#define NAME_TYPES   (ENTITY_BIT(ENTITY_PERSON) | ENTITY_BIT(ENTITY_PLACE) | ENTITY_BIT(ENTITY_ORGANISATION))
 
 /* A rule is asked at tokens of these kinds or with one of these senses, if one of its types is looked for. */
 typedef struct rule_line {
@@ -35,6 +38,7 @@ static const rule_line rules[] = {
      KIND(TOKEN_DIGITS), SPOKEN_SENSE | SENSE_PLUS | SENSE_OPEN | SENSE_LETTER},
     {rule_codes, ENTITY_BIT(ENTITY_IBAN) | ENTITY_BIT(ENTITY_PASSPORT) | ENTITY_BIT(ENTITY_PLATE),
      KIND(TOKEN_DIGITS) | KIND(TOKEN_WORD), SENSE_LETTER | SENSE_PROVINCE | SPOKEN_SENSE},
+    {rule_name, NAME_TYPES, KIND(TOKEN_WORD) | KIND(TOKEN_HAN), 0},
 };
 #define RULES (sizeof rules / sizeof *rules)
 
@@ -51,6 +55,7 @@ typedef struct candidate {
 struct finder {
     privacy *p;
     token *tokens; /* [FIND_TEXT_MAX] */
+    names *names;  /* NULL: they are not looked for */
     uint32_t n_tokens;
     finding *results; /* [FIND_RESULTS_MAX] */
     uint32_t n_results;
@@ -100,6 +105,13 @@ steno_err finder_open(const privacy *p, finder **out) {
         finder_free(f);
         return err_fail(STENO_E_NOMEM, "privacy: no memory for a finder's tokens and results");
     }
+    if (!p->options.no_names) {
+        steno_err err = names_open(&f->names);
+        if (err != STENO_OK) {
+            finder_free(f);
+            return err;
+        }
+    }
     f->p = privacy_share((privacy *)(uintptr_t)p);
     *out = f;
     return STENO_OK;
@@ -109,6 +121,7 @@ void finder_free(finder *f) {
     if (!f) return;
     mem_free(f->tokens);
     mem_free(f->results);
+    names_free(f->names);
     privacy_close(f->p);
     mem_free(f);
 }
@@ -300,12 +313,14 @@ static void report(const finder *f, size_t settled, uint32_t hold, find_result *
 steno_err find_run(finder *f, const find_text *text, entity_set types, float min_confidence, find_result *out) {
     if (text->n > FIND_TEXT_MAX)
         return err_fail(STENO_E_LIMIT, "privacy: a text of %zu bytes is longer than %d", text->n, FIND_TEXT_MAX);
+    if (!f->names) types &= ~NAME_TYPES;
     begin(f, text, types, min_confidence);
     size_t n = text->whole ? text->n : token_whole_characters(text->text, text->n), at = 0;
     f->n_tokens = token_read(text->text, n, &at, f->tokens, FIND_TEXT_MAX);
     uint32_t closed = text->whole ? f->n_tokens : token_closed(text->text, n, f->tokens, f->n_tokens);
     uint32_t stable = text->whole ? closed : count_stable(f, closed, text->stable);
-    f->reader = (reader){.text = text->text, .n = n, .tokens = f->tokens, .n_tokens = stable, .whole = text->whole};
+    f->reader = (reader){.text = text->text, .n = n, .tokens = f->tokens, .n_tokens = stable, .whole = text->whole, .names = f->names};
+    if (f->names && (types & NAME_TYPES)) names_reset(f->names);
     uint32_t hold = walk(f);
     if (hold == stable) hold = walk_unstable(f, hold, closed);
     size_t settled = hold < f->n_tokens ? f->tokens[hold].at : n;

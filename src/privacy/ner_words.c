@@ -7,7 +7,9 @@
 #include <string.h>
 #include <utf8proc.h>
 
-static bool is_letters(const token *t) { return t->kind == TOKEN_WORD || t->kind == TOKEN_DIGITS; }
+static bool is_letters(const token *t) {
+    return t->kind == TOKEN_WORD || t->kind == TOKEN_DIGITS;
+}
 static bool is_sign(const reader *r, const token *t, const char *any) {
     return t->kind == TOKEN_SIGN && t->n == 1 && strchr(any, r->text[t->at]) != NULL;
 }
@@ -20,7 +22,9 @@ static bool blank_follows(const reader *r, const token *t) {
 
 /* "J." and "Mr." keep their full stop, and what follows it at once: "U.S.". */
 static bool is_abbreviation(const reader *r, uint32_t first, uint32_t end) {
-    static const char *const known[] = {"mr", "mrs", "ms", "dr", "st", "jr", "sr", "prof", "sgt", "gen", "col", "lt", "capt", "inc", "co", "corp", "ltd", "mt", "ft", "rev", "hon", "gov", "sen", "rep"};
+    static const char *const known[] = {"mr",  "mrs", "ms",  "dr",  "st",   "jr",  "sr",  "prof",
+                                        "sgt", "gen", "col", "lt",  "capt", "inc", "co",  "corp",
+                                        "ltd", "mt",  "ft",  "rev", "hon",  "gov", "sen", "rep"};
     const token *last = &r->tokens[end - 1];
     if (last->kind != TOKEN_WORD) return false;
     if (last->n == 1) return true;
@@ -63,7 +67,8 @@ static void read_text(const reader *r, ner_word *w) {
     for (size_t k = at; k < end && w->n + 4 < NER_WORD_BYTES;) {
         utf8proc_int32_t c = (unsigned char)r->text[k], size = 1;
         if (c >= 0x80) {
-            size = (utf8proc_int32_t)utf8proc_iterate((const utf8proc_uint8_t *)r->text + k, (utf8proc_ssize_t)(end - k), &c);
+            size = (utf8proc_int32_t)utf8proc_iterate((const utf8proc_uint8_t *)r->text + k,
+                                                      (utf8proc_ssize_t)(end - k), &c);
             if (size < 1) size = 1, c = '?';
         }
         k += (size_t)size;
@@ -137,7 +142,8 @@ void ner_read_word(reader *r, uint32_t i, const ner_list *list, ner_word *out) {
 void ner_pair(ner_word *a, const ner_word *b, const ner_list *list) {
     uint8_t cls;
     a->pair = 0;
-    if ((a->flags & NER_LIST_PLACE_BEGINS) && b->kind == NER_WORD) ner_lookup(list, ner_mix(a->id, b->id), &a->pair, &cls);
+    if ((a->flags & NER_LIST_PLACE_BEGINS) && b->kind == NER_WORD)
+        ner_lookup(list, ner_mix(a->id, b->id), &a->pair, &cls);
 }
 
 void ner_casing_add(ner_casing *c, const ner_word *w) {
