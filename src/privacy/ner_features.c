@@ -162,7 +162,8 @@ uint8_t ner_allowed(uint8_t before, const ner_word *w) {
     if (!(w->cls & NER_LIST_NEVER_BEGINS)) allowed |= 1 << NER_B_PER | 1 << NER_B_LOC | 1 << NER_B_ORG;
     if (before == NER_O || (w->cls & NER_LIST_NEVER_IN)) return allowed;
     /* people's names have no function words inside, but letters: "Thomas A Edison" */
-    if (before <= NER_I_PER && (w->cls & NER_LIST_NEVER_BEGINS) && w->n > 1) return allowed;
+    if (before <= NER_I_PER && (w->cls & NER_LIST_NEVER_BEGINS) && (w->flags & NER_LIST_TOP) && w->n > 1)
+        return allowed;
     return (uint8_t)(allowed | 1 << ((before - 1) / 2 * 2 + 2));
 }
 

@@ -283,7 +283,7 @@ static void ordinary_talk_is_not_held(void **state) {
     for (size_t k = 0; k < sizeof talk / sizeof *talk; k++)
         if (settled_of(talk[k]) != strlen(talk[k])) fail_msg("\"%s\": settled %zu", talk[k], settled_of(talk[k]));
     assert_int_equal(settled_of("my name is john "), 11);
-    assert_int_equal(settled_of("my name is john and "), 11); /* it looks two words ahead … */
+    assert_int_equal(settled_of("my name is john and "), 11);            /* it looks two words ahead … */
     assert_int_equal(settled_of("my name is john smith and this "), 31); /* … and no further */
     test_types = NAMES;
 }
