@@ -87,6 +87,7 @@ static void on_text(wire *w, void *state, const char *text, size_t n) {
         fail(w, e == STENO_E_FORMAT ? 1007 : 1008, "a message that makes no sense");
         return;
     }
+    wire_redact(w, &r->options.redact);
     if (r->options.rate_hz != had_hz) e = open_voice(w, f);
     if (e != STENO_OK)
         fail_engine(w, e);
@@ -109,7 +110,7 @@ static void say(wire *w, json_t *o) {
     wire_say(w, OUTBOX_KEEP, 0, o);
 }
 
-static void say_new(wire *w, funasr *f, const steno_segment *s, size_t n) {
+static void say_new(wire *w, funasr *f, const released_segment *s, size_t n) {
     size_t more;
     const char *text = funasr_new(&f->shown, s->id, s->text, n, &more);
     if (!more || f->of[0].options.mode == FUNASR_OFFLINE) return;
@@ -124,7 +125,7 @@ static void say_waiting(wire *w, funasr *f) {
     if (o) say(w, o);
 }
 
-static void on_final(wire *w, funasr *f, const steno_segment *s) {
+static void on_final(wire *w, funasr *f, const released_segment *s) {
     if (f->of[0].options.mode == FUNASR_ONLINE) {
         say_new(w, f, s, strlen(s->text));
         return;
@@ -162,7 +163,7 @@ static void on_end(wire *w, funasr *f) {
     f->ended--;
 }
 
-static void on_event(wire *w, void *state, int channel, const steno_event *e) {
+static void on_event(wire *w, void *state, int channel, const released_event *e) {
     funasr *f = state;
     (void)channel;
     if (e->kind == STENO_EVENT_PARTIAL)

@@ -5,7 +5,9 @@
 #ifndef STENO_API_FUNASR_MESSAGE_H
 #define STENO_API_FUNASR_MESSAGE_H
 
+#include "api/redaction.h"
 #include "base/err.h"
+#include "privacy/released.h"
 
 #include <jansson.h>
 
@@ -22,6 +24,7 @@ typedef enum funasr_mode {
 typedef struct funasr_options {
     funasr_mode mode;
     int rate_hz;
+    redact_wish redact; /* itn */
     char wav_name[FUNASR_NAME_BYTES_MAX];
     char warning[FUNASR_WARNING_BYTES_MAX]; /* for the next result; "" */
     bool ends;                              /* this message said is_speaking: false */
@@ -46,6 +49,6 @@ const char *funasr_new(funasr_shown *s, uint32_t id, const char *text, size_t n,
 /* `apart`: an utterance went before, so that a blank is wanted. */
 json_t *funasr_online(funasr_options *o, const char *text, size_t n, bool apart, bool last);
 /* The second pass, with word times since base_s. NULL segment: nothing was said. */
-json_t *funasr_offline(funasr_options *o, const steno_segment *s, double base_s, bool last);
+json_t *funasr_offline(funasr_options *o, const released_segment *s, double base_s, bool last);
 
 #endif

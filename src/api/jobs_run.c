@@ -178,14 +178,14 @@ void jobs_write_again(jobs *j) {
 
 /* ---- hearing -------------------------------------------------------------------------------------------------------- */
 
-static void on_segment(void *user, int channel, const steno_segment *s) {
+static void on_segment(void *user, int channel, const released_segment *s) {
     running *r = user;
     if (r->failed[0]) return;
     if (document_add(&r->document, channel, s) == STENO_OK) return;
     snprintf(r->failed, sizeof r->failed, "%s", steno_error_detail());
 }
 
-static void on_labels(void *user, int channel, const steno_segment *s) {
+static void on_labels(void *user, int channel, const released_segment *s) {
     running *r = user;
     document_label(&r->document, channel, s);
 }
@@ -262,6 +262,10 @@ static steno_err begin(jobs *j, const job *of) {
                            .rank = RECORDING_JOB,
                            .pass = r->pass};
     steno_voice voices[STENO_SPEAKERS_MAX];
+    redact_rule rule;
+    redaction_rule(j->service, r->pass, &rule);
+    jobs_policy(of, &o.policy);
+    policy_join(&o.policy, &rule.floor); /* it may have become stricter */
     steno_err e = ask_speakers(r, voices, &o.speakers);
     if (e == STENO_OK) e = recording_open(j->service, &o, &hearing, r, &r->recording);
     diarize_wipe(voices, o.speakers.n_voices);

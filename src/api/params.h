@@ -5,6 +5,7 @@
 #ifndef STENO_API_PARAMS_H
 #define STENO_API_PARAMS_H
 
+#include "api/redaction.h"
 #include "audio/pcm.h"
 
 #include "output/speakers.h"
@@ -22,6 +23,8 @@ typedef struct stream_params {
     steno_live_options live;
     bool words;
     int stats_ms;
+    redact_wish redact;
+    gate_policy policy;                  /* what became of it: for whoever knows key and server to fill in */
     steno_speakers_options speakers;     /* its voices are for others to find, by their names: */
     char voices[PARAMS_VOICES_BYTES];    /* with commas between them, or "*"; "": none */
     char resume[PARAMS_TOKEN_BYTES + 1]; /* "": a new session */
@@ -48,6 +51,7 @@ typedef struct control {
     control_kind kind;
     steno_live_options live; /* configure */
     bool words;              /* configure */
+    redact_wish redact;      /* configure */
     bool hotwords;           /* configure: they were given, and are not used yet */
     bool acknowledges;       /* keepalive: has last_seq */
     uint64_t last_seq;
@@ -62,6 +66,7 @@ STENO_CHECK steno_err control_parse(const char *text, size_t n, const stream_par
 
 /* "off", "revise" … as the query says it; false: none is called so. */
 bool params_contract(const char *name, steno_speakers_contract *out);
+const char *params_contract_name(steno_speakers_contract contract);
 
 /* All parameters in force, for `ready`. */
 json_t *params_json(const stream_params *p, const char *language);

@@ -75,8 +75,9 @@ static void help(void) {
            "                         its API key, if it wants one, is read from STENO_KEY\n"
            "      --model NAME       tiny (default) or base\n"
            "      --precision KIND   int8 (default) or fp32\n"
-           "      --models-dir DIR   where the converted models are (default: as 'steno transcribe' finds them)\n"
-           "\nOther:\n"
+           "      --models-dir DIR   where the converted models are (default: as 'steno transcribe' finds them)\n\n");
+    session_privacy_help();
+    printf("\nOther:\n"
            "  -h, --help             this text\n\n"
            "Exit status: 0 all done, 1 something failed, 2 wrong usage, 130 stopped at once.\n");
 }
@@ -91,15 +92,6 @@ static int whole(const char *name, const char *value, int lowest, int highest, i
 static int real(const char *name, const char *value, double lowest, double highest, float *out) {
     if (cli_float(value, lowest, highest, out)) return 0;
     return cli_usage("live", "--%s cannot be '%s': want a number from %g to %g", name, value, lowest, highest);
-}
-
-static int take_voice(live *l, const char *name) {
-    steno_speakers_options *o = &l->speakers;
-    if (o->n_voices == STENO_SPEAKERS_MAX) return cli_usage("live", "--voice: at most %d voices", STENO_SPEAKERS_MAX);
-    steno_voice *v = &l->voices[o->n_voices++];
-    bool fits = snprintf(v->name, sizeof v->name, "%s", name) < (int)sizeof v->name;
-    if (fits && name[0] && !strchr(name, ',')) return 0;
-    return cli_usage("live", "--voice cannot be '%s': want the name of an enrolled voice", name);
 }
 
 /* What only shows once all options are read; 0: good. */
@@ -145,7 +137,7 @@ static int take_option(live *l, choice *c, int code, const char *value) {
     case OPT_HOLD_MS:
         return whole("hold-ms", value, 0, PARAMS_HOLD_MAX_MS, &l->speakers.hold_ms);
     case OPT_VOICE:
-        return take_voice(l, value);
+        return voice_names_take("live", value, l->voices, &l->speakers.n_voices);
     case OPT_PARTIALS:
         c->partials_given = true;
         return 0;
@@ -192,6 +184,7 @@ const struct option cmd_live_options[] = {{"format", required_argument, NULL, 'f
                                           {"model", required_argument, NULL, SESSION_MODEL},
                                           {"precision", required_argument, NULL, SESSION_PRECISION},
                                           {"models-dir", required_argument, NULL, SESSION_MODELS_DIR},
+                                          SESSION_PRIVACY_OPTIONS,
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
 

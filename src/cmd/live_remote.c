@@ -3,6 +3,7 @@
  * One loop: the WebSocket's own, left every STEP_MS to look at the source and at requests to stop. Nothing is sent before
  * `ready`, and nothing is read from the source before what was read is sent, so a server that is slow slows the source.
  */
+#include "api/params.h"
 #include "cmd/live_int.h"
 #include "net/ws_client.h"
 
@@ -134,15 +135,11 @@ static bool put_escaped(char *url, size_t room, size_t *at, const char *text) {
     return true;
 }
 
-static const char *contract_name(steno_speakers_contract c) {
-    return c == STENO_SPEAKERS_REVISE ? "revise" : c == STENO_SPEAKERS_DELAYED ? "delayed" : "enrolled";
-}
-
 static steno_err add_speakers(const live *l, char *url, size_t room) {
     const steno_speakers_options *o = &l->speakers;
     size_t at = strlen(url);
     if (o->contract == STENO_SPEAKERS_OFF) return STENO_OK;
-    int n = snprintf(url + at, room - at, "&speakers=%s&max_speakers=%d&hold_ms=%d", contract_name(o->contract),
+    int n = snprintf(url + at, room - at, "&speakers=%s&max_speakers=%d&hold_ms=%d", params_contract_name(o->contract),
                      o->max_speakers, o->hold_ms);
     bool fits = n > 0 && (size_t)n < room - at;
     at += fits ? (size_t)n : 0;
@@ -152,6 +149,19 @@ static steno_err add_speakers(const live *l, char *url, size_t room) {
         at += fits ? (size_t)n : 0;
         fits = fits && put_escaped(url, room, &at, l->voices[i].name);
     }
+    return fits ? STENO_OK : err_fail(STENO_E_LIMIT, "the address is too long");
+}
+
+static steno_err add_redaction(const session_options *o, char *url, size_t room) {
+    char types[320];
+    size_t at = strlen(url);
+    bool masks = o->policy.mode != REDACT_OFF;
+    entity_print_set(o->policy.types, types, sizeof types);
+    int n = snprintf(url + at, room - at, "%s%s%s%s", o->policy.itn ? "&itn=true" : "", masks ? "&redact=" : "",
+                     masks ? policy_mode_name(o->policy.mode) : "", masks ? "&redact_types=" : "");
+    bool fits = n >= 0 && (size_t)n < room - at;
+    at += fits ? (size_t)n : 0;
+    fits = fits && (!masks || put_escaped(url, room, &at, types));
     return fits ? STENO_OK : err_fail(STENO_E_LIMIT, "the address is too long");
 }
 
@@ -167,6 +177,7 @@ static steno_err connect_to(remote *r) {
         (double)o->max_utterance_s, o->partial_ms);
     if (n < 0 || (size_t)n >= sizeof url) return err_fail(STENO_E_LIMIT, "the address is too long");
     ERR_TRY(add_speakers(l, url, sizeof url));
+    ERR_TRY(add_redaction(&l->session, url, sizeof url));
     ERR_TRY(ws_client_open(&handler, 1, strncmp(l->url, "wss:", 4) == 0, &r->client));
     const char *key = getenv("STENO_KEY"); /* not an option: those are for everybody to see */
     if (key && *key) ws_client_set_key(r->client, key);

@@ -14,7 +14,7 @@ static bool is_sign(const reader *r, const token *t, const char *any) {
     return t->kind == TOKEN_SIGN && t->n == 1 && strchr(any, r->text[t->at]) != NULL;
 }
 
-/* A blank stands behind token t, whatever follows. */
+/* A blank stands behind token t, a word: it was not the reader's if what stands behind it could change. */
 static bool blank_follows(const reader *r, const token *t) {
     const size_t at = (size_t)t->at + t->n;
     return at < r->n && (r->text[at] == ' ' || r->text[at] == '\n' || r->text[at] == '\t');
@@ -39,7 +39,8 @@ static bool is_abbreviation(const reader *r, uint32_t first, uint32_t end) {
 /* Tokens [i, end) are one word. */
 static uint32_t find_end(reader *r, uint32_t i) {
     uint32_t end = i + 1;
-    while (end - i + 1 < NER_WORD_TOKENS && !blank_follows(r, &r->tokens[end - 1])) {
+    while (end - i + 1 < NER_WORD_TOKENS) {
+        if (is_letters(&r->tokens[end - 1]) && blank_follows(r, &r->tokens[end - 1])) break;
         const token *next = reader_at(r, end);
         if (next->kind == TOKEN_END || next->spaced) break;
         if (is_letters(next)) {
@@ -51,7 +52,7 @@ static uint32_t find_end(reader *r, uint32_t i) {
             end++;
             continue;
         }
-        if (stop || !is_sign(r, next, "-&'") || blank_follows(r, next)) break;
+        if (stop || !is_sign(r, next, "-&'")) break;
         const token *after = reader_at(r, end + 1);
         if (!is_letters(after) || after->spaced) break;
         end += 2;

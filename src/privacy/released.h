@@ -57,6 +57,10 @@ typedef struct released_event {
 /* A copy that lives until released_free(): text, words and entities stand in one block; *bytes (may be NULL): its size. */
 STENO_CHECK steno_err released_copy(released_segment *to, const released_segment *from, size_t *bytes);
 void released_free(released_segment *s);
+/* One without words. */
+extern const released_segment released_nothing;
+/* What a store kept of released ones, on its way out again. Text, words and entities stay the caller's. */
+released_segment released_kept(const steno_segment *kept, const released_entity *entities, uint32_t n_entities);
 /* Labels of a SPEAKERS event into a copy of the same id. */
 void released_label(released_segment *copy, const released_segment *labels);
 

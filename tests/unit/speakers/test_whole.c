@@ -77,13 +77,7 @@ static double share(int who) {
 }
 
 static int labels(void) {
-    unsigned seen = 0;
-    int n = 0;
-    for (int64_t b = 0; b < line.end; b++) {
-        if (at(b) >= 0) seen |= 1u << at(b);
-    }
-    for (; seen; seen &= seen - 1) n++;
-    return n;
+    return made_labels(&line);
 }
 
 static void assert_pauses(void) {
@@ -191,7 +185,6 @@ static void limits_are_kept(void **state) {
             people.point[1][d] = people.point[0][d] + 0.3f * (people.point[1][d] - people.point[0][d]);
         talk(40, NULL);
         (void)run(&o, true);
-        print_message("at least %d: %d found\n", least, labels());
         assert_true(least ? labels() >= 2 : labels() == 1);
     }
 }
@@ -244,7 +237,6 @@ static void a_full_history_in_short_steps(void **state) {
     uint64_t before = mem_alloc_count();
     int steps = run(&o, true);
     assert_int_equal(mem_alloc_count(), before);
-    print_message("%d looks, %lld blocks: %d steps\n", past.n, (long long)line.end, steps);
     assert_in_range(steps, past.n / 64, 1000); /* many and short, not few and long */
     assert_int_equal(labels(), 6);
     for (int k = 0; k < 6; k++) assert_true(share(k) > 0.8);
