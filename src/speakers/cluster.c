@@ -20,6 +20,10 @@
 #define COST_LEAST  0.2f   /* of a speaker (vb_options.fb), when there must be more of them … */
 #define CHEAPER     0.7f   /* … and how it is lowered until there are */
 #define SMALL       40.0f  /* looks: with fewer a speaker costs less */
+/* Looks, times what they count; with more of them a speaker costs more. What people sound like changes in an hour: they sit
+ * elsewhere, another noise begins. Of enough looks the model would sooner explain that by another person, whatever a person
+ * costs, unless the cost grows with what there is to explain. (Looks that count less instead tell no turns apart.) */
+#define EVIDENCE_MOST 350.0f
 
 static const vb_options options = {.fa = 0.3f, .fb = 5.6f, .loop = 0.9f};
 
@@ -36,6 +40,8 @@ static void load(cluster *p, int step) {
     float apart =
         (float)(step * p->h->stride); /* in places of looks: those further apart share less speech and count more */
     o.fa *= apart < APART_MOST ? apart : APART_MOST;
+    float evidence = o.fa * (float)n;
+    if (evidence > EVIDENCE_MOST) o.fb *= evidence / EVIDENCE_MOST;
     if ((float)n * apart < SMALL) o.fb *= (float)n * apart / SMALL;
     vb_begin(p->w, n, &o);
     for (int i = 0; i < n; i++) {
