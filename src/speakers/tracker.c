@@ -392,25 +392,6 @@ static void look_for_merge(tracker *t, history *h, timeline *line, tracker_merge
 
 /* ---- all of the session ------------------------------------------------------------------------------------------- */
 
-/* What is known of people is taken from all of the session; enrolled voices stay as they were enrolled. */
-static void take_fit(tracker *t, const cluster *c, const int *name) {
-    float z[SPEAKERS_DIM], per = LOOK_WEIGHT * (float)(c->step * c->h->stride);
-    for (int k = 0; k < c->w->speakers; k++) {
-        int who = name[k];
-        if (who < t->opt.n_voices) continue;
-        t->weight[who] = WEIGHT_LEAST;
-        for (int d = 0; d < SPEAKERS_DIM; d++) t->sum[who][d] = 0.0f;
-    }
-    for (int i = 0; i < c->w->n; i++) {
-        int k = cluster_who(c, i), who = name[k];
-        float g = c->w->gamma[i][k];
-        if (g < 0.5f || who < t->opt.n_voices) continue;
-        history_get(&c->h->look[cluster_look(c, i)], z);
-        t->weight[who] += g * per;
-        for (int d = 0; d < SPEAKERS_DIM; d++) t->sum[who][d] += g * per * z[d];
-    }
-}
-
 static bool has_looks(const cluster *c, int who) {
     for (int i = 0; i < c->w->n; i++) {
         if (c->h->look[cluster_look(c, i)].speaker == who) return true;
@@ -477,6 +458,38 @@ static void bury(tracker *t, const cluster *c, const int *name, history *h, time
     }
 }
 
+/* Who is still there though the fit has nobody of that number, and is not like his heir: what he said teaches nobody else. (Who is
+ * like his heir waits to be buried.) */
+static unsigned away(const tracker *t, const cluster *c, const int *name) {
+    unsigned numbers = 0;
+    for (int k = 0; k < t->n; k++) {
+        int heir = t->alive[k] ? heir_of(c, name, k) : -1;
+        if (heir >= 0 && is_somebody_else(t, k, heir)) numbers |= 1u << k;
+    }
+    return numbers;
+}
+
+/* What is known of people is taken from all of the session; enrolled voices stay as they were enrolled. */
+static void take_fit(tracker *t, const cluster *c, const int *name) {
+    unsigned others = away(t, c, name);
+    float z[SPEAKERS_DIM], per = LOOK_WEIGHT * (float)(c->step * c->h->stride);
+    for (int k = 0; k < c->w->speakers; k++) {
+        int who = name[k];
+        if (who < t->opt.n_voices) continue;
+        t->weight[who] = WEIGHT_LEAST;
+        for (int d = 0; d < SPEAKERS_DIM; d++) t->sum[who][d] = 0.0f;
+    }
+    for (int i = 0; i < c->w->n; i++) {
+        const history_look *l = &c->h->look[cluster_look(c, i)];
+        int k = cluster_who(c, i), who = name[k];
+        float g = c->w->gamma[i][k];
+        if (g < 0.5f || who < t->opt.n_voices || (l->speaker >= 0 && others >> l->speaker & 1)) continue;
+        history_get(l, z);
+        t->weight[who] += g * per;
+        for (int d = 0; d < SPEAKERS_DIM; d++) t->sum[who][d] += g * per * z[d];
+    }
+}
+
 static void fit_again(tracker *t, vb *w, history *h, timeline *line, tracker_merge *merge) {
     cluster c;
     int name[VB_SPEAKERS], joined = -people(t);
@@ -491,8 +504,8 @@ static void fit_again(tracker *t, vb *w, history *h, timeline *line, tracker_mer
     take_fit(t, &c, name);
     for (int i = 0; i < w->n; i++) {
         history_look *l = &h->look[cluster_look(&c, i)];
-        bool away = l->speaker >= 0 && t->alive[l->speaker] && !is_named(&c, name, l->speaker);
-        if (!away) l->speaker = (int8_t)name[cluster_who(&c, i)];
+        bool stays = l->speaker >= 0 && t->alive[l->speaker] && !is_named(&c, name, l->speaker);
+        if (!stays) l->speaker = (int8_t)name[cluster_who(&c, i)];
     }
 }
 
