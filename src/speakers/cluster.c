@@ -150,9 +150,11 @@ static void seed(cluster *p) {
     begin_fit(p);
 }
 
-/* The one who has least to say goes, until there are no more people than there may be. */
-static void keep_limit(cluster *p) {
-    while (p->w->speakers > p->limits.most && p->w->speakers > 1) {
+/* The one who has least to say goes, until there are no more people than there may be; where the cost was lowered because there
+ * must be more of them, than there must be. */
+static void keep_limits(cluster *p) {
+    int most = p->cheaper && p->limits.least < p->limits.most ? p->limits.least : p->limits.most;
+    while (p->w->speakers > most && p->w->speakers > 1) {
         vb_drop_least(p->w);
         (void)vb_round(p->w);
     }
@@ -165,10 +167,11 @@ static void fit(cluster *p) {
     if (!over) return;
     if (w->speakers < p->limits.least && p->seeds > w->speakers && w->opt.fb > COST_LEAST) {
         w->opt.fb *= CHEAPER; /* somebody knows that there are more */
+        p->cheaper = true;
         begin_fit(p);
         return;
     }
-    keep_limit(p);
+    keep_limits(p);
     p->phase = CLUSTER_DONE;
 }
 

@@ -25,6 +25,7 @@ typedef struct cluster {
     int step; /* every step-th look of the history is used, the newest one in any case */
     cluster_phase phase;
     int at, rounds, seeds;
+    bool cheaper;                    /* a speaker costs less than at first, because too few were found */
     float seed[VB_SPEAKERS][VB_DIM]; /* length 1 */
     float root[VB_DIM], centre[VB_DIM];
 } cluster;

@@ -113,8 +113,18 @@ static void limits_are_kept(void **state) {
     (void)run(&c, &(cluster_limits){.looks = HISTORY_LOOKS, .most = 8});
     assert_int_equal(w.speakers, 1);
     int steps = run(&c, &(cluster_limits){.looks = HISTORY_LOOKS, .least = 2, .most = 8});
-    assert_in_range(w.speakers, 1, 8);
-    print_message("%d speakers after %d steps\n", w.speakers, steps);
+    print_message("%d speakers after %d steps, %.3f right\n", w.speakers, steps, right(&c, &m));
+    assert_int_equal(w.speakers, 2);
+    assert_true(right(&c, &m) > 0.9);
+    for (int least = 3; least <= 8; least++) {
+        (void)run(&c, &(cluster_limits){.looks = HISTORY_LOOKS, .least = least, .most = 8});
+        assert_in_range(w.speakers, 1, least);
+    }
+    /* A guess that is too low does not take anybody away. */
+    made_people(&m, SEED + 2, 5);
+    talk(&m, 1500, 10, false);
+    (void)run(&c, &(cluster_limits){.looks = HISTORY_LOOKS, .least = 3, .most = 8});
+    assert_int_equal(w.speakers, 5);
     /* Fewer looks than people there must be. */
     talk(&m, 3, 1, false);
     (void)run(&c, &(cluster_limits){.looks = HISTORY_LOOKS, .least = 8, .most = 8});
