@@ -9,9 +9,9 @@
 #include <math.h>
 #include <string.h>
 
-#define STEP_LOOKS  64   /* rows of neighbours counted in one step */
-#define LIKE        0.4f /* cosine of neighbours, centred and weighted */
-#define SHARPNESS   7.0f /* how much a look belongs to the seeds it is like, at first */
+#define STEP_PAIRS  65536 /* of looks compared in one step, VB_DIM products each */
+#define LIKE        0.4f  /* cosine of neighbours, centred and weighted */
+#define SHARPNESS   7.0f  /* how much a look belongs to the seeds it is like, at first */
 #define ROUNDS      30
 #define STILL       0.002f /* no gamma changes by more: it is over */
 #define FADED       0.5f   /* looks that a speaker explains: less, and it goes */
@@ -97,7 +97,7 @@ static void count_neighbours(cluster *p) {
             w->scale[i] = 1.0f;
         }
     }
-    for (int end = p->at + STEP_LOOKS; p->at < w->n && p->at < end; p->at++) {
+    for (int end = p->at + STEP_PAIRS / w->n + 1; p->at < w->n && p->at < end; p->at++) {
         unit_of(p, p->at, unit);
         float n = 0.0f;
         for (int j = 0; j < w->n; j++) n += dot(p, j, unit) * w->ahead[j][0] > LIKE ? 1.0f : 0.0f;

@@ -4,12 +4,12 @@
 #include <math.h>
 #include <string.h>
 
-#define STEP_BLOCKS 20000 /* written in one step */
-#define NEAR_BLOCKS 12    /* of a look, to be labelled by it */
-#define LOOK_MIDDLE 2.5f  /* blocks before its end */
-#define LOOK_BLOCK  2     /* before its end: the block that it labels, as the tracker has it */
-#define DOUBT       0.1f  /* of what looks say, when there are labels to ask too */
-#define MEANT_PRIOR 1.0f  /* looks */
+#define STEP_BLOCKS 4000 /* written in one step, each asking up to 24 looks: 1 to 3 ms */
+#define NEAR_BLOCKS 12   /* of a look, to be labelled by it */
+#define LOOK_MIDDLE 2.5f /* blocks before its end */
+#define LOOK_BLOCK  2    /* before its end: the block that it labels, as the tracker has it */
+#define DOUBT       0.1f /* of what looks say, when there are labels to ask too */
+#define MEANT_PRIOR 1.0f /* looks */
 
 void whole_begin(whole *p, vb *w, const history *h, const steno_speakers_options *o, bool renumber) {
     memset(p, 0, sizeof *p);

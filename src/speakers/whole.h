@@ -24,7 +24,7 @@ typedef struct whole {
 /* `renumber`: no label was told yet, people are numbered in the order in which they are heard. Otherwise they keep the numbers
  * that the history has for them. Enrolled voices keep theirs always. */
 void whole_begin(whole *p, vb *w, const history *h, const steno_speakers_options *o, bool renumber);
-/* A few ms of work; true when it is over and `line` has been written. */
+/* A few ms of work, whatever the session's length; true when it is over and `line` has been written. */
 STENO_CHECK bool whole_step(whole *p, timeline *line);
 
 #endif

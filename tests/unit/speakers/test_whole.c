@@ -282,7 +282,8 @@ static void a_full_history_in_short_steps(void **state) {
     int steps = run(&o, true);
     assert_int_equal(mem_alloc_count(), before);
     print_message("%d looks, %lld blocks: %d steps\n", past.n, (long long)line.end, steps);
-    assert_in_range(steps, past.n / 64, 1000); /* many and short, not few and long */
+    /* Many and short, not few and long: pairs of looks, and blocks. */
+    assert_in_range(steps, past.n * past.n / 65536 + (int)(line.end / 4000), 1000);
     assert_int_equal(labels(), 6);
     for (int k = 0; k < 6; k++) assert_true(share(k) > 0.8);
     assert_pauses();
