@@ -104,6 +104,10 @@ static void names_change_together(void **state) {
     history_rename(&kept.h, 1, 0);
     history_rename(&kept.h, 5, 1); /* nobody */
     for (int i = 0; i < 60; i++) assert_int_equal(kept.h.look[i].speaker, i % 3 == 0 ? SPEAKERS_UNKNOWN : 0);
+    /* Nobody else, with a higher number or a lower one. */
+    for (int i = 0; i < 60; i++) kept.h.look[i].speaker = (int8_t)(i % 16);
+    history_rename(&kept.h, 7, 2);
+    for (int i = 0; i < 60; i++) assert_int_equal(kept.h.look[i].speaker, i % 16 == 7 ? 2 : i % 16);
 }
 
 int main(void) {

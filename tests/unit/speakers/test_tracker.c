@@ -277,12 +277,20 @@ static void no_more_people_than_allowed(void **state) {
 /* Hundreds of people who say one thing each: numbers are given again, and those who stay are still known. */
 static void numbers_do_not_run_out(void **state) {
     (void)state;
+    int again = 0;
     for (unsigned round = 0; round < 3; round++) {
         steno_speakers_options o = revise(round == 0 ? 16 : 8);
         begin(&o, SEED + 60 + round, MADE_PEOPLE);
         if (round == 2) people.scatter = 2.0f;
         for (int k = 0; k < 2; k++) speak(k, 40, 2);
+        unsigned gone = 0;
         for (int i = 0; i < 400; i++) {
+            if (merged.from >= 0) gone |= 1u << merged.from;
+            for (int64_t b = line.end - 20; b < line.end; b++) {
+                if (at(b) < 0 || !(gone >> at(b) & 1)) continue;
+                gone &= ~(1u << at(b));
+                again++;
+            }
             speak(2 + i % (MADE_PEOPLE - 2), 3 + made_below(&people, 8), 1);
             if (i % 5 == 0) speak(i / 5 % 2, 12, 1);
             if (i % 40 == 0) assert_true(labels() <= o.max_speakers);
@@ -291,6 +299,8 @@ static void numbers_do_not_run_out(void **state) {
         talk(0, 2, 40);
         if (round < 2) assert_apart(0, 2, from, 0.6);
     }
+    print_message("%d numbers given again\n", again);
+    assert_true(again > 0);
 }
 
 /* ---- voices ------------------------------------------------------------------------------------------------------- */
@@ -319,7 +329,8 @@ static void only_voices_have_names(void **state) {
         for (int k = 0; k < n; k++) assert_true(share(k, k, 0) > 0.85);
         for (int k = 0; k < n + 3; k++)
             print_message("%d voices, %d: %.3f right, %.3f OTHER\n", n, k, share(k, k, 0), share(k, SPEAKERS_OTHER, 0));
-        for (int k = n; k < n + 3; k++) assert_true(share(k, SPEAKERS_OTHER, 0) > 0.6);
+        for (int k = n; k < n + 3; k++)
+            assert_true(share(k, SPEAKERS_OTHER, 0) > (n < STENO_SPEAKERS_MAX ? 0.75 : 0.6));
         for (int64_t b = 0; b < line.end; b++) {
             assert_true(at(b) < n && at(b) != SPEAKERS_UNKNOWN);
             assert_true((at(b) == SPEAKERS_SILENCE) == (truth[b] == NOBODY));
