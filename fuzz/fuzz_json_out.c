@@ -27,7 +27,7 @@ static char *as_string(const uint8_t *data, size_t size) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     steno_word words[4];
-    steno_segment s = {.words = words};
+    released_segment s = {.words = words};
     uint8_t cut, flags;
     take(&data, &size, &flags, 1);
     take(&data, &size, &cut, 1);

@@ -2,7 +2,7 @@
 // Nothing here touches the page. Invariants: a name given here outlives what the server says later; a label keeps its colour.
 
 export const OTHER = 'other'; // the server's label for who is none of the enrolled
-export const NAME_MAX_BYTES = 64;
+export const NAME_MAX_BYTES = 63; // of the protocol
 export const COLOURS = 8; // of style.css; the ninth speaker has the first one's colour and a shape of its own
 
 const utf8 = new TextEncoder();

@@ -1,25 +1,13 @@
-// audio.mjs: recordings of one person out of many short ones, and what build/speakers_looks says of them. For train.mjs and
-// embedding.mjs. Everything follows from the seeds.
+// audio.mjs: programs that are run, recordings of one person out of many short ones, and what build/speakers_looks says of them.
+// Everything follows from the seeds.
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { RATE } from '../../tests/speakers/voices.mjs';
 
-export const RATE = 16000;
 export const POST = 128, Z = 64;
 const PAUSE_S = [0.05, 0.3];
 const PAUSE_NOISE = (3 * Math.SQRT2) / 32768; // of 16 kHz; half of its power is left at 8 kHz
 const FLOOR_NOISE = (2 * Math.SQRT2) / 32768;
-
-// mulberry32
-export function chance(seed) {
-  let state = (seed * 2654435761) >>> 0;
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  return { next, between: (a, b) => a + (b - a) * next(), normal: () => Math.sqrt(-2 * Math.log(next() + 1e-12)) * Math.cos(2 * Math.PI * next()) };
-}
 
 // Clips one after the other with faint noise between and behind them, until there are more than `most_s` seconds of them.
 export function join(dice, clips, most_s) {
@@ -44,10 +32,11 @@ export function writePcm(file, pcm) {
   return file;
 }
 
-function run(program, args) {
+// What a program says; an error where it fails.
+export function run(program, args) {
   const r = spawnSync(program, args, { maxBuffer: 1 << 30 });
   if (r.error) throw r.error;
-  if (r.status !== 0) throw new Error(`${program} ${args[0]}: ${r.stderr}`);
+  if (r.status !== 0) throw new Error(`${program} ${args.slice(0, 3).join(' ')} …: status ${r.status}\n${r.stderr}`);
   return r.stdout;
 }
 

@@ -10,8 +10,9 @@
 // Seeds: SEED + the number of the person.
 import { mkdirSync } from 'node:fs';
 import { join as path } from 'node:path';
+import { chance } from '../../tests/speakers/conversations.mjs';
 import { PEOPLE, clips, missing } from '../../tests/speakers/voices.mjs';
-import { RATE, chance, cosine, enrolments, join, windows, writePcm } from './audio.mjs';
+import { cosine, enrolments, join, windows, writePcm } from './audio.mjs';
 
 const SEED = 700;
 const MOST_S = 150;
@@ -46,13 +47,11 @@ const one = (v) => (Object.is(v, NaN) ? '-' : v.toFixed(1)).padStart(6);
 // ---- windows of everybody -------------------------------------------------------------------------------------------------
 
 const weights = path(models, 'xvector-callhome.safetensors');
-const weighted = new Map();
+let files = null;
 
 // { person: [z …] } of windows of a length.
 function heard(rows, hop) {
-  const files = people.map((p, i) => path(work, `${p}.s16`));
-  if (!weighted.has('written')) people.forEach((p, i) => writePcm(files[i], join(chance(SEED + i), clips(p).map((c) => c.pcm), MOST_S)));
-  weighted.set('written', true);
+  files ??= people.map((p, i) => writePcm(path(work, `${p}.s16`), join(chance(SEED + i), clips(p).map((c) => c.pcm), MOST_S)));
   return Object.fromEntries(windows(looks, weights, rows, hop, files).map((list, i) => [people[i], list.map((w) => w.z)]));
 }
 

@@ -5,10 +5,10 @@
 // Parts of ten minutes, each a conversation of its own (other levels, other noise: they sat down elsewhere), one after the other to one
 // live stream: four people, then three of them, so that each is away for a part now and then. Prints the error rates of all of it and,
 // for each person and part, the label that most of their speech had.
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RATE, conversation, rttm, wav } from '../../tests/speakers/conversations.mjs';
+import { run } from './audio.mjs';
 
 const PEOPLE = ['allison', 'carlo', 'menardi', 'armelle'];
 const AWAY = [null, 0, null, 1, 2, 3]; // who is away in each part, in turn
@@ -26,11 +26,7 @@ function options(argv) {
   return o;
 }
 
-function steno(o, args) {
-  const r = spawnSync(o.steno, args, { maxBuffer: 1 << 28, encoding: 'utf8' });
-  if (r.error || r.status !== 0) throw r.error ?? new Error(`steno ${args.slice(0, 3).join(' ')} …: status ${r.status}\n${r.stderr}`);
-  return r.stdout;
-}
+const steno = (o, args) => run(o.steno, args).toString();
 
 // { file, ref, parts: [{ start_s, end_s, people }] }
 function build(o, dir) {

@@ -5,10 +5,10 @@
 // Builds the set (tests/speakers/conversations.mjs), lets `steno transcribe --diarize` hear the recordings and
 // `steno bench speakers` play them live, scores both by `steno score` and prints tables. --pairs adds two-person conversations of
 // every pair of people: where the embedding's limits are. Files stay in DIR (default build/speakers).
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { PEOPLE, conversation, missing, write, writeSet } from '../../tests/speakers/conversations.mjs';
+import { run } from './audio.mjs';
 
 const SAMPLE = '../shared/data/diarization/pyannote_sample';
 const NEVER_S = 36000; // whatever was said before the end
@@ -28,12 +28,7 @@ function options(argv) {
 const o = options(process.argv.slice(2));
 const dir = join(o.out, `${o.set}-${o.minutes}min`);
 
-function steno(args) {
-  const r = spawnSync(o.steno, args, { maxBuffer: 1 << 28, encoding: 'utf8' });
-  if (r.error) throw r.error;
-  if (r.status !== 0) throw new Error(`steno ${args.slice(0, 3).join(' ')} …: status ${r.status}\n${r.stderr}`);
-  return r.stdout;
-}
+const steno = (args) => run(o.steno, args).toString();
 
 // ---- scores -----------------------------------------------------------------------------------------------------------
 

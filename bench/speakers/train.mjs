@@ -9,11 +9,12 @@
 //   B     covariance of the rows of W: of a softmax classifier over classes of one covariance S these are S^-1 times their means
 //   S B S v = w S v, V' S V = I;  z = (post - mean of the people's means) V of the 64 largest w;  between = 2 w
 // Seeds: SEED + the number of the person in the order of names. The same numbers on every run on the same type of machine.
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join as path } from 'node:path';
 import { parameters } from '../../tests/golden/kaldi.mjs';
-import { POST, RATE, Z, chance, join, windows, writePcm } from './audio.mjs';
+import { RATE, chance } from '../../tests/speakers/conversations.mjs';
+import { int16 } from '../../tests/speakers/voices.mjs';
+import { POST, Z, join, run, windows, writePcm } from './audio.mjs';
 
 const SEED = 500;
 const LEAST_S = 20, MOST_S = 120, LEAST_WINDOWS = 6, MOST_WINDOWS = 80;
@@ -37,12 +38,8 @@ function people() {
 function decode(files, work) {
   const outs = files.map((_, i) => path(work, `clip-${i}.s16`));
   const args = [...files.flatMap((f) => ['-i', f]), ...outs.flatMap((o, i) => ['-map', `${i}:a:0`, '-f', 's16le', '-ac', '1', '-ar', String(RATE), o])];
-  const r = spawnSync('ffmpeg', ['-nostdin', '-v', 'error', '-y', '-bitexact', ...args]);
-  if (r.error || r.status !== 0) throw new Error(`ffmpeg cannot read ${files[0]} or a neighbour: ${r.error ?? r.stderr}`);
-  return outs.map((o) => {
-    const bytes = readFileSync(o);
-    return Float32Array.from(new Int16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + (bytes.length & ~1))), (v) => v / 32768);
-  });
+  run('ffmpeg', ['-nostdin', '-v', 'error', '-y', '-bitexact', ...args]);
+  return outs.map((o) => int16(readFileSync(o)));
 }
 
 // What is at most 35 dB below its loudest 10 ms, with a little round it; null when that is too little.

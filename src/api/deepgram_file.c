@@ -77,13 +77,13 @@ static void answer_refused(listening *j, const upload_refusal *why) {
 
 /* ---- recognised ------------------------------------------------------------------------------------------------- */
 
-static void on_segment(void *user, int channel, const steno_segment *s) {
+static void on_segment(void *user, int channel, const released_segment *s) {
     listening *j = user;
     if (channel >= DEEPGRAM_CHANNELS_MAX) return; /* recording.h has no more */
     if (deepgram_track_add(&j->tracks[channel], s, j->query.punctuate) != STENO_OK) j->too_long = true;
 }
 
-static void on_labels(void *user, int channel, const steno_segment *s) {
+static void on_labels(void *user, int channel, const released_segment *s) {
     listening *j = user;
     if (channel < DEEPGRAM_CHANNELS_MAX) deepgram_track_label(&j->tracks[channel], s);
 }

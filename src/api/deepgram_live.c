@@ -140,7 +140,7 @@ static void close_stream(wire *w, live *l) {
 
 /* ---- words ------------------------------------------------------------------------------------------------------ */
 
-static uint32_t message_of(const steno_event *e, int channel) {
+static uint32_t message_of(const released_event *e, int channel) {
     return (e->segment.id + 1) << 3 | (uint32_t)channel;
 }
 
@@ -150,7 +150,7 @@ static void say_utterance_end(wire *w, live *l, int channel) {
         wire_say(w, OUTBOX_KEEP, 0, deepgram_turn_end(t, &l->about, channel));
 }
 
-static void on_speech(wire *w, live *l, int channel, const steno_event *e) {
+static void on_speech(wire *w, live *l, int channel, const released_event *e) {
     json_t *o = deepgram_turn_speech(&l->turns[channel], &l->about, channel, e);
     if (l->query.vad_events)
         wire_say(w, OUTBOX_KEEP, 0, o);
@@ -165,7 +165,7 @@ static void on_done(wire *w, live *l, int channel) {
     if (wire_done(w)) finished(w, l);
 }
 
-static void event(wire *w, void *state, int channel, const steno_event *e) {
+static void event(wire *w, void *state, int channel, const released_event *e) {
     live *l = state;
     deepgram_turn *t = &l->turns[channel];
     switch (e->kind) {

@@ -13,7 +13,7 @@ static bool put_speaker(json_t *word, int speaker) {
     return speaker == STENO_SPEAKER_UNKNOWN || json_object_set_new(word, "speaker", json_integer(speaker)) == 0;
 }
 
-static json_t *words_of(const steno_segment *s, const deepgram_query *q) {
+static json_t *words_of(const released_segment *s, const deepgram_query *q) {
     bool punctuated = q->punctuate;
     speaker_run run = {0};
     json_t *list = json_array();
@@ -35,7 +35,7 @@ static json_t *words_of(const steno_segment *s, const deepgram_query *q) {
     return list;
 }
 
-static json_t *alternative(const steno_segment *s, const deepgram_query *q) {
+static json_t *alternative(const released_segment *s, const deepgram_query *q) {
     bool punctuated = q->punctuate;
     json_t *text = punctuated ? deepgram_string(s->text, strlen(s->text)) : deepgram_plain(s->text, strlen(s->text));
     return json_pack("{s:o, s:o, s:o}", "transcript", text, "confidence",
@@ -49,7 +49,7 @@ typedef struct span {
     bool is_final, speech_final, from_finalize;
 } span;
 
-static json_t *results(const deepgram_about *a, int channel, const span *p, const steno_segment *s) {
+static json_t *results(const deepgram_about *a, int channel, const span *p, const released_segment *s) {
     return json_pack("{s:s, s:[i,i], s:o, s:o, s:b, s:b, s:{s:[o]}, s:o, s:b}", "type", "Results", "channel_index",
                      channel, a->channels, "duration", deepgram_seconds(p->end_s - p->start_s), "start",
                      deepgram_seconds(p->start_s), "is_final", p->is_final, "speech_final", p->speech_final, "channel",
@@ -66,24 +66,24 @@ static json_t *empty(deepgram_turn *t, const deepgram_about *a, int channel, dou
               .from_finalize = from_finalize};
     t->covered_s = p.end_s;
     t->unended = false;
-    return results(a, channel, &p, &(steno_segment){.text = ""});
+    return results(a, channel, &p, &released_nothing);
 }
 
 /* A cut within speech goes on at once: the words behind it are not covered yet, although they were heard. */
-static double end_of(const steno_event *e) {
+static double end_of(const released_event *e) {
     bool goes_on = e->kind == STENO_EVENT_SEGMENT && e->segment.end == STENO_END_MAX;
     double end_s = goes_on ? e->segment.end_s : e->heard_s;
     return end_s > e->segment.end_s ? end_s : e->segment.end_s;
 }
 
-static void note_words(deepgram_turn *t, const steno_segment *s) {
+static void note_words(deepgram_turn *t, const released_segment *s) {
     if (!s->n_words) return;
     t->word_end_s = s->words[s->n_words - 1].end_s;
     t->end_due = true;
 }
 
-json_t *deepgram_turn_words(deepgram_turn *t, const deepgram_about *a, int channel, const steno_event *e) {
-    const steno_segment *s = &e->segment;
+json_t *deepgram_turn_words(deepgram_turn *t, const deepgram_about *a, int channel, const released_event *e) {
+    const released_segment *s = &e->segment;
     bool final = e->kind == STENO_EVENT_SEGMENT;
     span p = {.start_s = s->n_words && s->start_s < t->covered_s ? s->start_s : t->covered_s,
               .end_s = end_of(e),
@@ -101,7 +101,7 @@ json_t *deepgram_turn_words(deepgram_turn *t, const deepgram_about *a, int chann
     return results(a, channel, &p, s);
 }
 
-json_t *deepgram_turn_speech(deepgram_turn *t, const deepgram_about *a, int channel, const steno_event *e) {
+json_t *deepgram_turn_speech(deepgram_turn *t, const deepgram_about *a, int channel, const released_event *e) {
     t->speaking = true;
     return json_pack("{s:s, s:[i,i], s:o}", "type", "SpeechStarted", "channel", channel, a->channels, "timestamp",
                      deepgram_seconds(e->segment.start_s));

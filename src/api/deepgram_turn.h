@@ -8,6 +8,7 @@
 #define STENO_API_DEEPGRAM_TURN_H
 
 #include "api/deepgram_about.h"
+#include "privacy/released.h"
 
 #define DEEPGRAM_HEARING_MS 300 /* how long the engine may take to tell that somebody speaks */
 
@@ -22,9 +23,9 @@ typedef struct deepgram_turn {
 } deepgram_turn;
 
 /* PARTIAL or SEGMENT. */
-json_t *deepgram_turn_words(deepgram_turn *t, const deepgram_about *a, int channel, const steno_event *e);
+json_t *deepgram_turn_words(deepgram_turn *t, const deepgram_about *a, int channel, const released_event *e);
 /* SPEECH; said only if asked for. */
-json_t *deepgram_turn_speech(deepgram_turn *t, const deepgram_about *a, int channel, const steno_event *e);
+json_t *deepgram_turn_speech(deepgram_turn *t, const deepgram_about *a, int channel, const released_event *e);
 
 /* FINALIZED: a last word is due unless a final has said it; `audio_s`: what has come in. */
 bool deepgram_turn_finalized(deepgram_turn *t);

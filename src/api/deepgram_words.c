@@ -139,7 +139,7 @@ static bool reserve_heard(deepgram_track *t) {
     return true;
 }
 
-steno_err deepgram_track_add(deepgram_track *t, const steno_segment *s, bool punctuated) {
+steno_err deepgram_track_add(deepgram_track *t, const released_segment *s, bool punctuated) {
     if (t->texts.n > DEEPGRAM_WORDS_BYTES_MAX) return err_fail(STENO_E_LIMIT, "a transcript longer than is kept");
     if (!reserve_words(t, s->n_words) || !reserve_heard(t))
         return err_fail(STENO_E_NOMEM, "no memory for a transcript");
@@ -166,7 +166,7 @@ static int by_id(const void *id, const void *of) {
     return (x > y) - (x < y);
 }
 
-void deepgram_track_label(deepgram_track *t, const steno_segment *labels) {
+void deepgram_track_label(deepgram_track *t, const released_segment *labels) {
     const deepgram_heard *h = t->n_heard ? bsearch(&labels->id, t->heard, t->n_heard, sizeof *h, by_id) : NULL;
     for (speaker_run run = {0}; h && speaker_run_next(labels, &run);) {
         for (uint32_t i = run.first; i < run.behind && i < h->n; i++) {

@@ -9,6 +9,7 @@
 #define STENO_API_DEEPGRAM_WORDS_H
 
 #include "base/err.h"
+#include "privacy/released.h"
 
 #define DEEPGRAM_WORDS_BYTES_MAX ((size_t)64 << 20) /* of a channel */
 
@@ -56,9 +57,9 @@ typedef struct deepgram_track {
 } deepgram_track;
 
 /* STENO_E_LIMIT: no more is kept; what was there stays. */
-STENO_CHECK steno_err deepgram_track_add(deepgram_track *t, const steno_segment *s, bool punctuated);
+STENO_CHECK steno_err deepgram_track_add(deepgram_track *t, const released_segment *s, bool punctuated);
 /* Who speaks the words of a segment that was added: its id, n_words and their speakers. */
-void deepgram_track_label(deepgram_track *t, const steno_segment *labels);
+void deepgram_track_label(deepgram_track *t, const released_segment *labels);
 void deepgram_track_free(deepgram_track *t);
 
 #endif

@@ -19,7 +19,8 @@ steno_err diarize_find_voices(service *v, const auth_pass *pass, const char *lis
                               int *n) {
     *n = 0;
     if (!list[0]) return STENO_OK;
-    return voices_find(v, pass ? auth_owner(pass) : "", list, out, STENO_SPEAKERS_MAX, n);
+    return voice_book_find(speakers_book(v->speakers), pass ? auth_owner(pass) : AUTH_NONE_ID, list, out,
+                           STENO_SPEAKERS_MAX, n);
 }
 
 void diarize_wipe(steno_voice *voices, int n) {

@@ -20,21 +20,17 @@ static steno_err make_room(document *d) {
     return STENO_OK;
 }
 
-/* Words and text stand in one block, which the segment's words point to. */
-steno_err document_add(document *d, int channel, const steno_segment *s) {
-    size_t words = s->n_words * sizeof(steno_word), text = strlen(s->text) + 1;
-    if (d->bytes + words + text > DOCUMENT_BYTES_MAX)
-        return err_fail(STENO_E_LIMIT, "the transcript is longer than %zu bytes", DOCUMENT_BYTES_MAX);
+steno_err document_add(document *d, int channel, const released_segment *s) {
+    document_segment copy = {.channel = channel};
+    size_t bytes;
     ERR_TRY(make_room(d));
-    char *block = mem_alloc(1, words + text);
-    if (!block) return err_fail(STENO_E_NOMEM, "no memory for a segment");
-    if (words) memcpy(block, s->words, words);
-    memcpy(block + words, s->text, text);
-    document_segment *to = &d->segments[d->n++];
-    *to = (document_segment){.channel = channel, .segment = *s};
-    to->segment.words = (const steno_word *)(void *)block;
-    to->segment.text = block + words;
-    d->bytes += words + text;
+    ERR_TRY(released_copy(&copy.segment, s, &bytes));
+    if (d->bytes + bytes > DOCUMENT_BYTES_MAX) {
+        released_free(&copy.segment);
+        return err_fail(STENO_E_LIMIT, "the transcript is longer than %zu bytes", DOCUMENT_BYTES_MAX);
+    }
+    d->segments[d->n++] = copy;
+    d->bytes += bytes;
     return STENO_OK;
 }
 
@@ -42,16 +38,11 @@ static bool is_segment(const document_segment *at, int channel, uint32_t id) {
     return at->channel == channel && at->segment.id == id;
 }
 
-void document_label(document *d, int channel, const steno_segment *labels) {
+void document_label(document *d, int channel, const released_segment *labels) {
     for (size_t i = 0; i < d->n; i++) {
         size_t at = (d->labelled + i) % d->n;
-        steno_segment *s = &d->segments[at].segment;
         if (!is_segment(&d->segments[at], channel, labels->id)) continue;
-        steno_word *words = (steno_word *)(uintptr_t)s->words; /* document_add() made them */
-        for (uint32_t w = 0; w < s->n_words && w < labels->n_words; w++) words[w].speaker = labels->words[w].speaker;
-        s->speaker = labels->speaker;
-        s->speaker_margin = labels->speaker_margin;
-        s->speaker_fixed = labels->speaker_fixed;
+        released_label(&d->segments[at].segment, labels);
         d->labelled = at;
         return;
     }
@@ -83,7 +74,7 @@ void document_sort(document *d) {
 }
 
 void document_free(document *d) {
-    for (size_t i = 0; i < d->n; i++) mem_free((void *)d->segments[i].segment.words);
+    for (size_t i = 0; i < d->n; i++) released_free(&d->segments[i].segment);
     mem_free(d->segments);
     mem_free(d->turns);
     *d = (document){0};

@@ -57,7 +57,7 @@ event_text events_ready(const ready_members *m) {
                             whole(m->audio_samples), "resume_window_ms", m->resume_window_ms));
 }
 
-event_text events_speech(const steno_event *e) {
+event_text events_speech(const released_event *e) {
     return finish(json_pack("{s:s, s:I, s:o}", "type", "speech_started", "message_id", (json_int_t)e->segment.id,
                             "start", milliseconds(e->segment.start_s)));
 }
@@ -85,7 +85,7 @@ static json_t *name_of(const event_speakers *who, int speaker) {
     return name ? events_string(name, strlen(name)) : json_null();
 }
 
-static bool put_speaker(json_t *o, const steno_segment *s, const event_speakers *who) {
+static bool put_speaker(json_t *o, const released_segment *s, const event_speakers *who) {
     json_t *more = json_pack("{s:o, s:o, s:o, s:b}", "speaker", label_of(who, s->speaker), "speaker_name",
                              name_of(who, s->speaker), "speaker_margin", milliseconds((double)s->speaker_margin),
                              "speaker_fixed", s->speaker_fixed);
@@ -95,7 +95,7 @@ static bool put_speaker(json_t *o, const steno_segment *s, const event_speakers 
 }
 
 /* Words of one speaker after the other, who is not known included. */
-static json_t *spans_of(const steno_segment *s, const event_speakers *who) {
+static json_t *spans_of(const released_segment *s, const event_speakers *who) {
     json_t *list = json_array();
     for (uint32_t first = 0, behind; list && first < s->n_words; first = behind) {
         int speaker = s->words[first].speaker;
@@ -111,8 +111,8 @@ static json_t *spans_of(const steno_segment *s, const event_speakers *who) {
     return list;
 }
 
-event_text events_revision(const steno_event *e, const event_speakers *who) {
-    const steno_segment *s = &e->segment;
+event_text events_revision(const released_event *e, const event_speakers *who) {
+    const released_segment *s = &e->segment;
     json_t *o = json_pack("{s:s, s:I, s:I, s:o}", "type", "revision", "message_id", (json_int_t)s->id, "rev",
                           (json_int_t)s->rev, "spans", spans_of(s, who));
     if (put_speaker(o, s, who)) return finish(o);
@@ -122,7 +122,7 @@ event_text events_revision(const steno_event *e, const event_speakers *who) {
 
 /* ---- words ------------------------------------------------------------------------------------------------------ */
 
-static json_t *words_of(const steno_segment *s, const event_speakers *who) {
+static json_t *words_of(const released_segment *s, const event_speakers *who) {
     json_t *list = json_array();
     for (uint32_t i = 0; list && i < s->n_words; i++) {
         const steno_word *w = &s->words[i];
@@ -151,8 +151,8 @@ static const char *reason_of(steno_end_reason end) {
     }
 }
 
-event_text events_words(const steno_event *e, bool with_words, const event_speakers *who) {
-    const steno_segment *s = &e->segment;
+event_text events_words(const released_event *e, bool with_words, const event_speakers *who) {
+    const released_segment *s = &e->segment;
     bool final = e->kind == STENO_EVENT_SEGMENT;
     size_t stable = final ? events_count_chars(s->text, strlen(s->text)) : events_count_chars(s->text, s->stable_bytes);
     json_t *o = json_pack("{s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:o}", "type", final ? "final" : "partial",
@@ -168,7 +168,7 @@ event_text events_words(const steno_event *e, bool with_words, const event_speak
     return (event_text){0};
 }
 
-event_text events_overload(const steno_event *e) {
+event_text events_overload(const released_event *e) {
     return finish(
         json_pack("{s:s, s:b, s:i}", "type", "overload", "overloaded", e->overloaded, "partial_ms", e->partial_ms));
 }

@@ -39,11 +39,11 @@ typedef struct event_speakers {
 bool events_name_speaker(event_speakers *who, const char *label, const char *name);
 
 event_text events_ready(const ready_members *m);
-event_text events_speech(const steno_event *e);
+event_text events_speech(const released_event *e);
 /* Partial or final; `who` NULL: speakers are not told apart. */
-event_text events_words(const steno_event *e, bool with_words, const event_speakers *who);
-event_text events_revision(const steno_event *e, const event_speakers *who);
-event_text events_overload(const steno_event *e);
+event_text events_words(const released_event *e, bool with_words, const event_speakers *who);
+event_text events_revision(const released_event *e, const event_speakers *who);
+event_text events_overload(const released_event *e);
 event_text events_stats(const session_totals *t, const char *answer); /* "finalized", "configured" or NULL */
 event_text events_error(const char *code, const char *message, bool fatal);
 event_text events_closed(const session_totals *t, const char *reason);

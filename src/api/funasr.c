@@ -109,7 +109,7 @@ static void say(wire *w, json_t *o) {
     wire_say(w, OUTBOX_KEEP, 0, o);
 }
 
-static void say_new(wire *w, funasr *f, const steno_segment *s, size_t n) {
+static void say_new(wire *w, funasr *f, const released_segment *s, size_t n) {
     size_t more;
     const char *text = funasr_new(&f->shown, s->id, s->text, n, &more);
     if (!more || f->of[0].options.mode == FUNASR_OFFLINE) return;
@@ -124,7 +124,7 @@ static void say_waiting(wire *w, funasr *f) {
     if (o) say(w, o);
 }
 
-static void on_final(wire *w, funasr *f, const steno_segment *s) {
+static void on_final(wire *w, funasr *f, const released_segment *s) {
     if (f->of[0].options.mode == FUNASR_ONLINE) {
         say_new(w, f, s, strlen(s->text));
         return;
@@ -162,7 +162,7 @@ static void on_end(wire *w, funasr *f) {
     f->ended--;
 }
 
-static void on_event(wire *w, void *state, int channel, const steno_event *e) {
+static void on_event(wire *w, void *state, int channel, const released_event *e) {
     funasr *f = state;
     (void)channel;
     if (e->kind == STENO_EVENT_PARTIAL)

@@ -142,7 +142,7 @@ static json_int_t milliseconds(double s) {
     return s > 0 ? (json_int_t)llround(s * 1000) : 0;
 }
 
-static json_t *times_of(const steno_segment *s, double base_s) {
+static json_t *times_of(const released_segment *s, double base_s) {
     json_t *list = json_array();
     for (uint32_t i = 0; list && i < s->n_words; i++) {
         json_t *pair =
@@ -155,7 +155,7 @@ static json_t *times_of(const steno_segment *s, double base_s) {
 }
 
 /* An utterance is one sentence of theirs: its text without the mark at its end, and the mark. */
-static json_t *sentences_of(const steno_segment *s, double base_s, json_t *times) {
+static json_t *sentences_of(const released_segment *s, double base_s, json_t *times) {
     size_t n = strlen(s->text), mark = n && strchr(".,!?;:", s->text[n - 1]) ? 1 : 0;
     return json_pack("[{s:o, s:o, s:I, s:I, s:O}]", "text_seg", events_string(s->text, n - mark), "punc",
                      events_string(s->text + n - mark, mark), "start", milliseconds(s->start_s - base_s), "end",
@@ -163,7 +163,7 @@ static json_t *sentences_of(const steno_segment *s, double base_s, json_t *times
 }
 
 /* The list of times stands in the result as a text. */
-static bool add_times(json_t *r, const steno_segment *s, double base_s) {
+static bool add_times(json_t *r, const released_segment *s, double base_s) {
     json_t *times = times_of(s, base_s);
     char *text = times ? json_dumps(times, JSON_COMPACT) : NULL;
     bool added = text && json_object_set_new(r, "timestamp", json_string(text)) == 0 &&
@@ -173,7 +173,7 @@ static bool add_times(json_t *r, const steno_segment *s, double base_s) {
     return added;
 }
 
-json_t *funasr_offline(funasr_options *o, const steno_segment *s, double base_s, bool last) {
+json_t *funasr_offline(funasr_options *o, const released_segment *s, double base_s, bool last) {
     const char *text = s ? s->text : "";
     json_t *r =
         result(o, o->mode == FUNASR_2PASS ? "2pass-offline" : "offline", events_string(text, strlen(text)), last);

@@ -6,6 +6,7 @@
 #define STENO_API_FUNASR_MESSAGE_H
 
 #include "base/err.h"
+#include "privacy/released.h"
 
 #include <jansson.h>
 
@@ -46,6 +47,6 @@ const char *funasr_new(funasr_shown *s, uint32_t id, const char *text, size_t n,
 /* `apart`: an utterance went before, so that a blank is wanted. */
 json_t *funasr_online(funasr_options *o, const char *text, size_t n, bool apart, bool last);
 /* The second pass, with word times since base_s. NULL segment: nothing was said. */
-json_t *funasr_offline(funasr_options *o, const steno_segment *s, double base_s, bool last);
+json_t *funasr_offline(funasr_options *o, const released_segment *s, double base_s, bool last);
 
 #endif

@@ -28,7 +28,7 @@ static bool put_line(FILE *out, json_t *o) {
     return ok;
 }
 
-static json_t *words_json(const steno_segment *s) {
+static json_t *words_json(const released_segment *s) {
     json_t *all = json_array();
     for (uint32_t i = 0; i < s->n_words; i++) {
         const steno_word *w = &s->words[i];
@@ -39,7 +39,7 @@ static json_t *words_json(const steno_segment *s) {
 }
 
 static json_t *segment_json(const document_segment *at) {
-    const steno_segment *s = &at->segment;
+    const released_segment *s = &at->segment;
     return json_pack("{s:i, s:i, s:f, s:f, s:f, s:b, s:i, s:o, s:o}", "c", at->channel, "i", (int)s->id, "s",
                      s->start_s, "e", s->end_s, "p", (double)s->confidence, "l", s->looped, "k", s->speaker, "t",
                      events_string(s->text, strlen(s->text)), "w", words_json(s));
@@ -144,7 +144,8 @@ static bool render_segment(output *o, json_t *line) {
                        .looped = json_is_true(json_object_get(line, "l")),
                        .text = json_string_value(json_object_get(line, "t"))};
     if (!s.text || !read_words(json_object_get(line, "w"), &s)) return false;
-    bool ok = output_segment(o, (int)json_integer_value(json_object_get(line, "c")) + 1, &s) == STENO_OK;
+    released_segment kept = released_kept(&s, NULL, 0);
+    bool ok = output_segment(o, (int)json_integer_value(json_object_get(line, "c")) + 1, &kept) == STENO_OK;
     mem_free((void *)s.words);
     return ok;
 }

@@ -178,14 +178,14 @@ void jobs_write_again(jobs *j) {
 
 /* ---- hearing -------------------------------------------------------------------------------------------------------- */
 
-static void on_segment(void *user, int channel, const steno_segment *s) {
+static void on_segment(void *user, int channel, const released_segment *s) {
     running *r = user;
     if (r->failed[0]) return;
     if (document_add(&r->document, channel, s) == STENO_OK) return;
     snprintf(r->failed, sizeof r->failed, "%s", steno_error_detail());
 }
 
-static void on_labels(void *user, int channel, const steno_segment *s) {
+static void on_labels(void *user, int channel, const released_segment *s) {
     running *r = user;
     document_label(&r->document, channel, s);
 }

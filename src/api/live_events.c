@@ -43,7 +43,7 @@ void live_session_put_error(session *s, const char *code, const char *message) {
     live_session_put(s, OUTBOX_KEEP, 0, events_error(code, message, false));
 }
 
-static void on_final(session *s, const steno_event *e) {
+static void on_final(session *s, const released_event *e) {
     s->totals.finals++;
     s->totals.words += e->segment.n_words;
     s->totals.speech_s += e->segment.end_s - e->segment.start_s;
@@ -51,13 +51,13 @@ static void on_final(session *s, const steno_event *e) {
     live_session_put(s, OUTBOX_FINAL, e->segment.id, events_words(e, s->params.words, s->speakers));
 }
 
-static void on_partial(session *s, const steno_event *e) {
+static void on_partial(session *s, const released_event *e) {
     s->totals.partials++;
     s->owner->partials++;
     live_session_put(s, OUTBOX_PARTIAL, e->segment.id, events_words(e, s->params.words, s->speakers));
 }
 
-static void on_speakers(session *s, const steno_event *e) {
+static void on_speakers(session *s, const released_event *e) {
     if (s->speakers) live_session_put(s, OUTBOX_REVISION, e->segment.id, events_revision(e, s->speakers));
 }
 
@@ -74,14 +74,14 @@ static void on_end(session *s) {
     if (s->link->conn) net_want_write(s->link->conn);
 }
 
-static void on_done(session *s, const steno_event *e) {
+static void on_done(session *s, const released_event *e) {
     s->totals.speech_s = e->stats.speech_s;
     if (!s->abandoned)
         live_session_put(s, OUTBOX_KEEP, 0, events_closed(&s->totals, s->end_reason ? s->end_reason : "close"));
     on_end(s);
 }
 
-static void on_error(session *s, const steno_event *e) {
+static void on_error(session *s, const released_event *e) {
     log_line(LOG_LEVEL_ERROR, "a stream failed: %s: %s", steno_err_name(e->error), e->detail);
     s->end_code = 1011;
     s->end_text = "recognition failed";
@@ -89,7 +89,7 @@ static void on_error(session *s, const steno_event *e) {
     on_end(s);
 }
 
-void live_session_event(void *user, voice *w, const steno_event *e) {
+void live_session_event(void *user, voice *w, const released_event *e) {
     session *s = user;
     (void)w;
     switch (e->kind) {

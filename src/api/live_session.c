@@ -53,8 +53,12 @@ steno_err live_session_open(service *v, const stream_params *params, session **o
     s->totals.partial_ms = params->live.partial_ms;
     snprintf(s->model, sizeof s->model, "%s", steno_model_name(v->slots->model));
     snprintf(s->language, sizeof s->language, "%s", steno_model_language(v->slots->model));
-    voice_init(&s->voice, v, &params->audio, &params->live, 0, &voice_calls, s);
-    steno_err e = tell_speakers(s);
+    steno_err e = voice_init(&s->voice, v, &params->audio, &params->live, &params->policy, 0, &voice_calls, s);
+    if (e != STENO_OK) {
+        mem_free(s);
+        return e;
+    }
+    e = tell_speakers(s);
     if (e == STENO_OK) e = make_token(s->token);
     if (e != STENO_OK) {
         voice_free(&s->voice);

@@ -49,7 +49,7 @@ static json_t *logprob_of(const char *text, size_t n, float confidence) {
 }
 
 /* A word with what stands before it, so that the tokens joined are the text. */
-json_t *openai_logprobs(const steno_segment *s, bool spaced) {
+json_t *openai_logprobs(const released_segment *s, bool spaced) {
     json_t *list = json_array();
     size_t from = 0, room = strlen(s->text) + 2;
     char *text = mem_alloc(1, room);
@@ -108,7 +108,7 @@ static json_t *plain(const document *d, const openai_options *o, const openai_us
     return body;
 }
 
-static json_t *segment_json(const steno_segment *s, json_int_t id) {
+static json_t *segment_json(const released_segment *s, json_int_t id) {
     return json_pack("{s:I, s:I, s:o, s:o, s:o, s:[], s:f, s:f, s:f, s:f}", "id", id, "seek",
                      (json_int_t)round(s->start_s * 100), "start", milliseconds(s->start_s), "end",
                      milliseconds(s->end_s), "text", openai_string(s->text), "tokens", "temperature", 0.0,
@@ -123,7 +123,7 @@ static json_t *segments_json(const document *d) {
     return list;
 }
 
-static void add_words(json_t *list, const steno_segment *s) {
+static void add_words(json_t *list, const released_segment *s) {
     for (uint32_t i = 0; i < s->n_words; i++) {
         const steno_word *w = &s->words[i];
         json_array_append_new(list, json_pack("{s:o, s:o, s:o}", "word",
@@ -159,7 +159,7 @@ static json_t *speaker_json(const openai_options *o, int speaker) {
     return json_string(letter);
 }
 
-bool openai_add_diarized(json_t *list, const steno_segment *s, const openai_options *o) {
+bool openai_add_diarized(json_t *list, const released_segment *s, const openai_options *o) {
     char id[32];
     for (speaker_run run = {0}; speaker_run_next(s, &run);) {
         snprintf(id, sizeof id, "seg_%zu", json_array_size(list));
@@ -260,7 +260,7 @@ char *openai_sse(json_t *event, size_t *bytes) {
     return frame;
 }
 
-json_t *openai_delta_event(const steno_segment *s, bool first, bool logprobs) {
+json_t *openai_delta_event(const released_segment *s, bool first, bool logprobs) {
     size_t n = strlen(s->text);
     char *text = mem_alloc(1, n + 2);
     if (!text) return NULL;

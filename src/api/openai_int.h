@@ -104,15 +104,15 @@ char *openai_body(const document *d, const openai_options *o, const openai_usage
                   size_t *bytes, const char **type);
 /* One server-sent event, "data: …\n\n", freed by mem_free(); NULL: no memory. The object is stolen. */
 char *openai_sse(json_t *event, size_t *bytes);
-json_t *openai_delta_event(const steno_segment *s, bool first, bool logprobs);
+json_t *openai_delta_event(const released_segment *s, bool first, bool logprobs);
 json_t *openai_done_event(const document *d, const openai_options *o, const openai_usage *u);
 /* One of each stretch of one speaker in a segment, appended to `list`: {"type": "transcript.text.segment", "id", "start", "end",
  * "speaker", "text"}; their ids count on. False: no memory. */
-bool openai_add_diarized(json_t *list, const steno_segment *s, const openai_options *o);
+bool openai_add_diarized(json_t *list, const released_segment *s, const openai_options *o);
 /* Of all segments; NULL: no memory. */
 json_t *openai_diarized(const document *d, const openai_options *o);
 /* One entry a word: see docs/dialects/openai.md about what these are. `spaced`: the first has a space before it. */
-json_t *openai_logprobs(const steno_segment *s, bool spaced);
+json_t *openai_logprobs(const released_segment *s, bool spaced);
 json_t *openai_duration_usage(double audio_s);
 /* A string even if the text is not UTF-8. */
 json_t *openai_string(const char *text);

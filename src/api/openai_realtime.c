@@ -311,7 +311,7 @@ static void binary(wire *w, void *state, const unsigned char *bytes, size_t n, b
     openai_say_error(w, state, &why, NULL);
 }
 
-static void event(wire *w, void *state, int channel, const steno_event *e) {
+static void event(wire *w, void *state, int channel, const released_event *e) {
     (void)channel;
     openai_turns_event(w, state, e);
 }

@@ -66,7 +66,7 @@ void openai_say_error(wire *w, openai_live *l, const openai_failure *why, const 
 
 /* ---- openai_turns.c --------------------------------------------------------------------------------------------- */
 
-void openai_turns_event(wire *w, openai_live *l, const steno_event *e);
+void openai_turns_event(wire *w, openai_live *l, const released_event *e);
 void openai_turns_commit(wire *w, openai_live *l, const char *client_event);
 void openai_turns_clear(wire *w, openai_live *l);
 /* Turn detection was switched on: what was spoken without is committed. */

@@ -107,7 +107,7 @@ static void fail_with(request *r, steno_err e, const char *detail) {
 
 /* ---- the recording ---------------------------------------------------------------------------------------------- */
 
-static void on_segment(void *user, int channel, const steno_segment *s) {
+static void on_segment(void *user, int channel, const released_segment *s) {
     request *r = user;
     bool first = r->transcript.n == 0;
     if (r->lost != STENO_OK || !s->text[0]) return;
@@ -117,7 +117,7 @@ static void on_segment(void *user, int channel, const steno_segment *s) {
     push_event(r, openai_delta_event(s, first, r->options.logprobs));
 }
 
-static void on_labels(void *user, int channel, const steno_segment *s) {
+static void on_labels(void *user, int channel, const released_segment *s) {
     request *r = user;
     document_label(&r->transcript, channel, s);
 }

@@ -173,7 +173,7 @@ static openai_item *current(wire *w, openai_live *l) {
     return i;
 }
 
-static openai_item *begin_turn(wire *w, openai_live *l, const steno_segment *s) {
+static openai_item *begin_turn(wire *w, openai_live *l, const released_segment *s) {
     openai_item *i = new_item(w, l, s->start_s);
     i->bound = true;
     i->message = s->id;
@@ -182,7 +182,7 @@ static openai_item *begin_turn(wire *w, openai_live *l, const steno_segment *s) 
 }
 
 /* Whose words these are; NULL: nobody's, they were cleared. */
-static openai_item *owner_of(wire *w, openai_live *l, const steno_segment *s) {
+static openai_item *owner_of(wire *w, openai_live *l, const released_segment *s) {
     openai_cut *cut = cut_over(l, s->start_s);
     openai_item *i = find_message(l, s->id);
     if (cut && cut->clear) {
@@ -194,7 +194,7 @@ static openai_item *owner_of(wire *w, openai_live *l, const steno_segment *s) {
     return l->session.turns == OPENAI_TURNS_NONE ? current(w, l) : begin_turn(w, l, s);
 }
 
-static void add_logprobs(openai_item *i, const steno_segment *s, bool spaced) {
+static void add_logprobs(openai_item *i, const released_segment *s, bool spaced) {
     json_t *some = openai_logprobs(s, spaced);
     if (!i->logprobs)
         i->logprobs = some;
@@ -216,12 +216,12 @@ static bool says_live(const openai_live *l) {
     return strcmp(l->session.model, "whisper-1") != 0;
 }
 
-static void on_partial(wire *w, openai_live *l, const steno_segment *s) {
+static void on_partial(wire *w, openai_live *l, const released_segment *s) {
     openai_item *i = owner_of(w, l, s);
     if (i && s->stable_bytes && says_live(l)) say_stable(w, l, i, s->text, s->stable_bytes);
 }
 
-static void on_words(const openai_live *l, openai_item *i, const steno_segment *s) {
+static void on_words(const openai_live *l, openai_item *i, const released_segment *s) {
     bool spaced = i->text.n > 0;
     i->end_s = fmax(i->end_s, s->end_s);
     if (!s->text[0]) return;
@@ -240,8 +240,8 @@ static void say_utterance(wire *w, openai_live *l, openai_item *i) {
 }
 
 /* Every utterance that was announced has one, in order, maybe an empty one. */
-static void on_final(wire *w, openai_live *l, const steno_event *e) {
-    const steno_segment *s = &e->segment;
+static void on_final(wire *w, openai_live *l, const released_event *e) {
+    const released_segment *s = &e->segment;
     openai_item *i = owner_of(w, l, s);
     if (!i) return;
     on_words(l, i, s);
@@ -295,7 +295,7 @@ static void on_done(wire *w, openai_live *l) {
     l->n_cuts = 0;
 }
 
-void openai_turns_event(wire *w, openai_live *l, const steno_event *e) {
+void openai_turns_event(wire *w, openai_live *l, const released_event *e) {
     switch (e->kind) {
     case STENO_EVENT_SPEECH:
         if (l->session.turns != OPENAI_TURNS_NONE && !cut_over(l, e->segment.start_s))

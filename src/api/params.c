@@ -73,6 +73,7 @@ void params_init(stream_params *p, const steno_live_options *live) {
                          .words = true,
                          .stats_ms = 2000};
     steno_speakers_options_init(&p->speakers);
+    policy_init(&p->policy);
 }
 
 /* ---- queries ---------------------------------------------------------------------------------------------------- */
@@ -124,6 +125,10 @@ bool params_contract(const char *name, steno_speakers_contract *out) {
         return true;
     }
     return false;
+}
+
+const char *params_contract_name(steno_speakers_contract contract) {
+    return contracts[contract];
 }
 
 static steno_err take_contract(stream_params *p, const char *value) {

@@ -8,6 +8,7 @@
 #include "audio/pcm.h"
 
 #include "output/speakers.h"
+#include "privacy/policy.h"
 
 #include <jansson.h>
 
@@ -22,6 +23,7 @@ typedef struct stream_params {
     steno_live_options live;
     bool words;
     int stats_ms;
+    gate_policy policy;                  /* of what is said */
     steno_speakers_options speakers;     /* its voices are for others to find, by their names: */
     char voices[PARAMS_VOICES_BYTES];    /* with commas between them, or "*"; "": none */
     char resume[PARAMS_TOKEN_BYTES + 1]; /* "": a new session */
@@ -62,6 +64,7 @@ STENO_CHECK steno_err control_parse(const char *text, size_t n, const stream_par
 
 /* "off", "revise" … as the query says it; false: none is called so. */
 bool params_contract(const char *name, steno_speakers_contract *out);
+const char *params_contract_name(steno_speakers_contract contract);
 
 /* All parameters in force, for `ready`. */
 json_t *params_json(const stream_params *p, const char *language);

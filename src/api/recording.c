@@ -7,6 +7,7 @@
 
 #include "api/service_int.h"
 #include "base/mem.h"
+#include "privacy/gate.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 typedef struct lane {   /* one channel: one stream */
     stream_owner owner; /* first */
     recording *recording;
+    gate *gate;
     steno_stream_id stream;
     int channel;
     bool finished, done; /* finish() was accepted; the engine's last event came */
@@ -103,6 +105,7 @@ static void free_recording(recording *r) {
     unlink_recording(r);
     uncount(r);
     net_timer_close(r->timer);
+    for (int c = 0; c < CHANNELS_MAX; c++) gate_free(r->lanes[c].gate);
     diarize_wipe(r->voices, r->options.speakers.n_voices);
     mem_free(r->voices);
     service_check_drained(r->service);
@@ -140,8 +143,9 @@ static void add_stats(steno_stats *sum, const steno_stats *s) {
     sum->tokens += s->tokens;
 }
 
-static void on_event(stream_owner *o, const steno_event *e) {
-    lane *l = (lane *)o;
+/* What the gate lets pass; of what it held, the last leaves before DONE. */
+static void on_released(void *user, const released_event *e) {
+    lane *l = user;
     recording *r = l->recording;
     if (e->kind == STENO_EVENT_SEGMENT) {
         if (r->handler) r->handler->segment(r->user, l->channel, &e->segment);
@@ -156,10 +160,14 @@ static void on_event(stream_owner *o, const steno_event *e) {
     if (e->kind != STENO_EVENT_DONE && e->kind != STENO_EVENT_ERROR) return;
     l->done = true;
     r->slot->streams--;
-    if (r->ended)
-        end_if_done(r);
-    else
-        net_timer_set(r->timer, 1);
+    if (!r->ended) net_timer_set(r->timer, 1);
+}
+
+/* The gate is told of no time: what it holds waits for what is said next, which comes as fast as the machine can. */
+static void on_event(stream_owner *o, const steno_event *e) {
+    lane *l = (lane *)o;
+    gate_event(l->gate, e, 0);
+    if (l->done) end_if_done(l->recording); /* frees it, and its gates */
 }
 
 /* ---- audio ------------------------------------------------------------------------------------------------------ */
@@ -184,7 +192,9 @@ static steno_err open_lanes(recording *r) {
     r->hint_s = media_duration_hint_s(r->media);
     for (int c = 0; c < n; c++) {
         lane *l = &r->lanes[c];
+        gate_free(l->gate); /* of an attempt that found no room */
         *l = (lane){.owner.event = on_event, .recording = r, .channel = c};
+        ERR_TRY(gate_open(r->service->config.privacy, &r->options.policy, on_released, l, &l->gate));
         ERR_TRY(steno_stream_open(r->slot->engine, &vad, &l->owner, &l->stream));
         r->slot->streams++;
         r->result.channels = c + 1;

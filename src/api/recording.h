@@ -2,7 +2,8 @@
  *
  * Owner      the network thread.
  * Purpose    what `steno transcribe` does with poll(2), for requests and jobs: bytes of any container are decoded in a
- *            confined child, each channel is a stream, segments come in the order of time within a channel.
+ *            confined child, each channel is a stream with a privacy gate, segments come in the order of time within a
+ *            channel.
  * Invariants never blocks; at most `decoders` recordings of requests and `at_once` of jobs are fed at once, others wait, each
  *            kind in order; all streams of a recording are opened together or not yet; a recording that was cancelled calls
  *            nothing any more.
@@ -12,6 +13,8 @@
 
 #include "api/auth.h"
 #include "audio/media.h"
+#include "privacy/policy.h"
+#include "privacy/released.h"
 
 typedef struct service service;
 typedef struct recording recording;
@@ -29,6 +32,7 @@ typedef struct recording_options {
     steno_vad_options vad;
     bool vad_given;                  /* else the defaults */
     steno_speakers_options speakers; /* of each channel its own people; voices are copied. Zeroed: not told apart */
+    gate_policy policy;              /* of what is said in it; zeroed: everything passes */
     bool owed;       /* its outcome was promised and is known nowhere else: a server that drains waits for it */
     auth_pass *pass; /* whose minutes it uses, until done() or cancel; NULL: nobody's */
 } recording_options;
@@ -44,11 +48,11 @@ typedef struct recording_result {
 
 typedef struct recording_handler {
     /* channel counts from 0; nothing of the segment outlives the call. */
-    void (*segment)(void *user, int channel, const steno_segment *s);
+    void (*segment)(void *user, int channel, const released_segment *s);
     void (*progress)(void *user, double audio_s, double fraction); /* a few times a second; NULL: not wanted */
     void (*done)(void *user, const recording_result *r);           /* last */
     /* Before done(), where speakers are told apart: who speaks the words of a segment that came before. NULL: not wanted. */
-    void (*labels)(void *user, int channel, const steno_segment *s);
+    void (*labels)(void *user, int channel, const released_segment *s);
     /* And, with speakers.turns, who spoke when, in the order of time, in one or more calls. NULL: not wanted. */
     void (*turns)(void *user, int channel, const steno_turn *turns, uint32_t n);
 } recording_handler;
@@ -65,8 +69,8 @@ void recording_cancel(recording *r);
 
 /* Segments by the time they start, channels merged. Zeroed is empty. */
 typedef struct document_segment {
-    int channel;           /* from 0 */
-    steno_segment segment; /* owned text and words */
+    int channel;              /* from 0 */
+    released_segment segment; /* released_copy() */
 } document_segment;
 
 typedef struct document_turn {
@@ -83,10 +87,10 @@ typedef struct document {
 } document;
 
 /* Takes a copy. STENO_E_LIMIT: longer than DOCUMENT_BYTES_MAX. */
-STENO_CHECK steno_err document_add(document *d, int channel, const steno_segment *s);
+STENO_CHECK steno_err document_add(document *d, int channel, const released_segment *s);
 /* Who speaks the words of a segment that is in: the segment has its id, n_words and their speakers. One that is not in is
  * passed over. Before document_sort(). */
-void document_label(document *d, int channel, const steno_segment *labels);
+void document_label(document *d, int channel, const released_segment *labels);
 /* Who spoke when, behind what is there already. STENO_E_LIMIT as above. */
 STENO_CHECK steno_err document_add_turns(document *d, int channel, const steno_turn *turns, uint32_t n);
 /* By start time, then channel: once all are in. */

@@ -13,6 +13,7 @@
 #include "api/jobs.h"
 #include "api/speakers.h"
 #include "net/net.h"
+#include "privacy/policy.h"
 #include "steno.h"
 
 #define SERVICE_MESSAGE_BYTES_MAX 1048576 /* of one message from a client */
@@ -20,6 +21,7 @@
 #define SERVICE_ENDED_MAX         1024    /* sessions that are over, kept for clients that lost their last events */
 
 typedef struct service service;
+typedef struct privacy privacy; /* privacy/find.h */
 
 typedef struct service_config {
     net_config net;
@@ -34,6 +36,8 @@ typedef struct service_config {
     keys_table *keys;     /* what keys_load() said; taken over as the store is */
     voices_table *voices; /* what voices_load() said, taken over likewise; NULL: they could not be read */
     const char *data_dir; /* of the store */
+    privacy *privacy;     /* shared by the gates of all streams; NULL: no policy but OFF */
+    gate_policy policy;   /* the server's default, or with `forced` what every stream gets at least */
     auth_config auth;
     jobs_config jobs;
     speakers_config speakers;

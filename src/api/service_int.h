@@ -134,7 +134,7 @@ void live_session_controlled(void *user, voice *w, bool configure, steno_err e);
 
 /* ---- live_events.c: events out ------------------------------------------------------------------------------- */
 
-void live_session_event(void *user, voice *w, const steno_event *e);                    /* the voice's event() */
+void live_session_event(void *user, voice *w, const released_event *e);                 /* the voice's event() */
 void live_session_put(session *s, outbox_kind kind, uint32_t message, event_text text); /* frees the text */
 void live_session_put_stats(session *s, const char *answer);
 void live_session_put_error(session *s, const char *code, const char *message);

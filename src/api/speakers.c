@@ -190,10 +190,6 @@ voice_book *speakers_book(const speakers *s) {
     return s ? s->book : NULL;
 }
 
-steno_err voices_find(service *v, const char *owner, const char *names, steno_voice *out, int cap, int *n) {
-    return voice_book_find(speakers_book(v->speakers), owner, names, out, cap, n);
-}
-
 void speakers_close(speakers *s) {
     if (!s) return;
     voice_book_close(s->book);

@@ -16,8 +16,8 @@ struct speakers {
     net_watch *listener_watch;
     int voices_max;
     bool stopped;
-    int waiting;              /* enrolments under way, from the head of their request on */
-    struct speaker_ask *asks; /* being heard */
+    int waiting;             /* enrolments under way, from the head of their request on */
+    struct enrolment *heard; /* those being heard (speakers_post.c) */
 };
 
 /* A request about voices whose answer waits for a thread (ask.h). */

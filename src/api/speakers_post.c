@@ -136,7 +136,7 @@ static void refuse_heard(enrolment *e, steno_err err, const char *why) {
 }
 
 static void forget(enrolment *e) {
-    enrolment **at = (enrolment **)&e->head.owner->asks;
+    enrolment **at = &e->head.owner->heard;
     while (*at && *at != e) at = &(*at)->next;
     if (*at) *at = e->next;
     e->slot->streams--;
@@ -174,7 +174,7 @@ static void heard(work *w) {
 void speakers_stop(speakers *s) {
     if (!s) return;
     s->stopped = true;
-    for (enrolment *e = (enrolment *)s->asks; e; e = e->next) atomic_store(&e->given_up, true);
+    for (enrolment *e = s->heard; e; e = e->next) atomic_store(&e->given_up, true);
     if (s->listener_watch) net_watch_close(s->listener_watch);
     s->listener_watch = NULL;
     worker_close(s->listener);
@@ -246,8 +246,8 @@ static void on_whole(void *user, upload *u) {
     e->media = s->service->config.media;
     e->slot = s->service->slots;
     e->slot->streams++; /* the model stays while it is used */
-    e->next = (enrolment *)s->asks;
-    s->asks = &e->head;
+    e->next = s->heard;
+    s->heard = e;
     e->head.ask.pays = ask_put(&e->head.ask, s->listener, run_hear, heard);
     if (e->head.ask.pays) return;
     forget(e);

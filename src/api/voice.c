@@ -6,6 +6,7 @@
 #include "api/service_int.h"
 
 #include "base/mem.h"
+#include "privacy/gate.h"
 
 #include <assert.h>
 #include <string.h>
@@ -32,6 +33,8 @@ static void forget_due(voice *w) {
     drop_promise(w);
     w->held_n = w->held_at = 0;
     w->configure_due = w->finalize_due = w->finish_due = false;
+    if (w->gate_timer) net_timer_close(w->gate_timer);
+    w->gate_timer = NULL;
     mem_free(w->held);
     w->held = NULL;
     drop_voices(w);
@@ -47,11 +50,37 @@ static void end(voice *w) {
     forget_due(w);
 }
 
-static void on_event(stream_owner *o, const steno_event *e) {
-    voice *w = (voice *)o;
+/* What the gate lets pass; of what it held, the last leaves before DONE. */
+static void on_released(void *user, const released_event *e) {
+    voice *w = user;
     if (e->kind == STENO_EVENT_DONE || e->kind == STENO_EVENT_ERROR) end(w);
     if (e->kind == STENO_EVENT_FINALIZED) w->finalizing = false;
     w->handler->event(w->user, w, e);
+}
+
+static void on_gate_timer(void *ctx);
+
+/* Without memory for a timer the sweep sees to it. */
+static void set_gate_timer(voice *w, int64_t now_ms) {
+    int wait_ms = w->over ? -1 : gate_wait_ms(w->gate, now_ms);
+    if (wait_ms >= 0 && !w->gate_timer) w->gate_timer = net_timer_open(w->service->net, on_gate_timer, w);
+    if (w->gate_timer) net_timer_set(w->gate_timer, wait_ms);
+}
+
+static void let_go_held(voice *w, int64_t now_ms) {
+    gate_tick(w->gate, now_ms);
+    set_gate_timer(w, now_ms);
+}
+
+static void on_gate_timer(void *ctx) {
+    let_go_held(ctx, net_now_ms());
+}
+
+static void on_event(stream_owner *o, const steno_event *e) {
+    voice *w = (voice *)o;
+    int64_t now_ms = net_now_ms();
+    gate_event(w->gate, e, now_ms);
+    set_gate_timer(w, now_ms);
 }
 
 /* What an engine would say of a stream that never heard anything. */
@@ -60,18 +89,20 @@ static void say(voice *w, steno_event_kind kind) {
     on_event(&w->owner, &e);
 }
 
-void voice_init(voice *w, service *v, const pcm_format *audio, const steno_live_options *live, int ahead_ms,
-                const voice_handler *handler, void *user) {
-    *w = (voice){.owner.event = on_event,
-                 .service = v,
-                 .handler = handler,
-                 .user = user,
-                 .live = *live,
-                 .audio.format = *audio,
-                 .promised = true,
-                 .promised_ms = net_now_ms()};
+steno_err voice_init(voice *w, service *v, const pcm_format *audio, const steno_live_options *live,
+                     const gate_policy *policy, int ahead_ms, const voice_handler *handler, void *user) {
+    *w = (voice){
+        .owner.event = on_event, .service = v, .handler = handler, .user = user, .live = *live, .audio.format = *audio};
+    ERR_TRY(gate_open(v->config.privacy, policy, on_released, w, &w->gate));
+    w->promised = true;
+    w->promised_ms = net_now_ms();
     v->promised++;
     pace_init(&w->pace, ahead_ms ? ahead_ms : v->config.max_ahead_ms, v->config.resume_window_s * 1000);
+    return STENO_OK;
+}
+
+void voice_set_policy(voice *w, const gate_policy *policy) {
+    gate_set_policy(w->gate, policy);
 }
 
 steno_err voice_tell_speakers(voice *w, const steno_speakers_options *who) {
@@ -95,6 +126,7 @@ steno_err voice_merge_speakers(voice *w, int from, int into) {
 void voice_free(voice *w) {
     assert(!w->stream); /* its events would have nobody to go to */
     forget_due(w);
+    gate_free(w->gate);
 }
 
 void voice_forget_engine(voice *w, const engine_slot *slot) {
@@ -107,6 +139,7 @@ steno_err voice_admits(service *v) {
 
 void voice_sweep(voice *w, int64_t now_ms) {
     if (w->promised && now_ms - w->promised_ms >= VOICE_PROMISE_MS) drop_promise(w);
+    if (!w->over && gate_wait_ms(w->gate, now_ms) == 0) let_go_held(w, now_ms);
 }
 
 /* On failure the stream ends as any other does: whoever gave the audio is told, and finishes it. */

@@ -3,7 +3,7 @@
  * Owner      the network thread.
  * Purpose    what every live protocol needs below its own messages: bytes of audio become samples on an engine; what the
  *            engine has no room for is held and the client is not read from meanwhile; controls keep their place in the
- *            order of the audio.
+ *            order of the audio; what the engine says goes through a privacy gate.
  * Invariants the engine's stream is opened with the first audio, so that a connection that only waits costs next to
  *            nothing; at most VOICE_HELD_MAX samples are held; after DONE or ERROR the voice is over and does nothing.
  */
@@ -13,6 +13,9 @@
 #include "api/auth.h"
 #include "api/pace.h"
 #include "audio/pcm.h"
+#include "net/net.h"
+#include "privacy/policy.h"
+#include "privacy/released.h"
 
 #define VOICE_RETRY_MS   10   /* what an engine refused is tried again after, if it has not said so before */
 #define VOICE_PROMISE_MS 1000 /* more would let people who only connect keep others out */
@@ -21,6 +24,7 @@
 typedef struct service service;
 typedef struct engine_slot engine_slot;
 typedef struct voice voice;
+typedef struct gate gate; /* privacy/gate.h */
 
 /* The user pointer of every stream of an engine of ours points to one of these. */
 typedef struct stream_owner stream_owner;
@@ -29,8 +33,8 @@ struct stream_owner {
 };
 
 typedef struct voice_handler {
-    /* What the engine says. With DONE and ERROR the voice is over; without any audio, DONE comes all the same. */
-    void (*event)(void *user, voice *w, const steno_event *e);
+    /* What the engine says, and its gate lets pass. With DONE and ERROR the voice is over; without any audio, DONE comes all the same. */
+    void (*event)(void *user, voice *w, const released_event *e);
     /* Whether the client is to be read from. */
     void (*reading)(void *user, voice *w, bool on);
     /* A control has reached its place in the audio: voice_configure() (STENO_OK or why not), or a voice_finalize() that
@@ -48,6 +52,8 @@ struct voice {
     int64_t promised_ms; /* … since then */
     const voice_handler *handler;
     void *user;
+    gate *gate;
+    net_timer *gate_timer;           /* what the gate holds leaves in time; NULL: it has not held anything */
     auth_pass *pass;                 /* whose minutes it uses; the owner's. NULL: nobody's */
     steno_live_options live, wanted; /* wanted: of a configure that is due */
     steno_speakers_options speakers; /* OFF: they are not told apart */
@@ -64,9 +70,12 @@ struct voice {
     voice *stalled_prev, *stalled_next;
 };
 
-/* No engine is asked yet; but for VOICE_PROMISE_MS a place is kept for whoever was let in. `ahead_ms`: how far audio may come ahead of time; 0: as configured. */
-void voice_init(voice *w, service *v, const pcm_format *audio, const steno_live_options *live, int ahead_ms,
-                const voice_handler *handler, void *user);
+/* No engine is asked yet; but for VOICE_PROMISE_MS a place is kept for whoever was let in. `ahead_ms`: how far audio may come
+ * ahead of time; 0: as configured. `policy`: what becomes of personal data. On failure there is nothing to free. */
+STENO_CHECK steno_err voice_init(voice *w, service *v, const pcm_format *audio, const steno_live_options *live,
+                                 const gate_policy *policy, int ahead_ms, const voice_handler *handler, void *user);
+/* Another policy, from the next utterance on: one that the caller has joined with what is forced. */
+void voice_set_policy(voice *w, const gate_policy *policy);
 /* Speakers are told apart; before the first audio, and after diarize_admit(). Copies the voices. */
 STENO_CHECK steno_err voice_tell_speakers(voice *w, const steno_speakers_options *who);
 /* As steno_stream_merge_speakers(). Before the first audio there is nobody: STENO_OK. */

@@ -5,7 +5,6 @@
  */
 #include "api/voice_book.h"
 
-#include "api/service_int.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "speakers/enrol.h"

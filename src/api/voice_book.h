@@ -14,16 +14,13 @@
 #define VOICE_BOOK_PATH_BYTES 1100
 #define VOICE_BOOK_NAMES_MAX  4096 /* bytes of a list of names */
 
-typedef struct service service;
 typedef struct voice_book voice_book;
 
 /* The voices that a stream of this owner (auth_owner(); "" without a key) names: names or ids with commas between, or "*" for all
  * of the owner's. Copied into out [cap] in the order of the list ("*": of names); whoever holds them wipes them. STENO_E_NOT_FOUND
  * names the voice that is not there; STENO_E_INVALID: an empty or repeated name; STENO_E_LIMIT: more than cap;
- * STENO_E_UNSUPPORTED: this server keeps no voices, or one was enrolled with another model; STENO_E_IO: they cannot be read
- * now. Sentences are for clients: they name no file of ours. */
-STENO_CHECK steno_err voices_find(service *v, const char *owner, const char *names, steno_voice *out, int cap, int *n);
-/* The same of a book; NULL: none is kept. */
+ * STENO_E_UNSUPPORTED: this server keeps no voices (b is NULL), or one was enrolled with another model; STENO_E_IO: they cannot
+ * be read now. Sentences are for clients: they name no file of ours. */
 STENO_CHECK steno_err voice_book_find(const voice_book *b, const char *owner, const char *names, steno_voice *out,
                                       int cap, int *n);
 

@@ -185,7 +185,7 @@ static void on_done(wire *w, vosk *v) {
     say_all(w, v);
 }
 
-static void on_event(wire *w, void *state, int channel, const steno_event *e) {
+static void on_event(wire *w, void *state, int channel, const released_event *e) {
     vosk *v = state;
     (void)channel;
     if (e->kind == STENO_EVENT_ERROR) {

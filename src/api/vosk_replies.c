@@ -156,7 +156,7 @@ static json_t *thousandths(double x) {
     return json_real(round(x * 1000) / 1000);
 }
 
-static steno_err add_word(vosk_replies *r, const steno_segment *s, const steno_word *w) {
+static steno_err add_word(vosk_replies *r, const released_segment *s, const steno_word *w) {
     char *plain = mem_alloc(1, VOSK_PLAIN_ROOM(w->text_bytes));
     if (!plain) return err_fail(STENO_E_NOMEM, "no memory for a word");
     size_t n = vosk_plain(s->text + w->text_offset, w->text_bytes, plain);
@@ -170,7 +170,7 @@ static steno_err add_word(vosk_replies *r, const steno_segment *s, const steno_w
     return STENO_OK;
 }
 
-static steno_err hear_final(vosk_replies *r, const steno_segment *s) {
+static steno_err hear_final(vosk_replies *r, const released_segment *s) {
     if (!r->words && !(r->words = json_array())) return err_fail(STENO_E_NOMEM, "no memory for words");
     if (json_array_size(r->words) + s->n_words > VOSK_WORDS_MAX)
         return err_fail(STENO_E_LIMIT, "more than %d words wait to be asked for", VOSK_WORDS_MAX);
@@ -181,7 +181,7 @@ static steno_err hear_final(vosk_replies *r, const steno_segment *s) {
 }
 
 /* A text that is too long loses its front: the end is what is new. */
-static steno_err hear_partial(vosk_replies *r, const steno_segment *s) {
+static steno_err hear_partial(vosk_replies *r, const released_segment *s) {
     const char *text = s->text;
     size_t n = strlen(text);
     if (!r->partial && !(r->partial = mem_alloc(1, VOSK_PARTIAL_BYTES_MAX)))
@@ -197,7 +197,7 @@ static steno_err hear_partial(vosk_replies *r, const steno_segment *s) {
     return STENO_OK;
 }
 
-steno_err vosk_hear(vosk_replies *r, const steno_event *e) {
+steno_err vosk_hear(vosk_replies *r, const released_event *e) {
     switch (e->kind) {
     case STENO_EVENT_SEGMENT:
         return hear_final(r, &e->segment);

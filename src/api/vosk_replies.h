@@ -10,6 +10,7 @@
 #define STENO_API_VOSK_REPLIES_H
 
 #include "base/err.h"
+#include "privacy/released.h"
 
 #include <jansson.h>
 
@@ -63,7 +64,7 @@ void vosk_warn(vosk_replies *r, const char *fmt, ...) __attribute__((format(prin
 /* A message that is to be answered has come. STENO_E_LIMIT: too many resets wait. */
 STENO_CHECK steno_err vosk_owe(vosk_replies *r, vosk_kind kind);
 /* SEGMENT, PARTIAL, FINALIZED, DONE. STENO_E_LIMIT: more than VOSK_WORDS_MAX wait; STENO_E_NOMEM. */
-STENO_CHECK steno_err vosk_hear(vosk_replies *r, const steno_event *e);
+STENO_CHECK steno_err vosk_hear(vosk_replies *r, const released_event *e);
 
 /* How many replies could be made now. */
 uint32_t vosk_owed(const vosk_replies *r);

@@ -34,7 +34,7 @@ static void unlink_wire(wire *w) {
 static wire *make_wire(service *v, const dialect *d, const char *id) {
     wire *w = mem_alloc(1, sizeof *w + d->state_bytes);
     if (!w) return NULL;
-    *w = (wire){.service = v, .kind = d, .heard_ms = net_now_ms()};
+    *w = (wire){.service = v, .kind = d, .policy = v->config.policy, .heard_ms = net_now_ms()};
     memset(w->state, 0, d->state_bytes);
     snprintf(w->id, sizeof w->id, "%s", id);
     snprintf(w->model, sizeof w->model, "%s", steno_model_name(v->slots->model));

@@ -35,7 +35,7 @@ typedef struct dialect {
     /* A piece of a binary message, or bytes of a raw connection; at most NET_READ_BYTES. */
     void (*binary)(wire *w, void *state, const unsigned char *bytes, size_t n, bool first, bool last);
     /* SPEECH, PARTIAL, SEGMENT, FINALIZED, DONE, ERROR, OVERLOAD of an open voice. */
-    void (*event)(wire *w, void *state, int channel, const steno_event *e);
+    void (*event)(wire *w, void *state, int channel, const released_event *e);
     void (*tick)(wire *w, void *state, int64_t now_ms); /* once a second; NULL: nothing */
     void (*end)(wire *w, void *state); /* the connection is gone: frees what the state holds; NULL: nothing */
 } dialect;
@@ -49,10 +49,10 @@ const net_conn_handler *wire_accept(service *v, const dialect *d, const char *pe
 
 /* n new voices, channels 0..n-1; the ones before, if any, are given up: they end unheard. STENO_E_LIMIT, STENO_E_AGAIN: the
  * server takes no more live streams now (steno_error_detail() says why). `live` NULL: the server's defaults. */
+STENO_CHECK steno_err wire_open(wire *w, int n, const pcm_format *audio, const steno_live_options *live);
 /* With speakers that are told apart, of each voice its own; NULL: as wire_open(). STENO_E_UNSUPPORTED: not by this server. */
 STENO_CHECK steno_err wire_open_speakers(wire *w, int n, const pcm_format *audio, const steno_live_options *live,
                                          const steno_speakers_options *who);
-STENO_CHECK steno_err wire_open(wire *w, int n, const pcm_format *audio, const steno_live_options *live);
 int wire_channels(const wire *w); /* open voices; those that are over count until the next wire_open() */
 const steno_live_options *wire_defaults(const wire *w);
 

@@ -21,6 +21,7 @@ struct wire {
     const dialect *kind;
     net_conn *conn; /* NULL: not open yet, or gone */
     auth_pass *pass;
+    gate_policy policy; /* of its voices */
     wire_voice *voices[WIRE_CHANNELS_MAX];
     int n_voices;
     outbox out;

@@ -35,7 +35,7 @@ void wire_forget_engine(service *v, const engine_slot *slot) {
     }
 }
 
-static void on_event(void *user, voice *v, const steno_event *e) {
+static void on_event(void *user, voice *v, const released_event *e) {
     wire_voice *s = user;
     service *owner = v->service;
     if (e->kind == STENO_EVENT_SEGMENT) owner->finals++;
@@ -99,7 +99,11 @@ static steno_err open_one(wire *w, int channel, const pcm_format *audio, const s
     wire_voice *s = mem_alloc(1, sizeof *s);
     if (!s) return err_fail(STENO_E_NOMEM, "no memory for a stream");
     *s = (wire_voice){.wire = w, .channel = channel};
-    voice_init(&s->voice, v, audio, options, w->kind->ahead_ms, &calls, s);
+    steno_err e = voice_init(&s->voice, v, audio, options, &w->policy, w->kind->ahead_ms, &calls, s);
+    if (e != STENO_OK) {
+        mem_free(s);
+        return e;
+    }
     s->voice.paced = true;
     s->voice.pass = w->pass;
     w->voices[w->n_voices++] = s;

@@ -207,7 +207,7 @@ static void on_done(wire *w, wyoming *y) {
     (void)!wire_open(w, 0, &y->format, NULL);
 }
 
-static void on_event(wire *w, void *state, int channel, const steno_event *e) {
+static void on_event(wire *w, void *state, int channel, const released_event *e) {
     (void)channel;
     if (e->kind == STENO_EVENT_SEGMENT)
         on_final(w, state, e->segment.text);

@@ -7,6 +7,7 @@
  */
 #include "cmd/bench_speakers.h"
 
+#include "api/params.h"
 #include "audio/media_whole.h"
 #include "base/mem.h"
 #include "cmd/bench_speakers_tally.h"
@@ -15,6 +16,7 @@
 #include "cmd/proc_usage.h"
 #include "cmd/session.h"
 #include "output/format.h"
+#include "privacy/gate.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -76,6 +78,8 @@ typedef struct talk {
     speaker_names names;
     tally t;
     steno_stream_id id;
+    gate *gate;      /* owned; lets everything pass */
+    steno_err error; /* of what came through it */
     bool done;
 } talk;
 
@@ -115,16 +119,7 @@ const struct option bench_speakers_options[] = {SESSION_LONG_OPTIONS,
                                                 {0}};
 
 static int take_contract(bench *b, const char *value) {
-    static const struct {
-        const char *name;
-        steno_speakers_contract contract;
-    } all[] = {
-        {"revise", STENO_SPEAKERS_REVISE}, {"delayed", STENO_SPEAKERS_DELAYED}, {"enrolled", STENO_SPEAKERS_ENROLLED}};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        if (strcmp(all[i].name, value) != 0) continue;
-        b->speakers.contract = all[i].contract;
-        return 0;
-    }
+    if (params_contract(value, &b->speakers.contract) && b->speakers.contract != STENO_SPEAKERS_OFF) return 0;
     return cli_usage("bench speakers", "--contract cannot be '%s': want revise, delayed or enrolled", value);
 }
 
@@ -257,7 +252,7 @@ static double heard_s(const talk *k) {
     return (double)k->pushed / STENO_SAMPLE_RATE_HZ;
 }
 
-static steno_err take(talk *k, const steno_event *ev) {
+static steno_err take(talk *k, const released_event *ev) {
     switch (ev->kind) {
     case STENO_EVENT_TURNS:
         tally_turns(&k->t, heard_s(k), ev->turns, ev->n_turns);
@@ -280,6 +275,11 @@ static steno_err take(talk *k, const steno_event *ev) {
     }
 }
 
+static void on_released(void *user, const released_event *ev) {
+    talk *k = user;
+    if (k->error == STENO_OK) k->error = take(k, ev);
+}
+
 /* What is there now, waiting a little for more; STENO_E_AGAIN: nothing was. */
 static steno_err take_events(talk *k, int wait_ms) {
     steno_event ev;
@@ -288,9 +288,9 @@ static steno_err take_events(talk *k, int wait_ms) {
         steno_err e = steno_engine_poll(k->b->run.engine, wait_ms, &ev);
         if (e == STENO_E_AGAIN) return any ? STENO_OK : e;
         ERR_TRY(e);
-        e = take(k, &ev);
+        gate_event(k->gate, &ev, 0);
         steno_event_release(&ev);
-        ERR_TRY(e);
+        ERR_TRY(k->error);
     }
 }
 
@@ -342,6 +342,9 @@ static steno_err play(talk *k) {
         o.voices = k->voices;
         o.n_voices = k->t.n_voices;
     }
+    gate_policy everything;
+    policy_init(&everything);
+    ERR_TRY(gate_open(NULL, &everything, on_released, k, &k->gate));
     steno_engine_get_stats(k->b->run.engine, &s);
     k->frames_before = s.vad_frames;
     ERR_TRY(steno_live_open(k->b->run.engine, NULL, NULL, &k->id));
@@ -476,6 +479,7 @@ static steno_err run_all(bench *b) {
         k->path = b->paths.path[i];
         steno_err e = measure(k);
         bool open = k->id != 0 && !k->done;
+        gate_free(k->gate);
         tally_close(&k->t);
         rttm_free(&k->ref);
         media_audio_free(&k->audio);

@@ -9,7 +9,7 @@
 
 #define CELL_S   (TALLY_CELL_MS / 1000.0)
 #define BLOCK_S  (SPEAKERS_BLOCK_MS / 1000.0)
-#define SPEAKERS (STENO_SPEAKERS_MAX + 2) /* bits: UNKNOWN and OTHER, then 0, 1 … */
+#define SPEAKERS (STENO_SPEAKERS_MAX + 2) /* bits: OTHER and UNKNOWN, then 0, 1 … */
 #define FIRST    STENO_SPEAKER_OTHER      /* the speaker of bit 0 */
 
 static uint32_t bit_of(int speaker) {
@@ -129,7 +129,7 @@ static steno_err make_room(tally *t, uint32_t id) {
     return STENO_OK;
 }
 
-static void label_words(tally *t, double heard_s, const steno_segment *s) {
+static void label_words(tally *t, double heard_s, const released_segment *s) {
     bool any = false;
     for (uint32_t i = 0; i < s->n_words; i++) {
         const steno_word *w = &s->words[i];
@@ -143,7 +143,7 @@ static void label_words(tally *t, double heard_s, const steno_segment *s) {
 
 /* A reader colours what was said by the words of it: the turns, which are told once, are painted over by the labels of the nearest
  * words, as often as these come; much of what is heard badly has few words. Where no turn was told it stays silent. */
-static void repaint(tally *t, double heard_s, const steno_segment *s) {
+static void repaint(tally *t, double heard_s, const released_segment *s) {
     for (uint32_t i = 0; i < s->n_words; i++) {
         const steno_word *w = &s->words[i];
         double from_s = i == 0 ? w->start_s - TALLY_EDGE_S : (s->words[i - 1].end_s + w->start_s) / 2;
@@ -155,7 +155,7 @@ static void repaint(tally *t, double heard_s, const steno_segment *s) {
     }
 }
 
-static void compare(tally *t, const tally_message *m, const steno_segment *s) {
+static void compare(tally *t, const tally_message *m, const released_segment *s) {
     for (uint32_t i = 0; i < s->n_words && i < m->n_words; i++) {
         int before = m->speaker[i], now = s->words[i].speaker;
         if (before == now) continue;
@@ -165,7 +165,7 @@ static void compare(tally *t, const tally_message *m, const steno_segment *s) {
     t->figures->broken += m->fixed && !s->speaker_fixed;
 }
 
-steno_err tally_segment(tally *t, double heard_s, steno_event_kind kind, const steno_segment *s) {
+steno_err tally_segment(tally *t, double heard_s, steno_event_kind kind, const released_segment *s) {
     label_words(t, heard_s, s);
     if (kind == STENO_EVENT_PARTIAL || s->n_words == 0) return STENO_OK;
     repaint(t, heard_s, s);

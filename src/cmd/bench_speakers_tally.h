@@ -9,6 +9,7 @@
 #define STENO_CMD_BENCH_SPEAKERS_TALLY_H
 
 #include "cmd/bench_samples.h"
+#include "privacy/released.h"
 #include "speakers/rttm.h"
 
 #define TALLY_CELL_MS       10
@@ -49,7 +50,7 @@ typedef struct tally {
     int n_latencies;
     bool
         ended; /* by the caller: all audio is in, and what comes now is said of all of it: that counts for the last second */
-    uint32_t *cells[TALLY_LATENCIES_MAX]; /* owned [n_cells]: a bit a speaker, see tally_bit() */
+    uint32_t *cells[TALLY_LATENCIES_MAX]; /* owned [n_cells]: a bit a speaker, from STENO_SPEAKER_OTHER on */
     size_t n_cells;
     bool *labelled, *told;  /* owned [of->n]: turns of the truth that have a label */
     tally_message *message; /* owned [n_messages], by id */
@@ -63,16 +64,16 @@ void tally_close(tally *t);
 /* STENO_EVENT_TURNS: replaces what was said of the time from its first start to its last end. */
 void tally_turns(tally *t, double heard_s, const steno_turn *turns, uint32_t n);
 /* PARTIAL, SEGMENT or SPEAKERS; the last two also change whose the turns under their words are. */
-STENO_CHECK steno_err tally_segment(tally *t, double heard_s, steno_event_kind kind, const steno_segment *segment);
+STENO_CHECK steno_err tally_segment(tally *t, double heard_s, steno_event_kind kind, const released_segment *segment);
 /* At the end: what is only known then. */
 void tally_finish(tally *t);
 
-/* The timeline at a latency as turns, one after the other: *cell is where to go on, first 0, and the speaker where it
- * stopped. False: no more. */
+/* Where a walk over the timeline goes on; zeroed: at its beginning. */
 typedef struct tally_walk {
     int speaker;
     size_t cell;
 } tally_walk;
+/* The timeline at a latency as turns, speaker after speaker. False: no more. */
 bool tally_next_turn(const tally *t, int latency, tally_walk *at, steno_turn *out);
 
 void tally_figures_free(tally_figures *f);

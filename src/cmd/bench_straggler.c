@@ -10,6 +10,7 @@
  */
 #include "base/mem.h"
 #include "cmd/bench_live.h"
+#include "privacy/gate.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -62,6 +63,8 @@ typedef struct straggler {
     bench_talk talk; /* of which recordings are made */
     part *now;
     double measured_from_s, until_s;
+    gate *gate;      /* of all streams: it lets everything pass, and so keeps nothing of any */
+    steno_err error; /* of what came through it */
 } straggler;
 
 /* ---- audio ------------------------------------------------------------------------------------------------------ */
@@ -155,7 +158,7 @@ static steno_err feed_recording(straggler *s, recording_stream *r) {
 
 /* ---- events ----------------------------------------------------------------------------------------------------- */
 
-static steno_err take_event(straggler *s, const steno_event *event, double now_s) {
+static steno_err take_event(straggler *s, const released_event *event, double now_s) {
     recording_stream *r = event->user;
     command_stream *c = s->live;
     if (event->kind == STENO_EVENT_ERROR) return err_fail(event->error, "%s", event->detail);
@@ -172,14 +175,18 @@ static steno_err take_event(straggler *s, const steno_event *event, double now_s
     return STENO_OK;
 }
 
+static void on_released(void *user, const released_event *event) {
+    straggler *s = user;
+    if (s->error == STENO_OK) s->error = take_event(s, event, feeder_clock_s());
+}
+
 static steno_err take_events(straggler *s) {
     steno_event event;
-    steno_err e = STENO_OK;
-    while (e == STENO_OK && steno_engine_poll(s->engine, 0, &event) == STENO_OK) {
-        e = take_event(s, &event, feeder_clock_s());
+    while (s->error == STENO_OK && steno_engine_poll(s->engine, 0, &event) == STENO_OK) {
+        gate_event(s->gate, &event, 0);
         steno_event_release(&event);
     }
-    return e;
+    return s->error;
 }
 
 /* ---- a part ----------------------------------------------------------------------------------------------------- */
@@ -239,6 +246,9 @@ static void print_part(part *p, double alone_p99_s, bool json, bool first) {
 
 static steno_err run_all(straggler *s, part parts[PARTS]) {
     const bench_straggler_config *c = s->config;
+    gate_policy everything;
+    policy_init(&everything);
+    ERR_TRY(gate_open(NULL, &everything, on_released, s, &s->gate));
     ERR_TRY(choose_commands(s));
     s->live = mem_alloc((size_t)c->streams, sizeof *s->live);
     s->recordings = mem_alloc((size_t)c->recordings, sizeof *s->recordings);
@@ -275,6 +285,7 @@ int bench_straggler(const bench_straggler_config *config) {
     if (e != STENO_OK) fprintf(stderr, "steno: %s\n", steno_error_detail());
     if (s.model) steno_model_close(s.model);
     for (int i = 0; s.recordings && i < config->recordings; i++) mem_free(s.recordings[i].pcm);
+    gate_free(s.gate);
     mem_free(s.recordings);
     mem_free(s.live);
     mem_free(s.commands);

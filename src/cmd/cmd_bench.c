@@ -163,7 +163,7 @@ static void write_id(bench *b, size_t index) {
     b->id_written = true;
 }
 
-static steno_err on_segment(void *ctx, size_t index, int channel, const steno_segment *segment) {
+static steno_err on_segment(void *ctx, size_t index, int channel, const released_segment *segment) {
     bench *b = ctx;
     (void)channel;
     if (!b->texts || b->now != b->passes) return STENO_OK;

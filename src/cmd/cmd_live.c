@@ -93,15 +93,6 @@ static int real(const char *name, const char *value, double lowest, double highe
     return cli_usage("live", "--%s cannot be '%s': want a number from %g to %g", name, value, lowest, highest);
 }
 
-static int take_voice(live *l, const char *name) {
-    steno_speakers_options *o = &l->speakers;
-    if (o->n_voices == STENO_SPEAKERS_MAX) return cli_usage("live", "--voice: at most %d voices", STENO_SPEAKERS_MAX);
-    steno_voice *v = &l->voices[o->n_voices++];
-    bool fits = snprintf(v->name, sizeof v->name, "%s", name) < (int)sizeof v->name;
-    if (fits && name[0] && !strchr(name, ',')) return 0;
-    return cli_usage("live", "--voice cannot be '%s': want the name of an enrolled voice", name);
-}
-
 /* What only shows once all options are read; 0: good. */
 static int check_speakers(const live *l) {
     const steno_speakers_options *o = &l->speakers;
@@ -145,7 +136,7 @@ static int take_option(live *l, choice *c, int code, const char *value) {
     case OPT_HOLD_MS:
         return whole("hold-ms", value, 0, PARAMS_HOLD_MAX_MS, &l->speakers.hold_ms);
     case OPT_VOICE:
-        return take_voice(l, value);
+        return voice_names_take("live", value, l->voices, &l->speakers.n_voices);
     case OPT_PARTIALS:
         c->partials_given = true;
         return 0;

@@ -37,7 +37,7 @@ typedef struct speaker_options {
     bool json, all;
     /* found by find_places() */
     config config;
-    char dir[CONFIG_TEXT_BYTES], key_file[CONFIG_TEXT_BYTES + 32];
+    char dir[CONFIG_TEXT_BYTES], key_file[CONFIG_KEY_FILE_BYTES];
 } speaker_options;
 
 static void help(void) {
@@ -143,10 +143,7 @@ static int read_options(speaker_options *o, int argc, char **argv) {
 
 static steno_err find_places(speaker_options *o) {
     ERR_TRY(data_place_find(o->config_file, o->data_dir, &o->config, o->dir));
-    if (o->config.voice_key_file[0])
-        snprintf(o->key_file, sizeof o->key_file, "%s", o->config.voice_key_file);
-    else
-        snprintf(o->key_file, sizeof o->key_file, "%s/" VOICE_KEY_FILE, o->dir);
+    config_voice_key_file(&o->config, o->dir, o->key_file);
     return STENO_OK;
 }
 

@@ -96,16 +96,7 @@ static int take_count(const char *name, const char *value, int *out) {
                      STENO_SPEAKERS_MAX);
 }
 
-static int take_voice(transcribe *t, const char *name) {
-    steno_speakers_options *o = &t->session.speakers;
-    if (o->n_voices == STENO_SPEAKERS_MAX)
-        return cli_usage("transcribe", "--voice: at most %d voices", STENO_SPEAKERS_MAX);
-    steno_voice *v = &t->voices[o->n_voices++];
-    if (snprintf(v->name, sizeof v->name, "%s", name) < (int)sizeof v->name) return 0;
-    return cli_usage("transcribe", "--voice: '%s' is longer than a name may be", name);
-}
-
-/* About speakers; -1: it is none of these. */
+/* Options about speakers. */
 static int take_speakers(transcribe *t, int code, const char *value) {
     steno_speakers_options *o = &t->session.speakers;
     t->counts_given |= code != OPT_DIARIZE;
@@ -123,7 +114,7 @@ static int take_speakers(transcribe *t, int code, const char *value) {
     case OPT_MAX_SPEAKERS:
         return take_count("max-speakers", value, &o->max_speakers);
     default:
-        return take_voice(t, value);
+        return voice_names_take("transcribe", value, t->voices, &o->n_voices);
     }
 }
 
@@ -290,7 +281,7 @@ static steno_err document_of(transcribe *t, size_t index, document **out) {
     return write_failed(t, d, index, d->out.error);
 }
 
-static steno_err on_segment(void *ctx, size_t index, int channel, const steno_segment *segment) {
+static steno_err on_segment(void *ctx, size_t index, int channel, const released_segment *segment) {
     transcribe *t = ctx;
     document *d = NULL;
     ERR_TRY(document_of(t, index, &d));

@@ -2,6 +2,7 @@
 #include "cmd/config.h"
 
 #include "cmd/cli.h"
+#include "store/voice_key.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -190,6 +191,13 @@ steno_err config_data_dir(const config *c, char out[CONFIG_TEXT_BYTES]) {
         return err_fail(STENO_E_NOT_FOUND, "data_dir is not set, and there is no home directory");
     if (n < CONFIG_TEXT_BYTES) return STENO_OK;
     return err_fail(STENO_E_LIMIT, "data_dir: the folder's name is longer than %d bytes", CONFIG_TEXT_BYTES - 1);
+}
+
+void config_voice_key_file(const config *c, const char *dir, char out[CONFIG_KEY_FILE_BYTES]) {
+    if (c->voice_key_file[0])
+        snprintf(out, CONFIG_KEY_FILE_BYTES, "%s", c->voice_key_file);
+    else
+        snprintf(out, CONFIG_KEY_FILE_BYTES, "%s/" VOICE_KEY_FILE, dir);
 }
 
 bool config_list_next(const char **at, char out[CONFIG_TEXT_BYTES]) {

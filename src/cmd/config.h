@@ -8,10 +8,11 @@
 
 #include "base/err.h"
 
-#define CONFIG_TEXT_BYTES    1024 /* of a value that is text */
-#define CONFIG_MAX_KEYS      80
-#define CONFIG_NAME_BYTES    64 /* of an option's or a variable's name */
-#define CONFIG_MISTAKE_BYTES (ERR_DETAIL_BYTES + CONFIG_TEXT_BYTES)
+#define CONFIG_TEXT_BYTES     1024 /* of a value that is text */
+#define CONFIG_KEY_FILE_BYTES (CONFIG_TEXT_BYTES + 32)
+#define CONFIG_MAX_KEYS       80
+#define CONFIG_NAME_BYTES     64 /* of an option's or a variable's name */
+#define CONFIG_MISTAKE_BYTES  (ERR_DETAIL_BYTES + CONFIG_TEXT_BYTES)
 
 typedef struct config {
     /* [server] */
@@ -103,6 +104,9 @@ const config_key *config_fixed_change(const config *old, const config *now, cons
 /* Where keys and jobs are kept: data_dir, else $STATE_DIRECTORY (systemd), else $XDG_DATA_HOME/steno, else
  * ~/.local/share/steno. STENO_E_NOT_FOUND when none of them is known. Creates nothing. */
 STENO_CHECK steno_err config_data_dir(const config *c, char out[CONFIG_TEXT_BYTES]);
+
+/* The key of voices: voice_key_file, else the file of that purpose in the data folder `dir`. */
+void config_voice_key_file(const config *c, const char *dir, char out[CONFIG_KEY_FILE_BYTES]);
 
 /* The next item of a list, without spaces around it, into out; false at the end. Begins with *at == list. */
 bool config_list_next(const char **at, char out[CONFIG_TEXT_BYTES]);

@@ -7,6 +7,7 @@
 #include "cmd/feeder.h"
 
 #include "base/mem.h"
+#include "privacy/gate.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -20,11 +21,11 @@
 #define TICK_MS        200  /* progress, and a safety net should a wake-up be lost */
 #define MAX_DECODERS   32
 
-/* A copied segment waiting for its turn; its text and words follow it in the same block. */
+/* A copied segment waiting for its turn. */
 typedef struct parked {
     struct parked *next;
     size_t bytes;
-    steno_segment segment;
+    released_segment segment;
 } parked;
 
 /* Turns waiting for the end of their file. */
@@ -35,8 +36,13 @@ typedef struct parked_turns {
     steno_turn turns[];
 } parked_turns;
 
+typedef struct feeder feeder;
+
 typedef struct lane { /* one channel of one file: one stream */
     steno_stream_id stream;
+    gate *gate;
+    feeder *feeder;
+    struct item *item;
     bool finished, done; /* finish() was accepted; the engine's last event came */
     size_t pushed;       /* frames of the chunk that the stream has taken */
     parked *first, *last;
@@ -61,7 +67,7 @@ typedef struct item {
     lane lanes[FEEDER_MAX_CHANNELS];
 } item;
 
-typedef struct feeder {
+struct feeder {
     const feeder_config *config;
     const feeder_handler *handler;
     item **items;      /* [n_paths]; NULL before and after its life */
@@ -74,8 +80,9 @@ typedef struct feeder {
     int n_reading, reserved_streams;
     size_t pending_bytes;
     double audio_s, last_progress_s;
-    float *scratch; /* [CHUNK_FRAMES, FEEDER_MAX_CHANNELS] */
-} feeder;
+    float *scratch;  /* [CHUNK_FRAMES, FEEDER_MAX_CHANNELS] */
+    steno_err error; /* of what a gate let pass: the run ends */
+};
 
 double feeder_clock_s(void) {
     struct timespec now;
@@ -110,25 +117,22 @@ static void release(feeder *f, item *it, size_t bytes) {
     it->held_bytes -= bytes;
 }
 
-static steno_err park(feeder *f, item *it, lane *l, const steno_segment *s) {
-    size_t text = strlen(s->text) + 1, words = s->n_words * sizeof(steno_word);
-    size_t bytes = sizeof(parked) + words + text;
-    parked *p = mem_alloc(1, bytes);
-    if (!p) return err_fail(STENO_E_NOMEM, "no memory for a segment of %zu bytes", bytes);
-    steno_word *word_copy = (steno_word *)(void *)(p + 1);
-    char *text_copy = (char *)(p + 1) + words;
-    if (words) memcpy(word_copy, s->words, words);
-    memcpy(text_copy, s->text, text);
-    p->bytes = bytes;
-    p->segment = *s;
-    p->segment.words = words ? word_copy : NULL;
-    p->segment.text = text_copy;
+static steno_err park(feeder *f, item *it, lane *l, const released_segment *s) {
+    parked *p = mem_alloc(1, sizeof *p);
+    if (!p) return err_fail(STENO_E_NOMEM, "no memory for a segment");
+    steno_err e = released_copy(&p->segment, s, &p->bytes);
+    if (e != STENO_OK) {
+        mem_free(p);
+        return e;
+    }
+    p->next = NULL;
+    p->bytes += sizeof *p;
     if (l->last)
         l->last->next = p;
     else
         l->first = p;
     l->last = p;
-    hold(f, it, bytes);
+    hold(f, it, p->bytes);
     return STENO_OK;
 }
 
@@ -138,21 +142,17 @@ static void unpark(feeder *f, item *it, lane *l) {
     if (!l->first) l->last = NULL;
     if (l->labelled == p) l->labelled = NULL;
     release(f, it, p->bytes);
+    released_free(&p->segment);
     mem_free(p);
 }
 
 /* Labels come in the order of segments, so that the one they are for is rarely far. */
-static void label(lane *l, const steno_segment *labels) {
+static void label(lane *l, const released_segment *labels) {
     parked *p = l->labelled ? l->labelled : l->first;
     if (p && p->segment.id > labels->id) p = l->first;
     while (p && p->segment.id != labels->id) p = p->next;
     if (!p) return;
-    steno_word *words = (steno_word *)(uintptr_t)p->segment.words; /* park() made them */
-    for (uint32_t i = 0; i < p->segment.n_words && i < labels->n_words; i++)
-        words[i].speaker = labels->words[i].speaker;
-    p->segment.speaker = labels->speaker;
-    p->segment.speaker_margin = labels->speaker_margin;
-    p->segment.speaker_fixed = labels->speaker_fixed;
+    released_label(&p->segment, labels);
     l->labelled = p;
 }
 
@@ -244,6 +244,8 @@ static bool may_open(const feeder *f) {
     return f->reserved_streams + lanes_reserved(f) <= c->max_streams && !crowded(f);
 }
 
+static void on_released(void *user, const released_event *ev);
+
 /* The channel count is known: the reservation shrinks to it and the streams are made. */
 static steno_err open_streams(feeder *f, item *it) {
     int n = media_channel_count(it->media);
@@ -259,6 +261,9 @@ static steno_err open_streams(feeder *f, item *it) {
     for (int c = 0; c < n; c++) { /* after a failure the rest is done before it began */
         void *user = (void *)(uintptr_t)it->index;
         lane *l = &it->lanes[c];
+        l->feeder = f;
+        l->item = it;
+        if (e == STENO_OK) e = gate_open(f->config->privacy, &f->config->policy, on_released, l, &l->gate);
         if (e == STENO_OK) e = steno_stream_open(f->config->engine, &f->config->vad, user, &l->stream);
         l->done = e != STENO_OK;
         if (e == STENO_OK && tells_speakers(f))
@@ -407,27 +412,13 @@ static void add_stats(steno_stats *sum, const steno_stats *s) {
     sum->tokens += s->tokens;
 }
 
-/* An event may outlive its file (a stream that failed twice), and even the run, so it carries the file's number and not
- * a pointer; a stream's id is never used again. */
-static lane *find_lane(const feeder *f, const steno_event *ev, item **out) {
-    size_t index = (size_t)(uintptr_t)ev->user;
-    item *it = *out = index < f->config->n_paths ? f->items[index] : NULL;
-    for (int c = 0; it && c < it->result.channels; c++) {
-        if (it->lanes[c].stream == ev->stream) return &it->lanes[c];
-    }
-    return NULL;
-}
-
-static steno_err on_segment(feeder *f, item *it, lane *l, const steno_segment *s) {
+static steno_err on_segment(feeder *f, item *it, lane *l, const released_segment *s) {
     if (tells_speakers(f) && it->held_bytes > FEEDER_PENDING_BYTES_MAX)
         fail(it, STENO_E_LIMIT, "too much is said in it for speakers to be told apart");
     return park(f, it, l, s);
 }
 
-static steno_err on_event(feeder *f, const steno_event *ev) {
-    item *it = NULL;
-    lane *l = find_lane(f, ev, &it);
-    if (!l || l->done) return STENO_OK;
+static steno_err on_event(feeder *f, item *it, lane *l, const released_event *ev) {
     if (ev->kind == STENO_EVENT_SEGMENT) return on_segment(f, it, l, &ev->segment);
     if (ev->kind == STENO_EVENT_SPEAKERS) label(l, &ev->segment);
     if (ev->kind == STENO_EVENT_TURNS) return park_turns(f, it, l, ev->turns, ev->n_turns);
@@ -439,13 +430,33 @@ static steno_err on_event(feeder *f, const steno_event *ev) {
     return STENO_OK;
 }
 
+/* What a gate lets pass; of what it held, the last leaves before DONE. */
+static void on_released(void *user, const released_event *ev) {
+    lane *l = user;
+    feeder *f = l->feeder;
+    if (f->error == STENO_OK) f->error = on_event(f, l->item, l, ev);
+}
+
+/* An event may outlive its file (a stream that failed twice), and even the run, so it carries the file's number and not
+ * a pointer; a stream's id is never used again. */
+static lane *find_lane(const feeder *f, const steno_event *ev) {
+    size_t index = (size_t)(uintptr_t)ev->user;
+    item *it = index < f->config->n_paths ? f->items[index] : NULL;
+    for (int c = 0; it && c < it->result.channels; c++) {
+        if (it->lanes[c].stream == ev->stream) return &it->lanes[c];
+    }
+    return NULL;
+}
+
+/* The gate is told of no time: what it holds waits for what is said next, which comes as fast as the machine can. */
 static steno_err take_events(feeder *f) {
     steno_event ev;
     steno_err e;
     while ((e = steno_engine_poll(f->config->engine, 0, &ev)) == STENO_OK) {
-        steno_err handled = on_event(f, &ev);
+        lane *l = find_lane(f, &ev);
+        if (l && !l->done) gate_event(l->gate, &ev, 0);
         steno_event_release(&ev);
-        ERR_TRY(handled);
+        ERR_TRY(f->error);
     }
     return e == STENO_E_AGAIN ? STENO_OK : e;
 }
@@ -456,6 +467,7 @@ static void item_free(feeder *f, item *it) {
     for (int c = 0; c < FEEDER_MAX_CHANNELS; c++) {
         while (it->lanes[c].first) unpark(f, it, &it->lanes[c]);
         while (it->lanes[c].turns) unpark_turns(f, it, &it->lanes[c]);
+        gate_free(it->lanes[c].gate);
     }
     if (it->media) media_close(it->media);
     f->pending_bytes -= sizeof *it;

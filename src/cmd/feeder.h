@@ -11,10 +11,14 @@
 
 #include "audio/media.h"
 #include "base/err.h"
+#include "privacy/policy.h"
+#include "privacy/released.h"
 #include "steno.h"
 
 #define FEEDER_PENDING_BYTES_MAX ((size_t)16 << 20)
 #define FEEDER_MAX_CHANNELS      8 /* of one recording, with MEDIA_SPLIT */
+
+typedef struct privacy privacy; /* privacy/find.h */
 
 typedef struct feeder_config {
     media_host *host;
@@ -23,6 +27,8 @@ typedef struct feeder_config {
     media_limits limits;
     media_channels channels;
     steno_speakers_options speakers; /* of each channel its own people; zeroed: they are not told apart */
+    privacy *privacy;                /* shared by the gates of all channels; NULL where the policy needs none */
+    gate_policy policy;              /* of what is said; zeroed: everything passes */
     const char *const *paths;
     size_t n_paths;
     bool in_order;    /* hand out results in the order of paths; otherwise as they come */
@@ -54,7 +60,7 @@ typedef struct feeder_progress {
 typedef struct feeder_handler {
     void *ctx;
     /* channel counts from 1; segments of one file come in the order of their start, their ids count within a channel */
-    steno_err (*segment)(void *ctx, size_t index, int channel, const steno_segment *segment);
+    steno_err (*segment)(void *ctx, size_t index, int channel, const released_segment *segment);
     steno_err (*done)(void *ctx, size_t index, const feeder_result *result);
     void (*progress)(void *ctx, const feeder_progress *progress); /* a few times a second; may be NULL */
     /* With speakers.turns: who spoke when, in the order of time within a channel, before `done`; may be NULL. */

@@ -128,7 +128,7 @@ void live_event_free(live_event *e) {
 
 /* ---- from an engine --------------------------------------------------------------------------------------------- */
 
-static live_kind kind_from_engine(const steno_event *from) {
+static live_kind kind_from_engine(const released_event *from) {
     switch (from->kind) {
     case STENO_EVENT_SEGMENT:
         return LIVE_FINAL;
@@ -149,8 +149,8 @@ static live_kind kind_from_engine(const steno_event *from) {
     }
 }
 
-void live_event_from_engine(const steno_event *from, const speaker_names *names, live_event *out) {
-    const steno_segment *s = &from->segment;
+void live_event_from_engine(const released_event *from, const speaker_names *names, live_event *out) {
+    const released_segment *s = &from->segment;
     *out = (live_event){.kind = kind_from_engine(from),
                         .message = s->id,
                         .rev = s->rev,

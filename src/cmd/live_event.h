@@ -7,6 +7,7 @@
 #define STENO_CMD_LIVE_EVENT_H
 
 #include "base/err.h"
+#include "privacy/released.h"
 #include "output/speakers.h"
 
 typedef enum live_kind {
@@ -52,6 +53,6 @@ void live_event_free(live_event *e);
 size_t live_prefix_bytes(const char *text, uint64_t characters);
 
 /* What an engine said. LIVE_OTHER for what the wire has no word for. `names` NULL: speakers are not told apart. */
-void live_event_from_engine(const steno_event *from, const speaker_names *names, live_event *out);
+void live_event_from_engine(const released_event *from, const speaker_names *names, live_event *out);
 
 #endif

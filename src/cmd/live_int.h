@@ -18,6 +18,7 @@ typedef struct live {
     steno_live_options options;
     steno_speakers_options speakers;
     steno_voice voices[STENO_SPEAKERS_MAX]; /* those of `speakers`; only their names until they are found */
+    privacy *privacy;                       /* for a gate in this process */
     const char *path, *url;
     bool from_pipe, json;
     float speed; /* times real time; 0: as the pipe comes */

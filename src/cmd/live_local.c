@@ -5,6 +5,7 @@
 #include "api/events.h"
 #include "cmd/live_int.h"
 #include "cmd/voice_names.h"
+#include "privacy/gate.h"
 
 #include <inttypes.h>
 #include <poll.h>
@@ -16,6 +17,8 @@ typedef struct local {
     steno_model *model;
     steno_engine *engine;
     steno_stream_id stream;
+    gate *gate;
+    steno_err error; /* of what the gate let pass */
     uint64_t seq;
     session_totals totals;          /* for JSON */
     event_speakers room, *speakers; /* NULL: they are not told apart */
@@ -23,6 +26,12 @@ typedef struct local {
     bool wants_data, wants_space;
     int wait_ms;
 } local;
+
+static void on_released(void *user, const released_event *event);
+
+static int64_t now_ms(void) {
+    return (int64_t)(feeder_clock_s() * 1000);
+}
 
 static steno_err local_open(local *o) {
     live *l = o->l;
@@ -34,6 +43,7 @@ static steno_err local_open(local *o) {
     if (!model.no_voices) config.max_speaker_streams = 1;
     ERR_TRY(steno_live_options_check(&l->options));
     ERR_TRY(voice_names_find(l->voices, l->speakers.n_voices));
+    ERR_TRY(gate_open(l->privacy, &l->session.policy, on_released, o, &o->gate));
     ERR_TRY(steno_model_open(&model, &o->model));
     ERR_TRY(steno_engine_open(o->model, &config, &o->engine));
     ERR_TRY(steno_live_open(o->engine, &l->options, NULL, &o->stream));
@@ -46,10 +56,11 @@ static steno_err local_open(local *o) {
 static void local_close(local *o) {
     if (o->engine) steno_engine_close(o->engine);
     if (o->model) steno_model_close(o->model);
+    gate_free(o->gate);
 }
 
 /* The body of an event as a server would send it; `json` NULL: the wire has no word for it. */
-static event_text event_json(local *o, const steno_event *event) {
+static event_text event_json(local *o, const released_event *event) {
     session_totals *t = &o->totals;
     switch (event->kind) {
     case STENO_EVENT_SPEECH:
@@ -77,7 +88,7 @@ static event_text event_json(local *o, const steno_event *event) {
     }
 }
 
-static steno_err put_json(local *o, const steno_event *event) {
+static steno_err put_json(local *o, const released_event *event) {
     FILE *out = o->l->out;
     event_text text = event_json(o, event);
     if (!text.json) return err_fail(STENO_E_NOMEM, "no memory for an event");
@@ -86,7 +97,7 @@ static steno_err put_json(local *o, const steno_event *event) {
     return fflush(out) == 0 && !ferror(out) ? STENO_OK : err_fail(STENO_E_IO, "standard output is gone");
 }
 
-static steno_err take_event(local *o, const steno_event *event) {
+static steno_err take_event(local *o, const released_event *event) {
     live_event e;
     live_event_from_engine(event, o->speakers ? &o->speakers->names : NULL, &e);
     if (e.kind == LIVE_CLOSED) o->done = true;
@@ -95,14 +106,19 @@ static steno_err take_event(local *o, const steno_event *event) {
     return o->l->json ? STENO_OK : live_show(o->l, &e);
 }
 
+static void on_released(void *user, const released_event *event) {
+    local *o = user;
+    if (o->error == STENO_OK) o->error = take_event(o, event);
+}
+
 static steno_err take_events(local *o) {
     steno_event event;
-    steno_err e = STENO_OK;
-    while (e == STENO_OK && !o->done && steno_engine_poll(o->engine, 0, &event) == STENO_OK) {
-        e = take_event(o, &event);
+    while (o->error == STENO_OK && !o->done && steno_engine_poll(o->engine, 0, &event) == STENO_OK) {
+        gate_event(o->gate, &event, now_ms());
         steno_event_release(&event);
     }
-    return e;
+    if (o->error == STENO_OK && !o->done) gate_tick(o->gate, now_ms());
+    return o->error;
 }
 
 /* The source is at its end, or somebody wants it to be. */
@@ -143,7 +159,8 @@ static void sleep_until(const local *o) {
     struct pollfd fds[] = {{.fd = steno_engine_fd(o->engine), .events = POLLIN},
                            {.fd = l->signal_fd, .events = POLLIN},
                            {.fd = o->wants_data ? live_source_fd(&l->source) : -1, .events = POLLIN}};
-    (void)poll(fds, 3, o->wait_ms < TICK_MS ? o->wait_ms : TICK_MS);
+    int wait_ms = o->wait_ms < TICK_MS ? o->wait_ms : TICK_MS, gate_ms = gate_wait_ms(o->gate, now_ms());
+    (void)poll(fds, 3, gate_ms >= 0 && gate_ms < wait_ms ? gate_ms : wait_ms);
 }
 
 steno_err live_run_local(live *l) {

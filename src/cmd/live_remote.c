@@ -3,6 +3,7 @@
  * One loop: the WebSocket's own, left every STEP_MS to look at the source and at requests to stop. Nothing is sent before
  * `ready`, and nothing is read from the source before what was read is sent, so a server that is slow slows the source.
  */
+#include "api/params.h"
 #include "cmd/live_int.h"
 #include "net/ws_client.h"
 
@@ -134,15 +135,11 @@ static bool put_escaped(char *url, size_t room, size_t *at, const char *text) {
     return true;
 }
 
-static const char *contract_name(steno_speakers_contract c) {
-    return c == STENO_SPEAKERS_REVISE ? "revise" : c == STENO_SPEAKERS_DELAYED ? "delayed" : "enrolled";
-}
-
 static steno_err add_speakers(const live *l, char *url, size_t room) {
     const steno_speakers_options *o = &l->speakers;
     size_t at = strlen(url);
     if (o->contract == STENO_SPEAKERS_OFF) return STENO_OK;
-    int n = snprintf(url + at, room - at, "&speakers=%s&max_speakers=%d&hold_ms=%d", contract_name(o->contract),
+    int n = snprintf(url + at, room - at, "&speakers=%s&max_speakers=%d&hold_ms=%d", params_contract_name(o->contract),
                      o->max_speakers, o->hold_ms);
     bool fits = n > 0 && (size_t)n < room - at;
     at += fits ? (size_t)n : 0;

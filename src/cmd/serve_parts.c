@@ -101,10 +101,7 @@ static steno_err load_keys(db *d, serve_parts *parts) {
 
 /* Voices that cannot be read harm nobody who names none: the service tries again once a second. */
 static void load_voices(db *d, const config *c, serve_parts *parts) {
-    if (c->voice_key_file[0])
-        snprintf(parts->voice_key_file, sizeof parts->voice_key_file, "%s", c->voice_key_file);
-    else
-        snprintf(parts->voice_key_file, sizeof parts->voice_key_file, "%s/" VOICE_KEY_FILE, parts->dir);
+    config_voice_key_file(c, parts->dir, parts->voice_key_file);
     if (voices_load(d, parts->voice_key_file, &parts->voices) == STENO_OK) return;
     log_line(LOG_LEVEL_ERROR, "voices: nobody can be recognised by name: %s", steno_error_detail());
 }

@@ -17,7 +17,7 @@ typedef struct serve_parts {
     char bind[CONFIG_TEXT_BYTES];
     bool loopback;               /* what `bind` is */
     char dir[CONFIG_TEXT_BYTES]; /* of the store */
-    char voice_key_file[CONFIG_TEXT_BYTES + 32];
+    char voice_key_file[CONFIG_KEY_FILE_BYTES];
 } serve_parts;
 
 /* *speaker_streams: how many of its streams may tell speakers apart. */

@@ -39,6 +39,7 @@ void session_options_init(session_options *o) {
     steno_engine_config_init(&o->engine);
     steno_vad_options_init(&o->vad);
     steno_speakers_options_init(&o->speakers);
+    policy_init(&o->policy);
 }
 
 /* What an option takes: a number in a range, or one of some words. */
@@ -166,6 +167,7 @@ steno_err session_open(session *s, const session_options *o) {
                               .vad = o->vad,
                               .channels = o->channels,
                               .speakers = o->speakers,
+                              .policy = o->policy,
                               .max_decoders = 2 + 2 * config.shards,
                               .max_streams = config.max_streams,
                               .stop_fd = -1};

@@ -17,6 +17,7 @@ typedef struct session_options {
     bool neg_threshold_given;
     media_channels channels;
     steno_speakers_options speakers; /* of recordings; OFF unless a subcommand turns it on */
+    gate_policy policy;              /* of what is said */
 } session_options;
 
 /* Codes of the shared long options; a subcommand's own start at SESSION_OPTION_LAST. */

@@ -2,6 +2,7 @@
 #include "cmd/voice_names.h"
 
 #include "base/mem.h"
+#include "cmd/cli.h"
 #include "cmd/data_place.h"
 #include "speakers/enrol.h"
 #include "store/voices.h"
@@ -10,16 +11,22 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A comma would make two of it in a list of names, as a server takes it. */
+int voice_names_take(const char *command, const char *name, steno_voice voices[STENO_SPEAKERS_MAX], int *n) {
+    if (*n == STENO_SPEAKERS_MAX) return cli_usage(command, "--voice: at most %d voices", STENO_SPEAKERS_MAX);
+    steno_voice *v = &voices[(*n)++];
+    bool fits = snprintf(v->name, sizeof v->name, "%s", name) < (int)sizeof v->name;
+    if (fits && name[0] && !strchr(name, ',')) return 0;
+    return cli_usage(command, "--voice cannot be '%s': want the name of an enrolled voice", name);
+}
+
 static steno_err load(voices_table **out) {
     config *c = mem_alloc(1, sizeof *c);
-    char dir[CONFIG_TEXT_BYTES] = "", key_file[CONFIG_TEXT_BYTES + 32];
+    char dir[CONFIG_TEXT_BYTES] = "", key_file[CONFIG_KEY_FILE_BYTES];
     db *d;
     if (!c) return err_fail(STENO_E_NOMEM, "no memory for a configuration");
     steno_err e = data_place_find(data_place_config(), NULL, c, dir);
-    if (c->voice_key_file[0])
-        snprintf(key_file, sizeof key_file, "%s", c->voice_key_file);
-    else
-        snprintf(key_file, sizeof key_file, "%s/" VOICE_KEY_FILE, dir);
+    config_voice_key_file(c, dir, key_file);
     mem_free(c);
     if (e == STENO_OK) e = data_place_open(dir, false, "voice", &d);
     if (e != STENO_OK) return e;

@@ -17,7 +17,7 @@
 #define CUE_MAX_UNITS        96
 
 typedef struct cue {
-    const steno_segment *segment;
+    const released_segment *segment;
     output_unit unit[CUE_MAX_UNITS];
     int n;
 } cue;
@@ -142,7 +142,7 @@ static void put_cue(output *o, const cue *c, int channel, bool vtt) {
     o->cues++;
 }
 
-static void put_cues(output *o, int channel, const steno_segment *s, bool vtt) {
+static void put_cues(output *o, int channel, const released_segment *s, bool vtt) {
     cue c = {.segment = s};
     output_units units;
     output_unit next;
@@ -162,7 +162,7 @@ static void srt_begin(output *o) {
     (void)o;
 }
 
-static void srt_segment(output *o, int channel, const steno_segment *s) {
+static void srt_segment(output *o, int channel, const released_segment *s) {
     put_cues(o, channel, s, false);
 }
 
@@ -170,7 +170,7 @@ static void vtt_begin(output *o) {
     fputs("WEBVTT\n\n", o->out);
 }
 
-static void vtt_segment(output *o, int channel, const steno_segment *s) {
+static void vtt_segment(output *o, int channel, const released_segment *s) {
     put_cues(o, channel, s, true);
 }
 

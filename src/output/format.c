@@ -30,7 +30,7 @@ steno_err output_begin(output *o, const output_format *format, FILE *out, const 
     return flush(o);
 }
 
-static void count_speakers(output *o, int channel, const steno_segment *s) {
+static void count_speakers(output *o, int channel, const released_segment *s) {
     if (channel < 1 || channel > OUTPUT_CHANNELS_MAX) return;
     for (speaker_run run = {0}; speaker_run_next(s, &run);) {
         int at = run.speaker == STENO_SPEAKER_OTHER ? 0 : run.speaker + 1;
@@ -39,7 +39,7 @@ static void count_speakers(output *o, int channel, const steno_segment *s) {
     }
 }
 
-steno_err output_segment(output *o, int channel, const steno_segment *segment) {
+steno_err output_segment(output *o, int channel, const released_segment *segment) {
     if (o->head.speakers) count_speakers(o, channel, segment);
     o->format->segment(o, channel, segment);
     o->segments++;
@@ -120,13 +120,13 @@ int64_t output_ms(double seconds) {
     return (int64_t)llround(seconds * 1000.0);
 }
 
-void output_units_begin(output_units *u, const steno_segment *segment) {
+void output_units_begin(output_units *u, const released_segment *segment) {
     *u = (output_units){.segment = segment, .text_bytes = strlen(segment->text)};
 }
 
 /* Without words, time is spread over the bytes of the text. */
 static bool next_piece(output_units *u, output_unit *unit) {
-    const steno_segment *s = u->segment;
+    const released_segment *s = u->segment;
     while (u->next < u->text_bytes && s->text[u->next] == ' ') u->next++;
     if (u->next == u->text_bytes) return false;
     size_t from = u->next;
@@ -143,7 +143,7 @@ static bool next_piece(output_units *u, output_unit *unit) {
 }
 
 bool output_units_next(output_units *u, output_unit *unit) {
-    const steno_segment *s = u->segment;
+    const released_segment *s = u->segment;
     if (s->n_words == 0) return next_piece(u, unit);
     while (u->next < s->n_words) {
         if (u->next >= u->run.behind) (void)speaker_run_next(s, &u->run);

@@ -8,7 +8,7 @@
 #define STENO_OUTPUT_FORMAT_H
 
 #include "output/speakers.h"
-#include "steno.h"
+#include "privacy/released.h"
 
 #include <stdio.h>
 
@@ -42,7 +42,7 @@ typedef struct output_format {
     bool one_document;     /* a second recording on the same stream would spoil the file */
     void (*begin)(output *o);
     /* channel counts from 1 */
-    void (*segment)(output *o, int channel, const steno_segment *segment);
+    void (*segment)(output *o, int channel, const released_segment *segment);
     void (*end)(output *o, const output_tail *tail);
     void (*turns)(output *o, int channel, const steno_turn *turns, uint32_t n); /* NULL: has no room for them */
 } output_format;
@@ -65,7 +65,7 @@ const output_format *output_format_find(const char *name);
 /* Each reports STENO_E_IO, with the operating system's reason, when the stream refused bytes. Segments are flushed one
  * by one so that a reader at the other end of a pipe sees them as they come. */
 STENO_CHECK steno_err output_begin(output *o, const output_format *format, FILE *out, const output_head *head);
-STENO_CHECK steno_err output_segment(output *o, int channel, const steno_segment *segment);
+STENO_CHECK steno_err output_segment(output *o, int channel, const released_segment *segment);
 /* Who spoke when, in the order of time; any number of times before output_end(). Formats without room for it write nothing. */
 STENO_CHECK steno_err output_turns(output *o, int channel, const steno_turn *turns, uint32_t n);
 STENO_CHECK steno_err output_end(output *o, const output_tail *tail);
@@ -98,12 +98,12 @@ typedef struct output_unit {
 } output_unit;
 
 typedef struct output_units {
-    const steno_segment *segment;
+    const released_segment *segment;
     size_t text_bytes, next; /* next word, or next byte */
     speaker_run run;
 } output_units;
 
-void output_units_begin(output_units *u, const steno_segment *segment);
+void output_units_begin(output_units *u, const released_segment *segment);
 bool output_units_next(output_units *u, output_unit *unit);
 
 /* Writes a label on one line, with what `escape` says; nothing while nobody can tell. */

@@ -45,7 +45,7 @@ static void put_speaker(const output *o, int speaker) {
         fputs("\"speaker\":null", o->out);
 }
 
-static void put_words(const output *o, const steno_segment *s) {
+static void put_words(const output *o, const released_segment *s) {
     FILE *out = o->out;
     output_units units;
     output_unit w;
@@ -68,7 +68,7 @@ static void put_words(const output *o, const steno_segment *s) {
     putc(']', out);
 }
 
-static void json_segment(output *o, int channel, const steno_segment *s) {
+static void json_segment(output *o, int channel, const released_segment *s) {
     FILE *out = o->out;
     if (o->segments) putc(',', out);
     if (!o->head.many) fputs("\n  ", out);

@@ -32,7 +32,7 @@ static void text_begin(output *o) {
 }
 
 /* A line each, with the label where another one begins to speak. */
-static void text_turns(output *o, int channel, const steno_segment *s) {
+static void text_turns(output *o, int channel, const released_segment *s) {
     for (speaker_run run = {0}; speaker_run_next(s, &run);) {
         if (o->head.split) fprintf(o->out, "[%d] ", channel);
         if (channel != o->last_channel || run.speaker != o->last_speaker) {
@@ -47,7 +47,7 @@ static void text_turns(output *o, int channel, const steno_segment *s) {
     }
 }
 
-static void text_segment(output *o, int channel, const steno_segment *s) {
+static void text_segment(output *o, int channel, const released_segment *s) {
     if (o->head.speakers) {
         text_turns(o, channel, s);
         return;
@@ -82,7 +82,7 @@ static void tsv_begin(output *o) {
             o->head.speakers ? "speaker\t" : "");
 }
 
-static void tsv_line(output *o, int channel, const steno_segment *s, const speaker_run *run) {
+static void tsv_line(output *o, int channel, const released_segment *s, const speaker_run *run) {
     if (o->head.many) {
         output_put_text(o->out, o->head.file, strlen(o->head.file), escape_tsv);
         putc('\t', o->out);
@@ -98,7 +98,7 @@ static void tsv_line(output *o, int channel, const steno_segment *s, const speak
 }
 
 /* A line for each who speaks in it. */
-static void tsv_segment(output *o, int channel, const steno_segment *s) {
+static void tsv_segment(output *o, int channel, const released_segment *s) {
     speaker_run run = {.start_s = s->start_s, .end_s = s->end_s, .bytes = strlen(s->text)};
     if (!o->head.speakers) {
         tsv_line(o, channel, s, &run);
@@ -124,7 +124,7 @@ static void put_ctm_speaker(output *o, int speaker) {
     output_put_label(o, speaker, escape_ctm);
 }
 
-static void ctm_segment(output *o, int channel, const steno_segment *s) {
+static void ctm_segment(output *o, int channel, const released_segment *s) {
     const char *base;
     size_t n = output_base_name(o->head.file, true, &base);
     output_units units;

@@ -47,7 +47,7 @@ static void rttm_turns(output *o, int channel, const steno_turn *turns, uint32_t
     for (uint32_t i = 0; i < n; i++) put(o, channel, &turns[i]);
 }
 
-static void rttm_segment(output *o, int channel, const steno_segment *s) {
+static void rttm_segment(output *o, int channel, const released_segment *s) {
     if (o->head.turns) return;
     steno_turn turn = {s->start_s, s->end_s, s->speaker};
     for (uint32_t i = 0; i < s->n_words; i++) {

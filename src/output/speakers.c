@@ -40,7 +40,7 @@ static bool sits_within(const steno_word *w, size_t text_bytes) {
 }
 
 /* Up to the first word of somebody else. */
-static void take_words(const steno_segment *s, speaker_run *run) {
+static void take_words(const released_segment *s, speaker_run *run) {
     run->speaker = STENO_SPEAKER_UNKNOWN;
     for (run->behind = run->first; run->behind < s->n_words; run->behind++) {
         int speaker = s->words[run->behind].speaker;
@@ -50,7 +50,7 @@ static void take_words(const steno_segment *s, speaker_run *run) {
     }
 }
 
-static void take_text(const steno_segment *s, speaker_run *run) {
+static void take_text(const released_segment *s, speaker_run *run) {
     size_t n = strlen(s->text), from = 0, to = n;
     if (run->first > 0 && sits_within(&s->words[run->first], n)) from = s->words[run->first].text_offset;
     if (run->behind < s->n_words && sits_within(&s->words[run->behind], n)) to = s->words[run->behind].text_offset;
@@ -61,7 +61,7 @@ static void take_text(const steno_segment *s, speaker_run *run) {
     run->bytes = to - from;
 }
 
-bool speaker_run_next(const steno_segment *s, speaker_run *run) {
+bool speaker_run_next(const released_segment *s, speaker_run *run) {
     bool begun = run->behind > 0 || run->bytes > 0;
     if (begun && run->behind >= s->n_words) return false;
     *run = (speaker_run){.first = run->behind, .speaker = s->speaker, .start_s = s->start_s, .end_s = s->end_s};

@@ -6,7 +6,7 @@
 #ifndef STENO_OUTPUT_SPEAKERS_H
 #define STENO_OUTPUT_SPEAKERS_H
 
-#include "steno.h"
+#include "privacy/released.h"
 
 #define SPEAKER_LABEL_BYTES STENO_VOICE_NAME_BYTES
 #define SPEAKER_LABEL_OTHER "other"
@@ -37,6 +37,6 @@ typedef struct speaker_run {
 } speaker_run;
 
 /* The next run; a zeroed one stands before the first. A segment without words is one run. */
-bool speaker_run_next(const steno_segment *s, speaker_run *run);
+bool speaker_run_next(const released_segment *s, speaker_run *run);
 
 #endif

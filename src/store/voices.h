@@ -37,8 +37,9 @@ typedef struct voices_table {
     int64_t change; /* voices_change() of then */
 } voices_table;
 
-/* A name: 1 to 63 bytes of UTF-8 without control characters, commas, or blanks at its ends; none of "*", "other", "unknown", or
- * what looks like an id. `out` has it in Unicode's form NFC, so that names compare by bytes. STENO_E_INVALID says what is wrong. */
+/* A name: 1 to 63 bytes of UTF-8 without control characters, commas, or blanks at its ends; none of "*", "other", "unknown", an
+ * S and digits (labels of others), or what looks like an id. `out` has it in Unicode's form NFC, so that names compare by bytes.
+ * STENO_E_INVALID says what is wrong. */
 STENO_CHECK steno_err voices_name_read(const char *text, char out[STENO_VOICE_NAME_BYTES]);
 /* A consent: text that says something, at most VOICES_CONSENT_BYTES - 1 of UTF-8 without control characters but new lines. */
 STENO_CHECK steno_err voices_consent_check(const char *text);

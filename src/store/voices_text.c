@@ -27,9 +27,14 @@ static bool is_text(const char *text, bool lines, size_t *n) {
     return true;
 }
 
+/* "S1", "S2" …: whoever is none of the enrolled voices (output/speakers.h). */
+static bool is_label(const char *name) {
+    return (name[0] == 'S' || name[0] == 's') && name[1] && name[1 + strspn(name + 1, "0123456789")] == 0;
+}
+
 static bool is_reserved(const char *name) {
     return strcmp(name, "*") == 0 || strcasecmp(name, "other") == 0 || strcasecmp(name, "unknown") == 0 ||
-           strncmp(name, VOICES_ID_PREFIX, sizeof VOICES_ID_PREFIX - 1) == 0;
+           strncmp(name, VOICES_ID_PREFIX, sizeof VOICES_ID_PREFIX - 1) == 0 || is_label(name);
 }
 
 static steno_err check_name(const char *name) {

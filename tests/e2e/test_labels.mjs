@@ -234,7 +234,8 @@ test('labels: channels have people of their own', async () => {
 
 test('labels: options that make no sense are wrong usage', () => {
   for (const args of [['transcribe', '--speakers', '2', 'x.wav'], ['transcribe', '--diarize', '--min-speakers', '9', 'x.wav'], ['transcribe', '--diarize', '--speakers', '17', 'x.wav'],
-    ['transcribe', '-f', 'rttm', 'x.wav'], ['live', '--speakers', 'loud', 'x.wav'], ['live', '--voice', 'x', 'x.wav'], ['live', '--speakers', 'enrolled', 'x.wav']]) {
+    ['transcribe', '-f', 'rttm', 'x.wav'], ['live', '--speakers', 'loud', 'x.wav'], ['live', '--voice', 'x', 'x.wav'], ['live', '--speakers', 'enrolled', 'x.wav'],
+    ...['', 'a,b', 'x'.repeat(64)].flatMap((name) => [['transcribe', '--diarize', '--voice', name, 'x.wav'], ['live', '--speakers', 'enrolled', '--voice', name, 'x.wav']])]) {
     assert.equal(steno(args).status, 2, args.join(' '));
   }
 });

@@ -98,7 +98,7 @@ test('speakers: without a consent, or with a name that cannot be, nobody is enro
     assert.equal(r.status, 1);
     assert.match(r.err, /consent: want a text/);
   }
-  for (const name of ['a,b', '*', 'other', ' a', 'voice_x', 'x'.repeat(64)]) {
+  for (const name of ['a,b', '*', 'other', 'S1', ' a', 'voice_x', 'x'.repeat(64)]) {
     const r = enroll(dir, name, [good()]);
     assert.equal(r.status, 1, name);
     assert.match(r.err, /name: /);

@@ -39,7 +39,7 @@ const PEAK = 0.9;
 // ---- chance ---------------------------------------------------------------------------------------------------------
 
 // mulberry32: the same conversation for the same seed everywhere.
-function chance(seed) {
+export function chance(seed) {
   let state = (seed * 2654435761) >>> 0;
   const next = () => {
     state = (state + 0x6d2b79f5) >>> 0;

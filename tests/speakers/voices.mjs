@@ -66,7 +66,8 @@ function twice(pcm) {
   return out;
 }
 
-const int16 = (bytes) => Float32Array.from(new Int16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + (bytes.length & ~1))), (v) => v / 32768);
+// Of 16-bit samples without a header.
+export const int16 = (bytes) => Float32Array.from(new Int16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + (bytes.length & ~1))), (v) => v / 32768);
 
 function readWav(file) {
   const bytes = readFileSync(file);

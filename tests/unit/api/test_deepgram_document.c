@@ -21,7 +21,7 @@ static const steno_word other[] = {{1.0, 1.2, 1.0f, 0, 4, 0}};
 
 typedef struct heard {
     int channel;
-    steno_segment segment;
+    released_segment segment;
 } heard;
 
 static const heard all[] = {
@@ -232,7 +232,7 @@ static void speakers(void **state) {
     static const char *const args[] = {"utterances=true", "paragraphs=true", "diarize=true"};
     static const steno_word one[] = {{.speaker = 0}, {.speaker = 1}},
                             two[] = {{.speaker = 0}, {.speaker = -1}, {.speaker = 1}};
-    static const steno_segment labels[] = {
+    static const released_segment labels[] = {
         {.id = 1, .text = "", .words = two, .n_words = 3, .speaker = 1, .speaker_margin = 0.5f},
         {.id = 0, .text = "", .words = one, .n_words = 2, .speaker = 0, .speaker_margin = 0.25f},
         {.id = 7, .text = "", .words = one, .n_words = 2},
@@ -243,7 +243,7 @@ static void speakers(void **state) {
     ask(args, 3);
     about.channels = 1;
     for (uint32_t i = 0; i < 2; i++) {
-        steno_segment s = all[2 * i].segment;
+        released_segment s = all[2 * i].segment;
         s.id = i;
         assert_int_equal(deepgram_track_add(&t, &s, true), STENO_OK);
     }

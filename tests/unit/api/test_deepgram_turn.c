@@ -64,16 +64,16 @@ static int teardown(void **state) {
 
 static const steno_word words[] = {{1.0, 1.5, 0.9f, 0, 6, 3}, {1.5, 2.0, 0.7f, 7, 6, STENO_SPEAKER_UNKNOWN}};
 
-static steno_event event(steno_event_kind kind, steno_end_reason end, double heard_s) {
-    return (steno_event){.kind = kind,
-                         .heard_s = heard_s,
-                         .segment = {.end = end,
-                                     .start_s = 1.0,
-                                     .end_s = 2.0,
-                                     .confidence = 0.8f,
-                                     .text = "Hello, there.",
-                                     .words = words,
-                                     .n_words = 2}};
+static released_event event(steno_event_kind kind, steno_end_reason end, double heard_s) {
+    return (released_event){.kind = kind,
+                            .heard_s = heard_s,
+                            .segment = {.end = end,
+                                        .start_s = 1.0,
+                                        .end_s = 2.0,
+                                        .confidence = 0.8f,
+                                        .text = "Hello, there.",
+                                        .words = words,
+                                        .n_words = 2}};
 }
 
 /* Checks a Results message and frees it. */
@@ -92,7 +92,7 @@ static void results(json_t *o, const char *text, double start, double duration, 
 
 static void a_message_in_full(void **state) {
     deepgram_turn t = {0};
-    steno_event e = event(STENO_EVENT_SEGMENT, STENO_END_ENDPOINT, 2.5);
+    released_event e = event(STENO_EVENT_SEGMENT, STENO_END_ENDPOINT, 2.5);
     char uuid[DEEPGRAM_UUID_BYTES], want[1024];
     (void)state;
     deepgram_model_uuid("tiny", uuid);
@@ -120,7 +120,7 @@ static void a_message_in_full(void **state) {
 
 static void spans_have_no_gaps(void **state) {
     deepgram_turn t = {0};
-    steno_event e = event(STENO_EVENT_PARTIAL, STENO_END_NONE, 2.1);
+    released_event e = event(STENO_EVENT_PARTIAL, STENO_END_NONE, 2.1);
     (void)state;
     results(deepgram_turn_words(&t, &about, 0, &e), "hello there", 0, 2.1, false, false, false);
     e = event(STENO_EVENT_SEGMENT, STENO_END_MAX, 3.0);
@@ -137,7 +137,7 @@ static void spans_have_no_gaps(void **state) {
 
 static void without_endpointing_nothing_ends_an_utterance(void **state) {
     deepgram_turn t = {0};
-    steno_event e = event(STENO_EVENT_SEGMENT, STENO_END_ENDPOINT, 2.5);
+    released_event e = event(STENO_EVENT_SEGMENT, STENO_END_ENDPOINT, 2.5);
     (void)state;
     query.endpointing = false;
     results(deepgram_turn_words(&t, &about, 0, &e), "hello there", 0, 2.5, true, false, false);
@@ -147,7 +147,7 @@ static void without_endpointing_nothing_ends_an_utterance(void **state) {
 
 static void finalize_is_answered_once(void **state) {
     deepgram_turn t = {0};
-    steno_event e = event(STENO_EVENT_SEGMENT, STENO_END_FINALIZED, 2.2);
+    released_event e = event(STENO_EVENT_SEGMENT, STENO_END_FINALIZED, 2.2);
     (void)state;
     results(deepgram_turn_words(&t, &about, 0, &e), "hello there", 0, 2.2, true, true, true);
     assert_false(deepgram_turn_finalized(&t)); /* it has been said */
@@ -158,7 +158,7 @@ static void finalize_is_answered_once(void **state) {
 
 static void last_words_are_ended(void **state) {
     deepgram_turn t = {0};
-    steno_event e = event(STENO_EVENT_SEGMENT, STENO_END_MAX, 3.0);
+    released_event e = event(STENO_EVENT_SEGMENT, STENO_END_MAX, 3.0);
     (void)state;
     json_decref(deepgram_turn_words(&t, &about, 0, &e));
     assert_true(deepgram_turn_open_ended(&t, &about));
@@ -172,7 +172,7 @@ static void last_words_are_ended(void **state) {
 
 static void utterances_end_after_a_gap(void **state) {
     deepgram_turn t = {0};
-    steno_event e = event(STENO_EVENT_SEGMENT, STENO_END_ENDPOINT, 2.5), speech = {.kind = STENO_EVENT_SPEECH};
+    released_event e = event(STENO_EVENT_SEGMENT, STENO_END_ENDPOINT, 2.5), speech = {.kind = STENO_EVENT_SPEECH};
     (void)state;
     assert_false(deepgram_turn_ended(&t, &about, 100)); /* nobody asked */
     query.utterance_end_ms = 1000;
@@ -200,7 +200,7 @@ static void utterances_end_after_a_gap(void **state) {
     query.utterance_end_ms = 0;
 }
 
-static json_t *spoken_words(const steno_event *e) {
+static json_t *spoken_words(const released_event *e) {
     deepgram_turn t = {0};
     json_t *o = deepgram_turn_words(&t, &about, 0, e);
     json_t *first = json_array_get(json_object_get(json_object_get(o, "channel"), "alternatives"), 0);
@@ -211,7 +211,7 @@ static json_t *spoken_words(const steno_event *e) {
 
 /* A word nobody can tell of is whose the word before it is; without diarize nothing is said. */
 static void words_say_who_speaks(void **state) {
-    steno_event e = event(STENO_EVENT_SEGMENT, STENO_END_ENDPOINT, 2.5);
+    released_event e = event(STENO_EVENT_SEGMENT, STENO_END_ENDPOINT, 2.5);
     (void)state;
     json_t *list = spoken_words(&e);
     assert_null(json_object_get(json_array_get(list, 0), "speaker"));

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-static steno_segment segment(uint32_t id, double start_s, const char *text, const steno_word *words, uint32_t n) {
-    return (steno_segment){
+static released_segment segment(uint32_t id, double start_s, const char *text, const steno_word *words, uint32_t n) {
+    return (released_segment){
         .id = id, .start_s = start_s, .end_s = start_s + 1, .text = text, .words = words, .n_words = n};
 }
 
@@ -20,7 +20,7 @@ static void copies_outlive_their_originals(void **state) {
     document d = {0};
     char text[] = "hello there";
     steno_word words[] = {{.start_s = 0.5, .text_bytes = 5}, {.start_s = 1, .text_offset = 6, .text_bytes = 5}};
-    steno_segment s = segment(0, 0.5, text, words, 2);
+    released_segment s = segment(0, 0.5, text, words, 2);
     assert_int_equal(document_add(&d, 1, &s), STENO_OK);
     memset(text, 'x', sizeof text - 1);
     memset(words, 0, sizeof words);
@@ -44,7 +44,7 @@ static void sorts_by_time_then_channel(void **state) {
     static const char *const want[] = {"0.0", "0.1", "0.2", "1.0", "1.1"};
     document d = {0};
     for (size_t i = 0; i < 5; i++) {
-        steno_segment s = segment(came[i].id, came[i].start_s, "", NULL, 0);
+        released_segment s = segment(came[i].id, came[i].start_s, "", NULL, 0);
         assert_int_equal(document_add(&d, came[i].channel, &s), STENO_OK);
     }
     document_sort(&d);
@@ -63,7 +63,7 @@ static void grows_and_stops_at_its_limit(void **state) {
     assert_non_null(text);
     memset(text, 'a', n - 1);
     text[n - 1] = 0;
-    steno_segment s = segment(0, 0, text, NULL, 0);
+    released_segment s = segment(0, 0, text, NULL, 0);
     for (int i = 0; i < 16; i++) assert_int_equal(document_add(&d, 0, &s), STENO_OK);
     assert_int_equal(document_add(&d, 0, &s), STENO_E_LIMIT);
     s.text = "";
@@ -83,7 +83,7 @@ static void labels_find_their_segments(void **state) {
     document d = {0};
     const steno_word two[] = {{.text_bytes = 1, .speaker = -1}, {.text_offset = 2, .text_bytes = 1, .speaker = -1}};
     for (uint32_t i = 0; i < 20; i++) {
-        steno_segment s = segment(i / 2, i, "a b", two, 2);
+        released_segment s = segment(i / 2, i, "a b", two, 2);
         s.speaker = STENO_SPEAKER_UNKNOWN;
         assert_int_equal(document_add(&d, (int)(i % 2), &s), STENO_OK);
     }
@@ -91,15 +91,15 @@ static void labels_find_their_segments(void **state) {
         uint32_t id = (i * 7) % 10;
         int channel = (int)((i / 10) % 2);
         const steno_word who[] = {{.speaker = (int)id}, {.speaker = channel}};
-        steno_segment labels = segment(id, 0, "", who, 2);
+        released_segment labels = segment(id, 0, "", who, 2);
         labels.speaker = (int)id;
         labels.speaker_margin = 0.5f;
         document_label(&d, channel, &labels);
     }
-    steno_segment nobody = segment(99, 0, "", NULL, 0);
+    released_segment nobody = segment(99, 0, "", NULL, 0);
     document_label(&d, 0, &nobody);
     for (size_t i = 0; i < d.n; i++) {
-        const steno_segment *s = &d.segments[i].segment;
+        const released_segment *s = &d.segments[i].segment;
         assert_int_equal(s->speaker, s->id);
         assert_true(s->speaker_margin == 0.5f);
         assert_int_equal(s->words[0].speaker, s->id);

@@ -20,23 +20,23 @@ static void expect(event_text t, const char *json) {
 
 static const steno_word words[] = {{0.1234, 0.5, 0.987654f, 0, 5, 0}, {0.5, 0.75, 0.25f, 6, 3, 0}};
 
-static steno_event segment(steno_event_kind kind, const char *text, uint32_t n_words) {
-    return (steno_event){.kind = kind,
-                         .heard_s = 1.0000001,
-                         .segment = {.id = 3,
-                                     .rev = 2,
-                                     .stable_bytes = 5,
-                                     .end = STENO_END_MAX,
-                                     .start_s = 0.1,
-                                     .end_s = 0.75,
-                                     .confidence = 0.5f,
-                                     .text = text,
-                                     .words = words,
-                                     .n_words = n_words}};
+static released_event segment(steno_event_kind kind, const char *text, uint32_t n_words) {
+    return (released_event){.kind = kind,
+                            .heard_s = 1.0000001,
+                            .segment = {.id = 3,
+                                        .rev = 2,
+                                        .stable_bytes = 5,
+                                        .end = STENO_END_MAX,
+                                        .start_s = 0.1,
+                                        .end_s = 0.75,
+                                        .confidence = 0.5f,
+                                        .text = text,
+                                        .words = words,
+                                        .n_words = n_words}};
 }
 
 static void partials_and_finals(void **state) {
-    steno_event e = segment(STENO_EVENT_PARTIAL, "h\xc3\xa9l\xc3\xa9 you", 0);
+    released_event e = segment(STENO_EVENT_PARTIAL, "h\xc3\xa9l\xc3\xa9 you", 0);
     (void)state;
     expect(events_words(&e, false, NULL), "{\"type\":\"partial\",\"message_id\":3,\"rev\":2,\"start\":0.1,\"end\":0.75,"
                                           "\"audio_end\":1.0,\"text\":\"h\xc3\xa9l\xc3\xa9 you\",\"stable_chars\":4,"
@@ -58,7 +58,7 @@ static void partials_and_finals(void **state) {
 static void the_others(void **state) {
     session_totals t = {
         .audio_samples = 12000, .audio_s = 0.75, .partials = 2, .finals = 1, .words = 7, .partial_ms = 500};
-    steno_event e = {
+    released_event e = {
         .kind = STENO_EVENT_OVERLOAD, .overloaded = true, .partial_ms = 1000, .segment = {.id = 1, .start_s = 0.5}};
     (void)state;
     expect(events_speech(&e), "{\"type\":\"speech_started\",\"message_id\":1,\"start\":0.5}");
@@ -86,7 +86,7 @@ static void speakers(void **state) {
     static const steno_word spoken[] = {
         {0.1, 0.5, 0.5f, 0, 5, 1}, {0.5, 0.7, 0.5f, 6, 3, 2}, {0.7, 0.75, 0.5f, 10, 1, -1}};
     event_speakers who = {.names = {.n_voices = 2, .voices = {"judge", "clerk"}}};
-    steno_event e = segment(STENO_EVENT_PARTIAL, "Hello you a", 3);
+    released_event e = segment(STENO_EVENT_PARTIAL, "Hello you a", 3);
     (void)state;
     e.segment.words = spoken;
     e.segment.speaker = 1;

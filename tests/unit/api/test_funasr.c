@@ -100,8 +100,8 @@ static void expect(json_t *o, const char *json) {
 static void results(void **state) {
     static const steno_word words[] = {{1.1204, 1.5, 1, 0, 6, STENO_SPEAKER_UNKNOWN},
                                        {1.5, 1.75, 1, 7, 4, STENO_SPEAKER_UNKNOWN}};
-    const steno_segment s = {.text = "Hello, you.", .start_s = 1.12, .end_s = 1.75, .words = words, .n_words = 2};
-    const steno_segment none = {.text = "", .start_s = 1, .end_s = 2};
+    const released_segment s = {.text = "Hello, you.", .start_s = 1.12, .end_s = 1.75, .words = words, .n_words = 2};
+    const released_segment none = {.text = "", .start_s = 1, .end_s = 2};
     funasr_options o;
     (void)state;
     funasr_init(&o);

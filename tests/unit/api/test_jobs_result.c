@@ -18,14 +18,14 @@ static const result_head about = {.model = "tiny", .language = "en"};
 static void put(document *d, int channel, const char *text, double start_s, bool looped) {
     steno_word words[2] = {{start_s, start_s + 0.5, 0.5F, 0, 2, 1},
                            {start_s + 0.5, start_s + 1, 0.25F, 3, (uint32_t)strlen(text) - 3, 0}};
-    steno_segment s = {.id = (uint32_t)d->n,
-                       .start_s = start_s,
-                       .end_s = start_s + 1,
-                       .confidence = 0.375F,
-                       .looped = looped,
-                       .text = text,
-                       .words = words,
-                       .n_words = 2};
+    released_segment s = {.id = (uint32_t)d->n,
+                          .start_s = start_s,
+                          .end_s = start_s + 1,
+                          .confidence = 0.375F,
+                          .looped = looped,
+                          .text = text,
+                          .words = words,
+                          .n_words = 2};
     assert_int_equal(document_add(d, channel, &s), STENO_OK);
 }
 

@@ -15,19 +15,19 @@ static const steno_word second_words[] = {{2.0, 2.5, 0.0f, 0, 5, 0}};
 
 static document make(void) {
     document d = {0};
-    steno_segment a = {.start_s = 0.1,
-                       .end_s = 0.9004,
-                       .confidence = 0.75f,
-                       .text = "H\xc3\xa9llo, you",
-                       .words = first_words,
-                       .n_words = 2};
-    steno_segment b = {.start_s = 2,
-                       .end_s = 2.5,
-                       .confidence = 0.5f,
-                       .looped = true,
-                       .text = "\"Bye\"",
-                       .words = second_words,
-                       .n_words = 1};
+    released_segment a = {.start_s = 0.1,
+                          .end_s = 0.9004,
+                          .confidence = 0.75f,
+                          .text = "H\xc3\xa9llo, you",
+                          .words = first_words,
+                          .n_words = 2};
+    released_segment b = {.start_s = 2,
+                          .end_s = 2.5,
+                          .confidence = 0.5f,
+                          .looped = true,
+                          .text = "\"Bye\"",
+                          .words = second_words,
+                          .n_words = 1};
     assert_int_equal(document_add(&d, 0, &a), STENO_OK);
     assert_int_equal(document_add(&d, 0, &b), STENO_OK);
     return d;

@@ -169,14 +169,14 @@ static void hear_ms(int ms) {
 }
 
 static void engine(steno_event_kind kind, uint32_t id, double start_s, const char *text, uint32_t stable) {
-    steno_event e = {.kind = kind,
-                     .heard_s = start_s + 1,
-                     .segment = {.id = id,
-                                 .start_s = start_s,
-                                 .end_s = start_s + 0.5,
-                                 .text = text,
-                                 .stable_bytes = stable,
-                                 .confidence = 0.5f}};
+    released_event e = {.kind = kind,
+                        .heard_s = start_s + 1,
+                        .segment = {.id = id,
+                                    .start_s = start_s,
+                                    .end_s = start_s + 0.5,
+                                    .text = text,
+                                    .stable_bytes = stable,
+                                    .confidence = 0.5f}};
     event(NULL, &live, 0, &e);
 }
 

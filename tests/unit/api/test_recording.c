@@ -52,7 +52,7 @@ static void cancel(caller *c) {
     c->cancelled = true;
 }
 
-static void on_segment(void *user, int channel, const steno_segment *s) {
+static void on_segment(void *user, int channel, const released_segment *s) {
     caller *c = user;
     assert_false(c->cancelled || c->done);
     assert_in_range(channel, 0, 1);

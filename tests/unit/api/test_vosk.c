@@ -145,7 +145,7 @@ static void expect(vosk_replies *r, const char *json) {
 
 static steno_err hear(vosk_replies *r, steno_event_kind kind, uint32_t id, const char *text, uint32_t n_words,
                       const steno_word *words) {
-    steno_event e = {.kind = kind, .segment = {.id = id, .text = text, .words = words, .n_words = n_words}};
+    released_event e = {.kind = kind, .segment = {.id = id, .text = text, .words = words, .n_words = n_words}};
     return vosk_hear(r, &e);
 }
 
@@ -234,7 +234,7 @@ static void finals_nobody_asked_for_come_joined(void **state) {
 /* What comes behind a reset waits with it, so that order is kept. */
 static void reset_and_eof_wait(void **state) {
     vosk_replies r;
-    steno_event finalized = {.kind = STENO_EVENT_FINALIZED}, done = {.kind = STENO_EVENT_DONE};
+    released_event finalized = {.kind = STENO_EVENT_FINALIZED}, done = {.kind = STENO_EVENT_DONE};
     (void)state;
     vosk_replies_init(&r);
     owe(&r, VOSK_AUDIO);
@@ -259,7 +259,7 @@ static void reset_and_eof_wait(void **state) {
 
 static void nothing_said(void **state) {
     vosk_replies r;
-    steno_event done = {.kind = STENO_EVENT_DONE};
+    released_event done = {.kind = STENO_EVENT_DONE};
     (void)state;
     vosk_replies_init(&r);
     owe(&r, VOSK_EOF);

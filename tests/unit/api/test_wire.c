@@ -104,7 +104,7 @@ static void d_binary(wire *w, void *ctx, const unsigned char *bytes, size_t n, b
     }
 }
 
-static void d_event(wire *w, void *ctx, int channel, const steno_event *e) {
+static void d_event(wire *w, void *ctx, int channel, const released_event *e) {
     state *s = ctx;
     static const char letters[] = {
         [STENO_EVENT_SEGMENT] = 'W', [STENO_EVENT_DONE] = 'D',    [STENO_EVENT_ERROR] = 'E',

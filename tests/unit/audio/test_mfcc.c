@@ -2,6 +2,8 @@
  * sliding means against plain sums. tests/golden compares the values with an implementation of their own. */
 #include "audio/mfcc.h"
 
+#include "../../random.h"
+
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +14,6 @@
 
 #include <cmocka.h>
 
-#define SEED        20261126u
 #define SAMPLES     50000
 #define MAX_ROWS    (SAMPLES / 160 + 2)
 #define MANY_ROWS   2000
@@ -20,24 +21,11 @@
 #define LOW_ENERGY  0.0
 #define FULL_ENERGY 15.0 /* log of 200 samples of a tenth of full scale: far above */
 
-static uint64_t random_state;
-
-/* splitmix64 */
-static uint64_t next_random(void) {
-    uint64_t z = (random_state += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-static float noise(void) {
-    return (float)((double)(next_random() >> 40) / 8388608.0 - 1.0);
-}
-
 static float pcm[SAMPLES];
 
 static void fill_pcm(void) {
-    for (int i = 0; i < SAMPLES; i++) pcm[i] = 0.3f * noise() + 0.5f * sinf((float)i * 0.05f) * (float)(i / 4000 % 2);
+    for (int i = 0; i < SAMPLES; i++)
+        pcm[i] = 0.3f * random_unit() + 0.5f * sinf((float)i * 0.05f) * (float)(i / 4000 % 2);
 }
 
 /* All of it in steps of at most `most` samples; returns the rows. */
@@ -46,7 +34,7 @@ static int step_all(const float *x, int n, int most, float *rows) {
     int out = 0;
     mfcc_reset(&s);
     for (int at = 0; at < n;) {
-        int some = most > 0 ? (int)(next_random() % (uint64_t)most) + 1 : n;
+        int some = most > 0 ? random_below(most) + 1 : n;
         if (some > n - at) some = n - at;
         int made = mfcc_step(&s, x + at, some, rows + out * MFCC_CEPS);
         assert_true(made >= 0 && made <= some / 160 + 2);
@@ -142,7 +130,7 @@ static int mean_all(int rows, int ahead, int most, float *out) {
     int made = 0;
     mfcc_mean_reset(&m, ahead);
     for (int at = 0; at < rows;) {
-        int some = (int)(next_random() % (uint64_t)most) + 1;
+        int some = random_below(most) + 1;
         if (some > rows - at) some = rows - at;
         int now = mfcc_mean_step(&m, many + at * MFCC_CEPS, some, out + made * MFCC_CEPS);
         at += some;
@@ -158,7 +146,7 @@ static int mean_all(int rows, int ahead, int most, float *out) {
 static void means_are_those_of_plain_sums(void **unused) {
     (void)unused;
     static const int ahead[] = {0, 1, 30, MFCC_MEAN_AHEAD_MAX}, rows[] = {1, 20, 149, 151, 302, MANY_ROWS};
-    for (int i = 0; i < MANY_ROWS * MFCC_CEPS; i++) many[i] = 40.0f * noise() + 20.0f;
+    for (int i = 0; i < MANY_ROWS * MFCC_CEPS; i++) many[i] = 40.0f * random_unit() + 20.0f;
     for (size_t a = 0; a < sizeof ahead / sizeof ahead[0]; a++) {
         for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
             assert_int_equal(mean_all(rows[r], ahead[a], 7, centred), rows[r]);
@@ -175,8 +163,6 @@ int main(void) {
         cmocka_unit_test(a_row_covers_its_own_time), cmocka_unit_test(silence_and_extremes_stay_finite),
         cmocka_unit_test(a_state_is_plain_memory),   cmocka_unit_test(means_are_those_of_plain_sums),
     };
-    const char *seed = getenv("STENO_SEED");
-    random_state = seed ? strtoull(seed, NULL, 10) : SEED;
-    print_message("seed %llu\n", (unsigned long long)random_state);
+    random_start();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,12 +65,12 @@ static void labels_count_when_they_came(void **state) {
     end(&x);
 }
 
-static steno_segment message(uint32_t id, steno_word *words, uint32_t n, bool fixed) {
-    return (steno_segment){
+static released_segment message(uint32_t id, steno_word *words, uint32_t n, bool fixed) {
+    return (released_segment){
         .id = id, .words = words, .n_words = n, .speaker = words[0].speaker, .speaker_fixed = fixed, .text = ""};
 }
 
-static void said(fixture *x, double heard_s, steno_event_kind kind, steno_segment s) {
+static void said(fixture *x, double heard_s, steno_event_kind kind, released_segment s) {
     assert_int_equal(tally_segment(&x->t, heard_s, kind, &s), STENO_OK);
 }
 

@@ -28,7 +28,7 @@ typedef struct seen {
     uint32_t turns[MAX_FILES];
 } seen;
 
-static steno_err on_segment(void *ctx, size_t index, int channel, const steno_segment *s) {
+static steno_err on_segment(void *ctx, size_t index, int channel, const released_segment *s) {
     seen *w = ctx;
     if (w->moody && w->moods++ % 2) return STENO_E_AGAIN;
     int number = -1, lane = -1;

@@ -69,7 +69,7 @@ static void test_what_is_no_event(void **state) {
 }
 
 /* What a server would send, without its number. */
-static char *written(const steno_event *event) {
+static char *written(const released_event *event) {
     event_text text = events_words(event, true, NULL);
     char *whole = NULL;
     assert_non_null(text.json);
@@ -83,17 +83,17 @@ static void test_events_to_the_wire(void **state) {
     (void)state;
     const steno_word words[] = {{1.25, 1.5, 0.5f, 0, 6, STENO_SPEAKER_UNKNOWN},
                                 {1.5, 2, 0.75f, 7, 4, STENO_SPEAKER_UNKNOWN}};
-    steno_event event = {.kind = STENO_EVENT_PARTIAL,
-                         .heard_s = 2.25,
-                         .segment = {.id = 4,
-                                     .rev = 2,
-                                     .stable_bytes = 6,
-                                     .start_s = 1.25,
-                                     .end_s = 2,
-                                     .confidence = 0.5f,
-                                     .text = "na\xc3\xafve \"so\"",
-                                     .words = words,
-                                     .n_words = 2}};
+    released_event event = {.kind = STENO_EVENT_PARTIAL,
+                            .heard_s = 2.25,
+                            .segment = {.id = 4,
+                                        .rev = 2,
+                                        .stable_bytes = 6,
+                                        .start_s = 1.25,
+                                        .end_s = 2,
+                                        .confidence = 0.5f,
+                                        .text = "na\xc3\xafve \"so\"",
+                                        .words = words,
+                                        .n_words = 2}};
     char *text = written(&event);
     live_event e = parsed(text), direct;
     live_event_from_engine(&event, NULL, &direct);

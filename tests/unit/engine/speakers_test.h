@@ -94,7 +94,10 @@ static inline bool conversation_of(conversation *c, int n, double gap_s) {
     for (int i = 0; i < n; i++) {
         const char *who = i % 2 ? "it_IT_m_Carlo" : "en_US_f_Allison";
         snprintf(path, sizeof path, SOUNDS "/%s/%s.wav", who, people_prompts[i % 8]);
-        if (!add_prompt(c, path, i % 2)) return false;
+        if (!add_prompt(c, path, i % 2)) {
+            c->turns = 0; /* half a conversation is none */
+            return false;
+        }
         add_silence(c, gap_s);
     }
     add_silence(c, 1.0);

@@ -1,6 +1,6 @@
 /* test_engine_speakers.c: who is speaking, with the real networks and the voices of real people.
  *
- * Needs  STENO_MODELS with the network of voices and Debian's asterisk-prompt packages; skipped without.
+ * Needs  STENO_MODELS with the network of voices and Debian's asterisk-core-sounds-en-wav, -it-wav and -fr-wav; skipped without.
  */
 #define WATCHDOG_S 600 /* real networks, a minute of talk, sanitizers */
 #include "speakers_test.h"
@@ -11,7 +11,7 @@
 static steno_model *model;
 
 #define CHUNK 1600
-#define RIGHT 0.8 /* of words, at least: how good trackers are is measured elsewhere */
+#define RIGHT 0.92 /* of words, at least: two people unlike each other, in quiet; 0.97 and more are right */
 
 static steno_speakers_options options_of(steno_speakers_contract contract) {
     steno_speakers_options o;
@@ -102,7 +102,7 @@ static void labels_that_were_promised_never_change(void **state) {
         watch *w = play_live(&people, &o, CHUNK, i == 1 ? 200 : 500);
         tell(w);
         if (holds[i] == 0) assert_int_equal(w->revisions, 0);
-        assert_true(holds[i] < 2500 || right_words(w, &people) >= RIGHT);
+        assert_true(right_words(w, &people) >= RIGHT);
         free(w);
     }
 }
@@ -124,25 +124,28 @@ static steno_voice enrolled(const char *who, const char *const *prompts) {
 /* Carlo is enrolled, and so is June, who never speaks; Allison is not. */
 static void enrolled_voices_are_named(void **state) {
     NEEDS_PEOPLE;
+    if (access(SOUNDS "/fr_CA_f_June", R_OK) != 0) {
+        print_message("skipped: asterisk-core-sounds-fr-wav is not installed\n");
+        skip();
+    }
     static const char *const prompts[] = {"vm-options", "conf-adminmenu-18", NULL};
     const steno_voice known[] = {enrolled("fr_CA_f_June", prompts), enrolled("it_IT_m_Carlo", prompts)};
     steno_speakers_options o = options_of(STENO_SPEAKERS_ENROLLED);
     o.voices = known;
     o.n_voices = 2;
     watch *w = play_live(&people, &o, CHUNK, 500);
-    int right = 0, wrong = 0, unknown = 0;
+    int right = 0, words = 0;
     for (int i = 0; i < WATCH_MESSAGES; i++) {
         const watched *m = &w->message[i];
         for (uint32_t k = 0; m->seen && k < m->n; k++) {
             int who = who_spoke(&people, 0.5 * (m->start_s[k] + m->end_s[k]));
             if (who < 0) continue;
+            words++;
             right += m->label[k] == (who == 1 ? 1 : STENO_SPEAKER_OTHER);
-            unknown += m->label[k] == STENO_SPEAKER_UNKNOWN;
-            wrong += m->label[k] != (who == 1 ? 1 : STENO_SPEAKER_OTHER) && m->label[k] != STENO_SPEAKER_UNKNOWN;
         }
     }
-    print_message("%d words right, %d wrong, %d unknown\n", right, wrong, unknown);
-    assert_true(right > 3 * wrong && right > 5 * unknown);
+    print_message("%d of %d words right\n", right, words);
+    assert_true(words > 50 && right >= RIGHT * words);
     free(w);
 }
 
@@ -600,7 +603,9 @@ static void labels_wait_for_a_slow_reader(void **state) {
     }
     for (int i = 0; i < STENO_SPEAKERS_MAX; i++) turned_s += p.w->turns_s[i];
     assert_true(least <= VOICE_SPARE); /* so they did wait */
-    assert_true(right_words(p.w, &people) >= RIGHT && turned_s > 0.8 * RIGHT * speech_s(&people));
+    print_message("%.3f of words right, %.2f of the speech in turns\n", right_words(p.w, &people),
+                  turned_s / speech_s(&people));
+    assert_true(right_words(p.w, &people) >= RIGHT && turned_s > 0.85 * speech_s(&people));
     close_live_at_rest(e);
     free(p.w);
 }
@@ -610,7 +615,7 @@ static int setup(void **state) {
     steno_model_options options = {.dir = getenv("STENO_MODELS")};
     assert_ok(steno_model_open(&options, &model));
     if (!conversation_of(&people, 8, 0.6) || !conversation_of(&few, 4, 0.6))
-        print_message("skipped: the asterisk-prompt packages are not installed\n");
+        print_message("skipped: asterisk-core-sounds-en-wav or -it-wav is not installed\n");
     return 0;
 }
 

@@ -1,6 +1,7 @@
 /* test_xvector.c: the network of voices on made-up weights against a plain double-precision network written here, and the
  * promises of xvector.h: batched = alone, chunked = whole, bit for bit; rows that count nothing change nothing; instruction
  * sets agree; failures are reported and leak nothing. tests/golden compares the published weights with onnxruntime. */
+#include "../../random.h"
 #include "base/mem.h"
 #include "kern/kern.h"
 #include "models/xvector.h"
@@ -16,27 +17,12 @@
 
 #include <cmocka.h>
 
-#define SEED        20261126u
 #define LAYERS      8
 #define MAX_ROWS    400
 #define JOBS        5
 #define TOLERANCE   1e-3 /* of the largest value: fp32 sums of up to 3000 terms against double */
 #define INT8_COSINE 0.99
 #define SWEEP_LIMIT 200
-
-static uint64_t random_state;
-
-static uint64_t next_random(void) {
-    uint64_t z = (random_state += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-/* Uniform in -1..1. */
-static float noise(void) {
-    return (float)((double)(next_random() >> 40) / 8388608.0 - 1.0);
-}
 
 /* ---- made-up weights --------------------------------------------------------------------------------------------- */
 
@@ -64,12 +50,12 @@ static void fill_layers(void) {
         if (!layer_weight[l]) layer_weight[l] = malloc(n * k * sizeof(float));
         if (!layer_bias[l]) layer_bias[l] = malloc(n * sizeof(float));
         assert_true(layer_weight[l] && layer_bias[l]);
-        for (size_t i = 0; i < n * k; i++) layer_weight[l][i] = size * noise();
-        for (size_t i = 0; i < n; i++) layer_bias[l][i] = 0.2f * noise();
+        for (size_t i = 0; i < n * k; i++) layer_weight[l][i] = size * random_unit();
+        for (size_t i = 0; i < n; i++) layer_bias[l][i] = 0.2f * random_unit();
     }
 }
 
-/* Through a file, as the engine does. `skip`: a tensor that is left out, or -1. */
+/* Through a file, as the engine does. `without`: a tensor that is left out, or -1. */
 static weights *fake_weights(int without) {
     weights_tensor tensors[2 * LAYERS];
     const char *dir = getenv("TMPDIR");
@@ -172,9 +158,9 @@ static void fill_streams(void) {
     for (int j = 0; j < JOBS; j++) {
         stream *s = &streams[j];
         memset(s, 0, sizeof *s);
-        s->rows = 30 + (int)(next_random() % (MAX_ROWS - 30));
-        for (int i = 0; i < s->rows * XVECTOR_CEPS; i++) s->ceps[i] = 10.0f * noise();
-        for (int i = XVECTOR_AHEAD; i < s->rows; i++) s->weight[i] = next_random() % 4 ? 1.0f : 0.0f;
+        s->rows = 30 + random_below(MAX_ROWS - 30);
+        for (int i = 0; i < s->rows * XVECTOR_CEPS; i++) s->ceps[i] = 10.0f * random_unit();
+        for (int i = XVECTOR_AHEAD; i < s->rows; i++) s->weight[i] = random_below(4) ? 1.0f : 0.0f;
         xvector_reset(&s->state);
     }
     memcpy(alone, streams, sizeof alone);
@@ -273,9 +259,9 @@ static void batched_and_chunked_equals_alone_and_whole(void **unused) {
             int n = 0;
             for (int j = 0; j < JOBS; j++) {
                 stream *s = &streams[j];
-                int rows = (int)(next_random() % 130);
+                int rows = random_below(130);
                 if (rows > s->rows - at[j]) rows = s->rows - at[j];
-                if (rows == 0 && next_random() % 2) continue;
+                if (rows == 0 && random_below(2)) continue;
                 jobs[n++] = (xvector_job){&s->state, s->ceps + at[j] * XVECTOR_CEPS, s->weight + at[j], rows, &s->sums};
                 at[j] += rows;
             }
@@ -317,10 +303,11 @@ static void instruction_sets_agree(void **unused) {
     xvector *m = fake_network(false);
     float got[XVECTOR_DIM];
     double want[XVECTOR_DIM];
+    const uint64_t start = random_state;
     for (size_t b = 0; b < sizeof bodies / sizeof bodies[0]; b++) {
         if (kern_select(bodies[b]) != STENO_OK) continue;
         memset(&streams[0], 0, sizeof streams[0]);
-        random_state = SEED;
+        random_state = start;
         fill_streams();
         step_whole(m, &streams[0]);
         embed(m, &streams[0].sums, got);
@@ -394,9 +381,7 @@ int main(void) {
         cmocka_unit_test(a_small_arena_is_an_error),
         cmocka_unit_test(memory_failures_leak_nothing),
     };
-    const char *seed = getenv("STENO_SEED");
-    random_state = seed ? strtoull(seed, NULL, 10) : SEED;
-    print_message("seed %llu\n", (unsigned long long)random_state);
+    random_start();
     fill_layers();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     for (int l = 0; l < LAYERS; l++) {

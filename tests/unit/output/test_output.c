@@ -17,13 +17,13 @@ static const steno_word two_words[] = {
     {.start_s = 1.0, .end_s = 1.25, .confidence = 0.9f, .text_offset = 0, .text_bytes = 5},
     {.start_s = 1.3, .end_s = 1.9996, .confidence = 0.75f, .text_offset = 6, .text_bytes = 6},
 };
-static const steno_segment hello = {.id = 7,
-                                    .start_s = 1.0,
-                                    .end_s = 1.9996,
-                                    .confidence = 0.8129f,
-                                    .text = "Hello world.",
-                                    .words = two_words,
-                                    .n_words = 2};
+static const released_segment hello = {.id = 7,
+                                       .start_s = 1.0,
+                                       .end_s = 1.9996,
+                                       .confidence = 0.8129f,
+                                       .text = "Hello world.",
+                                       .words = two_words,
+                                       .n_words = 2};
 static const steno_stats stats = {.audio_s = 3,
                                   .speech_s = 1.5,
                                   .vad_cpu_s = 0.001,
@@ -33,7 +33,7 @@ static const steno_stats stats = {.audio_s = 3,
                                   .tokens = 5};
 
 /* The whole document of some segments; freed by the caller. */
-static char *write_all(const char *format, output_head head, const steno_segment *segments, const int *channels,
+static char *write_all(const char *format, output_head head, const released_segment *segments, const int *channels,
                        size_t n, const char *error) {
     char *text = NULL;
     size_t bytes = 0;
@@ -50,7 +50,7 @@ static char *write_all(const char *format, output_head head, const steno_segment
     return text;
 }
 
-static void check(const char *format, output_head head, const steno_segment *segments, const int *channels, size_t n,
+static void check(const char *format, output_head head, const released_segment *segments, const int *channels, size_t n,
                   const char *want) {
     char *got = write_all(format, head, segments, channels, n, NULL);
     assert_string_equal(got, want);
@@ -60,7 +60,7 @@ static void check(const char *format, output_head head, const steno_segment *seg
 static const output_head plain = {.file = "dir/a b.wav", .words = true, .first = true};
 
 static void text(void **state) {
-    const steno_segment two[] = {hello, {.text = "a\nb\tc \xFF!"}};
+    const released_segment two[] = {hello, {.text = "a\nb\tc \xFF!"}};
     const int channels[] = {1, 2};
     (void)state;
     check("text", plain, two, NULL, 2, "Hello world.\na b c \xEF\xBF\xBD!\n");
@@ -82,7 +82,7 @@ static void json(void **state) {
 }
 
 static void json_of_many_is_a_line_each(void **state) {
-    const steno_segment two[] = {hello, hello};
+    const released_segment two[] = {hello, hello};
     const int channels[] = {2, 1};
     (void)state;
     char *got =
@@ -116,7 +116,7 @@ static void json_strings(void **state) {
         "\xE2\x80\xA8|\xE2\x80\xA9"};
     (void)state;
     for (size_t i = 0; i < sizeof in / sizeof in[0]; i++) {
-        const steno_segment s = {.text = in[i]};
+        const released_segment s = {.text = in[i]};
         char *got = write_all("json", (output_head){.file = in[i]}, &s, NULL, 1, NULL);
         json_t *root = json_loads(got, 0, NULL);
         assert_non_null(root);
@@ -147,7 +147,7 @@ static void numbers(void **state) {
 }
 
 static void tsv(void **state) {
-    const steno_segment odd = {.start_s = 3723.0045, .end_s = 3724, .text = "a\tb\\c\nd"};
+    const released_segment odd = {.start_s = 3723.0045, .end_s = 3724, .text = "a\tb\\c\nd"};
     const int channel = 2;
     (void)state;
     check("tsv", plain, &hello, NULL, 1, "start\tend\ttext\n1000\t2000\tHello world.\n");
@@ -157,7 +157,7 @@ static void tsv(void **state) {
 }
 
 static void ctm(void **state) {
-    const steno_segment wordless = {.start_s = 10, .end_s = 12, .confidence = 0.5f, .text = "one two"};
+    const released_segment wordless = {.start_s = 10, .end_s = 12, .confidence = 0.5f, .text = "one two"};
     const int channel = 2;
     (void)state;
     check("ctm", plain, &hello, NULL, 1, "a_b 1 1.000 0.250 Hello 0.9\na_b 1 1.300 0.700 world. 0.75\n");
@@ -168,7 +168,7 @@ static void ctm(void **state) {
 }
 
 static void subtitles(void **state) {
-    const steno_segment odd = {.start_s = 359999.5, .end_s = 360000.25, .text = "a < b && c --> d"};
+    const released_segment odd = {.start_s = 359999.5, .end_s = 360000.25, .text = "a < b && c --> d"};
     const int channel = 1;
     (void)state;
     check("srt", plain, &hello, NULL, 1, "1\n00:00:01,000 --> 00:00:02,000\nHello world.\n\n");
@@ -204,7 +204,7 @@ static void cues_fit_the_screen(void **state) {
     steno_word words[120];
     (void)state;
     long_segment(out, words, 120);
-    const steno_segment s = {.start_s = 0, .end_s = 24, .text = out, .words = words, .n_words = 120};
+    const released_segment s = {.start_s = 0, .end_s = 24, .text = out, .words = words, .n_words = 120};
     char *got = write_all("srt", plain, &s, NULL, 1, NULL);
     char *copy = strdup(got), *rest = copy, *line, joined[4096] = "";
     int lines_in_cue = 0, cues = 0;
@@ -241,7 +241,7 @@ static void cues_end_with_sentences_and_pauses(void **state) {
             .start_s = (double)i * 0.2, .end_s = (double)i * 0.2 + 0.2, .text_offset = at[i], .text_bytes = n[i]};
     words[9].start_s = 3.5; /* a pause before the last word */
     words[9].end_s = 3.7;
-    const steno_segment s = {.start_s = 0, .end_s = 3.7, .text = said, .words = words, .n_words = 10};
+    const released_segment s = {.start_s = 0, .end_s = 3.7, .text = said, .words = words, .n_words = 10};
     check("srt", plain, &s, NULL, 1,
           "1\n00:00:00,000 --> 00:00:01,200\nThis is the first whole sentence.\n\n"
           "2\n00:00:01,200 --> 00:00:01,800\nAnd the second\n\n"
@@ -253,7 +253,7 @@ static void a_word_longer_than_a_line_stays_whole(void **state) {
     (void)state;
     memset(out, 'x', 120);
     strcpy(out + 120, " y");
-    const steno_segment s = {.start_s = 0, .end_s = 2, .text = out};
+    const released_segment s = {.start_s = 0, .end_s = 2, .text = out};
     char *got = write_all("srt", plain, &s, NULL, 1, NULL);
     snprintf(want, sizeof want, "%.120s\ny\n", out);
     assert_non_null(strstr(got, want));
@@ -268,7 +268,7 @@ static void wide_characters_count_twice(void **state) {
         strcat(out, "\xE4\xB8\xAD");
         words[i] = (steno_word){.start_s = i * 0.1, .end_s = i * 0.1 + 0.1, .text_offset = i * 3, .text_bytes = 3};
     }
-    const steno_segment s = {.start_s = 0, .end_s = 3, .text = out, .words = words, .n_words = 30};
+    const released_segment s = {.start_s = 0, .end_s = 3, .text = out, .words = words, .n_words = 30};
     char want[200];
     snprintf(want, sizeof want, "1\n00:00:00,000 --> 00:00:03,000\n%.45s\n%.45s\n\n", out, out);
     check("srt", plain, &s, NULL, 1, want); /* 60 columns: 15 characters a line, without a space between */
@@ -314,7 +314,7 @@ static const steno_word spoken_words[] = {
     {.start_s = 1.5, .end_s = 2, .text_offset = 5, .text_bytes = 3, .speaker = 1},
     {.start_s = 2, .end_s = 2.5, .text_offset = 9, .text_bytes = 1, .speaker = STENO_SPEAKER_UNKNOWN},
 };
-static const steno_segment spoken[] = {
+static const released_segment spoken[] = {
     {.start_s = 1, .end_s = 2.5, .text = "Yes. No, I", .words = spoken_words, .n_words = 3, .speaker = 1},
     {.start_s = 3, .end_s = 4, .text = "And so", .speaker = 1},
     {.start_s = 5, .end_s = 6, .text = "Hm", .speaker = STENO_SPEAKER_UNKNOWN},

@@ -9,6 +9,7 @@
 
 #include "speakers/backend.h"
 #include "speakers/look.h"
+#include "speakers/timeline.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -80,6 +81,16 @@ static inline speakers_look made_short_look(made *m, int who, int64_t end, int b
 
 static inline speakers_look made_look(made *m, int who, int64_t end) {
     return made_short_look(m, who, end, MADE_BLOCKS);
+}
+
+/* How many people a timeline names. */
+static inline int made_labels(const timeline *t) {
+    unsigned seen = 0;
+    for (int64_t b = 0; b < t->end; b++) {
+        int who = timeline_at(t, b).speaker;
+        if (who >= 0) seen |= 1u << who;
+    }
+    return __builtin_popcount(seen);
 }
 
 #endif

@@ -145,7 +145,7 @@ static void what_is_written_is_read(void **state) {
     assert_int_equal(
         output_begin(&o, &output_rttm, out, &(output_head){.file = "dir/a b.wav", .speakers = &names, .turns = true}),
         STENO_OK);
-    assert_int_equal(output_segment(&o, 1, &(steno_segment){.text = "no", .end_s = 9}), STENO_OK);
+    assert_int_equal(output_segment(&o, 1, &(released_segment){.text = "no", .end_s = 9}), STENO_OK);
     assert_int_equal(output_turns(&o, 1, turns, 4), STENO_OK);
     assert_int_equal(output_end(&o, &(output_tail){0}), STENO_OK);
     fclose(out);
@@ -173,7 +173,7 @@ static void words_make_turns_where_none_come(void **state) {
     output o;
     output_head head = {.file = "x.wav", .speakers = &names, .split = true};
     assert_int_equal(output_begin(&o, &output_rttm, out, &head), STENO_OK);
-    assert_int_equal(output_segment(&o, 2, &(steno_segment){.text = "a b c d", .words = words, .n_words = 4}),
+    assert_int_equal(output_segment(&o, 2, &(released_segment){.text = "a b c d", .words = words, .n_words = 4}),
                      STENO_OK);
     assert_int_equal(output_end(&o, &(output_tail){0}), STENO_OK);
     fclose(out);

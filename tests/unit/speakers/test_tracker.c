@@ -94,13 +94,7 @@ static void assert_apart(int first, int n, int64_t from, double least) {
 }
 
 static int labels(void) {
-    unsigned seen = 0;
-    int n = 0;
-    for (int64_t b = 0; b < line.end; b++) {
-        if (at(b) >= 0) seen |= 1u << at(b);
-    }
-    for (; seen; seen &= seen - 1) n++;
-    return n;
+    return made_labels(&line);
 }
 
 /* Turns of one of [first, first + n), never twice the same. */
@@ -147,7 +141,6 @@ static void people_get_numbers_of_their_own(void **state) {
             }
             int64_t from = line.end;
             talk(0, n, 100);
-            print_message("scatter %g: %d labels\n", (double)people.scatter, labels());
             assert_apart(0, n, from, n < 5 && round < 2 ? 0.7 : 0.5);
             assert_in_range(labels(), n, n + 2);
         }
@@ -194,7 +187,6 @@ static void what_was_never_there_goes_everywhere(void **state) {
         all += merges;
         assert_true(labels() <= 8);
     }
-    print_message("%d merges\n", all);
     assert_true(all > 0);
 }
 
@@ -229,7 +221,6 @@ static void what_is_said_to_be_one_stays_one(void **state) {
         int64_t from = line.end;
         speak(3, 40, 2); /* somebody new */
         talk(0, 4, 60);
-        for (int k = 0; k < 4; k++) print_message("%d: %.3f is %d\n", k, share(k, a, from), a);
         for (int k = 0; k < 3; k++) assert_true(share(k, a, from) > 0.8);
         assert_true(share(3, a, from) < 0.3);
     }
@@ -254,7 +245,6 @@ static void who_is_away_teaches_nobody(void **state) {
         for (int turn = 0; turn < 18; turn++) speak(turn % 3, turn < 9 ? 16 : 8, 2);
         for (int k = 0; k < 3; k++) all += share(k, called(k, 0, line.end), 0);
     }
-    print_message("%.3f right\n", all / 18.0);
     assert_true(all / 18.0 > 0.9);
 }
 
@@ -299,7 +289,6 @@ static void numbers_do_not_run_out(void **state) {
         talk(0, 2, 40);
         if (round < 2) assert_apart(0, 2, from, 0.6);
     }
-    print_message("%d numbers given again\n", again);
     assert_true(again > 0);
 }
 
@@ -327,8 +316,6 @@ static void only_voices_have_names(void **state) {
         memset(voice, 0, sizeof voice);    /* they were copied */
         talk(0, n + 3, 200);
         for (int k = 0; k < n; k++) assert_true(share(k, k, 0) > 0.85);
-        for (int k = 0; k < n + 3; k++)
-            print_message("%d voices, %d: %.3f right, %.3f OTHER\n", n, k, share(k, k, 0), share(k, SPEAKERS_OTHER, 0));
         for (int k = n; k < n + 3; k++)
             assert_true(share(k, SPEAKERS_OTHER, 0) > (n < STENO_SPEAKERS_MAX ? 0.75 : 0.6));
         for (int64_t b = 0; b < line.end; b++) {
@@ -353,7 +340,6 @@ static void strangers_do_not_wear_voices_out(void **state) {
         all += truth[b] >= 3;
         wrong += truth[b] >= 3 && at(b) != SPEAKERS_OTHER;
     }
-    print_message("%d of %d blocks of strangers have a voice's name\n", wrong, all);
     assert_true(wrong * 20 < all);
 }
 
@@ -390,7 +376,6 @@ static void four_hours(void **state) {
         fitted[hour] = fits - from;
     }
     assert_int_equal(mem_alloc_count(), before);
-    print_message("looks fitted an hour: %d %d %d %d; %d kept\n", fitted[0], fitted[1], fitted[2], fitted[3], past.n);
     for (int hour = 1; hour < 4; hour++) assert_true(fitted[hour] <= fitted[0] && fitted[hour] < 12000);
     assert_apart(0, 5, line.end - 3600 * 4, 0.9);
     assert_int_equal(labels(), 5);

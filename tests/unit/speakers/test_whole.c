@@ -77,13 +77,7 @@ static double share(int who) {
 }
 
 static int labels(void) {
-    unsigned seen = 0;
-    int n = 0;
-    for (int64_t b = 0; b < line.end; b++) {
-        if (at(b) >= 0) seen |= 1u << at(b);
-    }
-    for (; seen; seen &= seen - 1) n++;
-    return n;
+    return made_labels(&line);
 }
 
 static void assert_pauses(void) {
@@ -190,7 +184,6 @@ static void live_labels_tell_what_is_between_looks(void **state) {
         assert_int_equal(labels(), 3);
         assert_pauses();
         with = (share(0) + share(1) + share(2)) / 3.0;
-        print_message("%s: %.3f right\n", known ? "with live labels" : "without", with);
         if (!known) without = with;
     }
     assert_true(with > 0.99 && without < 0.97);
@@ -222,7 +215,6 @@ static void limits_are_kept(void **state) {
             people.point[1][d] = people.point[0][d] + 0.3f * (people.point[1][d] - people.point[0][d]);
         talk(40, NULL);
         (void)run(&o, true);
-        print_message("at least %d: %d found\n", least, labels());
         assert_true(least ? labels() >= 2 : labels() == 1);
     }
 }
@@ -281,7 +273,6 @@ static void a_full_history_in_short_steps(void **state) {
     uint64_t before = mem_alloc_count();
     int steps = run(&o, true);
     assert_int_equal(mem_alloc_count(), before);
-    print_message("%d looks, %lld blocks: %d steps\n", past.n, (long long)line.end, steps);
     /* Many and short, not few and long: pairs of looks, and blocks. */
     assert_in_range(steps, past.n * past.n / 65536 + (int)(line.end / 4000), 1000);
     assert_int_equal(labels(), 6);

@@ -420,8 +420,9 @@ static void keys_change_by_halves(void **state) {
 
 static void names(void **state) {
     static const char *const good[] = {"Judge", "M\xc3\xbcller, nee no", "a"};
-    static const char *const bad[] = {"",      " ",       " a",      "a ",   "a,b",  "*",
-                                      "other", "Unknown", "voice_x", "a\nb", "\xff", "a\x7f"};
+    static const char *const bad[] = {"",        " ",       " a",   "a ",   "a,b",   "*",  "other",
+                                      "Unknown", "voice_x", "a\nb", "\xff", "a\x7f", "S1", "s12"};
+    static const char *const near[] = {"S", "S1a", "Sam 2", "1", "others"};
     char out[STENO_VOICE_NAME_BYTES], text[80];
     (void)state;
     assert_ok(voices_name_read(good[0], out));
@@ -431,6 +432,7 @@ static void names(void **state) {
     assert_string_equal(out, "M\xc3\xbcller");
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_int_equal(voices_name_read(bad[i], out), STENO_E_INVALID);
+    for (size_t i = 0; i < sizeof near / sizeof near[0]; i++) assert_ok(voices_name_read(near[i], out));
     memset(text, 'x', sizeof text);
     text[STENO_VOICE_NAME_BYTES - 1] = 0;
     assert_ok(voices_name_read(text, out));
