@@ -18,6 +18,8 @@ fi
 
 note "include directions"
 tools/layers.sh || status=1
+note "drafts and what is released"
+tools/gate.sh || status=1
 
 if command -v clang-tidy >/dev/null 2>&1 && [ -f "$build/compile_commands.json" ]; then
     note "clang-tidy"

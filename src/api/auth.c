@@ -341,6 +341,14 @@ const char *auth_owner(const auth_pass *p) {
     return p->key ? p->key->id : AUTH_NONE_ID;
 }
 
+/* Of a key that is gone nobody knows any more what it was forced to: all of it is. */
+bool auth_redaction(const auth_pass *p, const char **mode, const char **types) {
+    const keys_record *r = p->key ? p->key->record : NULL;
+    *mode = r ? r->redact : "mask";
+    *types = r ? r->redact_types : "all";
+    return p->key && (!r || r->redact[0]);
+}
+
 const char *auth_headers(const auth_pass *p) {
     return p->headers;
 }

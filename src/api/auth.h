@@ -96,6 +96,9 @@ auth_pass *auth_pass_for(auth *a, const char *owner);
 
 /* The key's id: who owns what this request makes; "" without a key. For logs, too: an id is no secret. */
 const char *auth_owner(const auth_pass *p);
+/* What of personal data this key's requests may never show: a mode and kinds, as policy.h and entity.h call them ("": the usual
+ * ones), until the pass leaves. False: nothing is said of it. */
+bool auth_redaction(const auth_pass *p, const char **mode, const char **types);
 /* CORS and rate headers for what is answered; until the pass leaves. */
 const char *auth_headers(const auth_pass *p);
 /* The sub-protocol of the client's list that a 101 has to name, so that browsers go on: "realtime", "token", "bearer";

@@ -221,6 +221,7 @@ static void recognise(listening *j) {
                            .rank = j->query.callback[0] ? RECORDING_JOB : RECORDING_REQUEST,
                            .owed = j->query.callback[0] != 0,
                            .pass = j->pass};
+    redaction_policy(j->service, j->pass, &j->query.redact, &o.policy);
     steno_speakers_options_init(&o.speakers);
     if (j->query.diarize) o.speakers.contract = STENO_SPEAKERS_REVISE;
     steno_err e = recording_open(j->service, &o, &recognised, j, &j->recording);

@@ -39,6 +39,7 @@ static steno_err open_voices(wire *w, live *l) {
     pcm_format one = l->format;
     int n = l->query.multichannel ? l->format.channels : 1;
     deepgram_query_live(&l->query, wire_defaults(w), &options);
+    wire_redact(w, &l->query.redact);
     if (l->query.multichannel) one.channels = 1;
     steno_speakers_options_init(&speakers);
     speakers.contract = STENO_SPEAKERS_DELAYED; /* what is final stays, and cannot be said again … */

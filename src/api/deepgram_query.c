@@ -223,17 +223,102 @@ static steno_err take_alternatives(query_reader *r, const char *name, const char
     return n == 1 ? STENO_OK : warn(r->q, name, "unsupported_parameter", "one alternative is given");
 }
 
-/* Not a warning: whoever asks for this relies on it. */
+#define DIGITS                                                                                                         \
+    (ENTITY_BIT(ENTITY_ID) | ENTITY_BIT(ENTITY_PHONE) | ENTITY_BIT(ENTITY_CARD) | ENTITY_BIT(ENTITY_IBAN) |            \
+     ENTITY_BIT(ENTITY_SSN) | ENTITY_BIT(ENTITY_PASSPORT) | ENTITY_BIT(ENTITY_PLATE) | ENTITY_BIT(ENTITY_IP) |         \
+     ENTITY_BIT(ENTITY_ACCOUNT) | ENTITY_BIT(ENTITY_NUMBER))
+#define WHERE (ENTITY_BIT(ENTITY_PLACE) | ENTITY_BIT(ENTITY_ADDRESS))
+
+/* Deepgram's groups and kinds, as those of ours that cover them. What none of ours covers is not here. */
+static const struct redacted {
+    const char *name;
+    entity_set set;
+} redacted[] = {
+    {"true", DIGITS | ENTITY_BIT(ENTITY_DATE) | ENTITY_BIT(ENTITY_BIRTH_DATE)},
+    {"numbers", DIGITS | ENTITY_BIT(ENTITY_DATE) | ENTITY_BIT(ENTITY_BIRTH_DATE)},
+    {"aggressive_numbers",
+     DIGITS | ENTITY_BIT(ENTITY_DATE) | ENTITY_BIT(ENTITY_BIRTH_DATE) | ENTITY_BIT(ENTITY_AMOUNT)},
+    {"pci", ENTITY_BIT(ENTITY_CARD) | ENTITY_BIT(ENTITY_NUMBER)}, /* the three figures on the back, too */
+    {"ssn", ENTITY_BIT(ENTITY_SSN) | ENTITY_BIT(ENTITY_ID)},
+    {"account_number", ENTITY_BIT(ENTITY_ACCOUNT)},
+    {"bank_account", ENTITY_BIT(ENTITY_ACCOUNT) | ENTITY_BIT(ENTITY_IBAN)},
+    {"credit_card", ENTITY_BIT(ENTITY_CARD)},
+    {"credit_card_expiration", ENTITY_BIT(ENTITY_DATE) | ENTITY_BIT(ENTITY_NUMBER)},
+    {"cvv", ENTITY_BIT(ENTITY_NUMBER)},
+    {"date", ENTITY_BIT(ENTITY_DATE) | ENTITY_BIT(ENTITY_BIRTH_DATE)},
+    {"dob", ENTITY_BIT(ENTITY_BIRTH_DATE)},
+    {"email_address", ENTITY_BIT(ENTITY_EMAIL)},
+    {"ip_address", ENTITY_BIT(ENTITY_IP)},
+    {"location", WHERE},
+    {"location_address", ENTITY_BIT(ENTITY_ADDRESS)},
+    {"location_address_street", ENTITY_BIT(ENTITY_ADDRESS)},
+    {"location_city", ENTITY_BIT(ENTITY_PLACE)},
+    {"location_country", ENTITY_BIT(ENTITY_PLACE)},
+    {"location_state", ENTITY_BIT(ENTITY_PLACE)},
+    {"location_zip", ENTITY_BIT(ENTITY_ADDRESS) | ENTITY_BIT(ENTITY_NUMBER)},
+    {"money", ENTITY_BIT(ENTITY_AMOUNT)},
+    {"name", ENTITY_BIT(ENTITY_PERSON)},
+    {"name_family", ENTITY_BIT(ENTITY_PERSON)},
+    {"name_given", ENTITY_BIT(ENTITY_PERSON)},
+    {"name_medical_professional", ENTITY_BIT(ENTITY_PERSON)},
+    {"numerical_pii", DIGITS},
+    {"organization", ENTITY_BIT(ENTITY_ORGANISATION)},
+    {"organization_medical_facility", ENTITY_BIT(ENTITY_ORGANISATION)},
+    {"passport_number", ENTITY_BIT(ENTITY_PASSPORT)},
+    {"phone_number", ENTITY_BIT(ENTITY_PHONE)},
+    {"routing_number", ENTITY_BIT(ENTITY_ACCOUNT) | ENTITY_BIT(ENTITY_NUMBER)},
+    {"url", ENTITY_BIT(ENTITY_URL)},
+    {"vehicle_id", ENTITY_BIT(ENTITY_PLATE)},
+};
+
+/* 0: nothing here finds it. Names of our own do as well. */
+static entity_set redacted_set(const char *word, size_t n) {
+    entity_set own;
+    if (n == 3 && strncasecmp(word, "pii", n) == 0) return entity_default_set | WHERE | DIGITS;
+    for (size_t i = 0; i < sizeof redacted / sizeof *redacted; i++)
+        if (strlen(redacted[i].name) == n && strncasecmp(redacted[i].name, word, n) == 0) return redacted[i].set;
+    return entity_parse_set(word, n, &own) == STENO_OK ? own : 0;
+}
+
+/* Given once for each, or with commas between them. Not a warning where nothing is found: whoever asks for this relies on it. */
 static steno_err take_redact(query_reader *r, const char *name, const char *value) {
-    (void)r;
+    redact_wish *w = &r->q->redact;
     if (strcasecmp(value, "false") == 0) return STENO_OK;
-    return err_fail(STENO_E_UNSUPPORTED, "%s: nothing can be redacted yet, so nothing is transcribed either", name);
+    for (size_t n; *value; value += n + (value[n] == ',')) {
+        n = strcspn(value, ",");
+        entity_set set = redacted_set(value, n);
+        if (!set)
+            return err_fail(STENO_E_UNSUPPORTED, "%s: %.*s is not found here, so nothing is transcribed either", name,
+                            (int)(n < 40 ? n : 40), value);
+        w->types |= set;
+        w->has_types = w->has_mode = w->count = true;
+        w->mode = REDACT_MASK;
+    }
+    return w->has_mode ? STENO_OK : err_fail(STENO_E_INVALID, "%s: want what is to be redacted", name);
+}
+
+static void want_itn(query_reader *r, bool on) {
+    if (on) r->q->redact.has_itn = r->q->redact.itn = true;
+}
+
+static steno_err take_numerals(query_reader *r, const char *name, const char *value) {
+    bool on;
+    ERR_TRY(take_bool(name, value, &on));
+    want_itn(r, on);
+    return STENO_OK;
+}
+
+static steno_err take_dictation(query_reader *r, const char *name, const char *value) {
+    ERR_TRY(take_numerals(r, name, value));
+    return strcasecmp(value, "true") == 0 ? warn(r->q, name, "unsupported_parameter", "spoken commands stay words")
+                                          : STENO_OK;
 }
 
 static steno_err take_smart_format(query_reader *r, const char *name, const char *value) {
     bool on;
     ERR_TRY(take_bool(name, value, &on));
     r->q->punctuate |= on;
+    want_itn(r, on);
     if (r->kind == DEEPGRAM_FILE) r->q->paragraphs |= on;
     return STENO_OK;
 }
@@ -300,7 +385,7 @@ static const parameter parameters[] = {
     SWITCH("diarize", BOTH, diarize),
     TAKEN("diarize_model", BOTH, take_diarize_model),
     TAKEN("diarize_version", BOTH, take_diarize_version),
-    LACKS("dictation", BOTH, "spoken commands stay words"),
+    TAKEN("dictation", BOTH, take_dictation),
     TAKEN("encoding", BOTH, take_encoding),
     TAKEN("endpointing", DEEPGRAM_LIVE, take_endpointing),
     TAKEN("extra", BOTH, take_extra),
@@ -316,7 +401,7 @@ static const parameter parameters[] = {
     SWITCH("multichannel", BOTH, multichannel),
     LACKS("ner", BOTH, NO_ANALYSIS),
     {"no_delay", DEEPGRAM_LIVE, NULL, 0, NULL}, /* nothing is delayed */
-    LACKS("numerals", BOTH, "numbers stay as the model writes them"),
+    TAKEN("numerals", BOTH, take_numerals),
     TAKEN("paragraphs", DEEPGRAM_FILE, take_paragraphs),
     LACKS("profanity_filter", BOTH, "no words are left out"),
     TAKEN("punctuate", BOTH, take_punctuate),

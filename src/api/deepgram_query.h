@@ -6,6 +6,7 @@
 #ifndef STENO_API_DEEPGRAM_QUERY_H
 #define STENO_API_DEEPGRAM_QUERY_H
 
+#include "api/redaction.h"
 #include "audio/pcm.h"
 
 #include <jansson.h>
@@ -33,6 +34,7 @@ typedef struct deepgram_query {
     int endpoint_ms;      /* 0: as the server is configured */
     int utterance_end_ms; /* 0: not asked for */
     double utt_split_s;
+    redact_wish redact;
     char callback[DEEPGRAM_URL_BYTES]; /* "": none */
     bool callback_put;
     json_t *warnings; /* [{parameter, type, message}] */

@@ -138,6 +138,25 @@ static json_t *words_of(const released_segment *s, const event_speakers *who) {
     return list;
 }
 
+json_t *events_entities(const released_segment *s) {
+    json_t *list = json_array();
+    for (uint32_t i = 0; list && i < s->n_entities; i++) {
+        const released_entity *e = &s->entities[i];
+        size_t first = events_count_chars(s->text, e->text_offset);
+        size_t behind = first + events_count_chars(s->text + e->text_offset, e->text_bytes);
+        json_t *one =
+            json_pack("{s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "type", events_string(e->name, strlen(e->name)),
+                      "start_char", whole(first), "end_char", whole(behind), "first_word", (json_int_t)e->first_word,
+                      "words", (json_int_t)e->n_words, "start", milliseconds(e->start_s), "end", milliseconds(e->end_s),
+                      "confidence", milliseconds((double)e->confidence));
+        if (!one || json_array_append_new(list, one) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
 static const char *reason_of(steno_end_reason end) {
     switch (end) {
     case STENO_END_ENDPOINT:
@@ -151,7 +170,8 @@ static const char *reason_of(steno_end_reason end) {
     }
 }
 
-event_text events_words(const released_event *e, bool with_words, const event_speakers *who) {
+event_text events_words(const released_event *e, const event_members *with) {
+    const event_speakers *who = with->speakers;
     const released_segment *s = &e->segment;
     bool final = e->kind == STENO_EVENT_SEGMENT;
     size_t stable = final ? events_count_chars(s->text, strlen(s->text)) : events_count_chars(s->text, s->stable_bytes);
@@ -161,7 +181,8 @@ event_text events_words(const released_event *e, bool with_words, const event_sp
                           events_string(s->text, strlen(s->text)), "stable_chars", whole(stable), "confidence",
                           milliseconds((double)s->confidence));
     bool complete = o && (!final || json_object_set_new(o, "reason", json_string(reason_of(s->end))) == 0) &&
-                    (!with_words || json_object_set_new(o, "words", words_of(s, who)) == 0) &&
+                    (!with->words || json_object_set_new(o, "words", words_of(s, who)) == 0) &&
+                    (!with->entities || json_object_set_new(o, "entities", events_entities(s)) == 0) &&
                     (!who || put_speaker(o, s, who));
     if (complete) return finish(o);
     json_decref(o);

@@ -40,14 +40,23 @@ bool events_name_speaker(event_speakers *who, const char *label, const char *nam
 
 event_text events_ready(const ready_members *m);
 event_text events_speech(const released_event *e);
-/* Partial or final; `who` NULL: speakers are not told apart. */
-event_text events_words(const released_event *e, bool with_words, const event_speakers *who);
+/* What of a partial or final is said beside its text. */
+typedef struct event_members {
+    bool words, entities;
+    const event_speakers *speakers; /* NULL: they are not told apart */
+} event_members;
+
+event_text events_words(const released_event *e, const event_members *with);
 event_text events_revision(const released_event *e, const event_speakers *who);
 event_text events_overload(const released_event *e);
 event_text events_stats(const session_totals *t, const char *answer); /* "finalized", "configured" or NULL */
 event_text events_error(const char *code, const char *message, bool fatal);
 event_text events_closed(const session_totals *t, const char *reason);
 void events_free(event_text *t);
+
+/* [{"type", "start_char", "end_char", "first_word", "words", "start", "end", "confidence"}]: characters of the text, seconds.
+ * NULL: no memory. */
+json_t *events_entities(const released_segment *s);
 
 /* A string even if the text is not UTF-8: then what is not ASCII becomes '?'. */
 json_t *events_string(const char *text, size_t n);

@@ -87,6 +87,7 @@ static void on_text(wire *w, void *state, const char *text, size_t n) {
         fail(w, e == STENO_E_FORMAT ? 1007 : 1008, "a message that makes no sense");
         return;
     }
+    wire_redact(w, &r->options.redact);
     if (r->options.rate_hz != had_hz) e = open_voice(w, f);
     if (e != STENO_OK)
         fail_engine(w, e);

@@ -85,6 +85,8 @@ static steno_err set(funasr_options *o, const char *name, const json_t *value, b
     else if (strcmp(name, "hotwords") == 0 || strcmp(name, "hotword") == 0) {
         if (!empty(value)) warn(o, "%s: not used", name);
     } else if (strcmp(name, "itn") == 0) {
+        o->redact.has_itn = true;
+        o->redact.itn = json_is_true(value);
         if (json_is_false(value)) warn(o, "itn: numbers are always as the model writes them");
     } else
         warn(o, is_tuning(name) ? "%.40s: not used" : "%.40s: there is no such option", name);

@@ -5,6 +5,7 @@
 #ifndef STENO_API_FUNASR_MESSAGE_H
 #define STENO_API_FUNASR_MESSAGE_H
 
+#include "api/redaction.h"
 #include "base/err.h"
 #include "privacy/released.h"
 
@@ -23,6 +24,7 @@ typedef enum funasr_mode {
 typedef struct funasr_options {
     funasr_mode mode;
     int rate_hz;
+    redact_wish redact; /* itn */
     char wav_name[FUNASR_NAME_BYTES_MAX];
     char warning[FUNASR_WARNING_BYTES_MAX]; /* for the next result; "" */
     bool ends;                              /* this message said is_speaking: false */

@@ -6,6 +6,7 @@
 #include "api/jobs.h"
 #include "api/jobs_clock.h"
 #include "api/recording.h"
+#include "api/redaction.h"
 #include "output/speakers.h"
 
 /* Who heard it. */
@@ -85,6 +86,10 @@ STENO_CHECK steno_err jobs_option(job *j, const char *name, const char *value, c
 STENO_CHECK steno_err jobs_options_check(const job *j);
 /* What its recording is asked for; without the voices. */
 STENO_CHECK steno_err jobs_speakers(const job *j, steno_speakers_options *out);
+
+/* What of personal data its words show: settled when it was accepted, kept as text. What cannot be read any more is masked whole. */
+void jobs_keep_policy(job *j, const gate_policy *p);
+void jobs_policy(const job *j, gate_policy *out);
 
 /* ---- jobs_result.c: any thread ------------------------------------------------------------------------------------ */
 

@@ -63,6 +63,9 @@ json_t *jobs_json(const job *j, const delivery_view *view, const running *r) {
     if (j->min_speakers) json_object_set_new(o, "min_speakers", json_integer(j->min_speakers));
     if (j->max_speakers) json_object_set_new(o, "max_speakers", json_integer(j->max_speakers));
     if (j->voices[0]) json_object_set_new(o, "voices", text(j->voices));
+    gate_policy policy;
+    jobs_policy(j, &policy);
+    redaction_put(o, &policy);
     json_object_set_new(o, "created", moment(j->created_ms));
     json_object_set_new(o, "started", moment(j->started_ms));
     json_object_set_new(o, "ended", moment(j->ended_ms));
@@ -155,6 +158,24 @@ steno_err jobs_options_check(const job *j) {
     return jobs_speakers(j, &o);
 }
 
+void jobs_keep_policy(job *j, const gate_policy *p) {
+    PUT(j->redact, policy_mode_name(p->mode));
+    entity_print_set(p->types, j->redact_types, sizeof j->redact_types);
+    j->redact_hold_ms = p->hold_ms;
+    j->itn = p->itn;
+}
+
+void jobs_policy(const job *j, gate_policy *out) {
+    const char *mode = j->redact[0] ? j->redact : "off";
+    policy_init(out);
+    out->hold_ms = j->redact_hold_ms;
+    out->itn = j->itn;
+    if (policy_parse_mode(mode, strlen(mode), &out->mode) != STENO_OK) out->mode = REDACT_MASK;
+    if (!j->redact_types[0]) return;
+    if (entity_parse_set(j->redact_types, strlen(j->redact_types), &out->types) != STENO_OK)
+        out->types = entity_all_set;
+}
+
 static steno_err set_channels(job *j, const char *value) {
     j->split = strcmp(value, "split") == 0;
     if (j->split || strcmp(value, "mix") == 0) return STENO_OK;
@@ -217,7 +238,7 @@ steno_err jobs_option(job *j, const char *name, const char *value, const char *l
     }
     return err_fail(STENO_E_INVALID,
                     "no option '%.40s': want language, words, channels, diarize, min_speakers, max_speakers, voices, "
-                    "webhook, webhook_secret, metadata, file_name or"
+                    "redact, redact_types, redact_hold_ms, itn, webhook, webhook_secret, metadata, file_name or"
                     " idempotency_key",
                     name);
 }

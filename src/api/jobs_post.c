@@ -33,6 +33,7 @@ typedef struct handing_in {
     int fds[UPLOAD_FILES_MAX];
     int n_fds, n_stored; /* stored: files that have names */
     int64_t now_ms;
+    redact_wish redact;
     job_add_answer added;
     job_totals totals;
 } handing_in;
@@ -73,10 +74,14 @@ static bool hash_all(const handing_in *h, EVP_MD_CTX *hash, unsigned char *block
                      j->webhook_url);
     if (j->diarize && n > 0 && (size_t)n < sizeof options)
         snprintf(options + n, sizeof options - (size_t)n, "|%d|%d", j->min_speakers, j->max_speakers);
+    char redact[sizeof j->redact + sizeof j->redact_types + 32];
+    snprintf(redact, sizeof redact, "|%s|%s|%d|%d", j->redact, j->redact_types, j->redact_hold_ms, j->itn);
+    bool plain = strcmp(j->redact, "off") == 0 && !j->itn;
     bool ok = EVP_DigestInit_ex(hash, EVP_sha256(), NULL) && n > 0 &&
               EVP_DigestUpdate(hash, options, strlen(options)) &&
               EVP_DigestUpdate(hash, j->metadata, strlen(j->metadata)) &&
-              EVP_DigestUpdate(hash, j->voices, strlen(j->voices));
+              EVP_DigestUpdate(hash, j->voices, strlen(j->voices)) &&
+              (plain || EVP_DigestUpdate(hash, redact, strlen(redact)));
     for (int i = 0; i < h->head.n && ok; i++) ok = hash_file(hash, h->fds[i], block, bytes);
     return ok;
 }
@@ -201,11 +206,20 @@ static steno_err check_speakers(const handing_in *h) {
     return e;
 }
 
+static steno_err take_option(handing_in *h, const char *name, const char *value) {
+    bool mine;
+    ERR_TRY(redaction_take(&h->redact, name, value, &mine));
+    return mine ? STENO_OK : jobs_option(h->head.jobs, name, value, h->language);
+}
+
 static steno_err read_fields(handing_in *h) {
     for (int i = 0; i < upload_fields(h->upload); i++) {
         const upload_field *f = upload_field_at(h->upload, i);
-        ERR_TRY(jobs_option(h->head.jobs, f->name, f->value, h->language));
+        ERR_TRY(take_option(h, f->name, f->value));
     }
+    gate_policy policy;
+    redaction_policy(h->head.owner->service, h->head.ask.pass, &h->redact, &policy);
+    jobs_keep_policy(h->head.jobs, &policy);
     return check_speakers(h);
 }
 
@@ -321,7 +335,7 @@ static steno_err read_query(handing_in *h, const call *c) {
         size_t n = equals ? (size_t)(equals - r->args[i]) : strlen(r->args[i]);
         if (strncmp(r->args[i], "access_token=", 13) == 0) continue; /* a key, for those who keep them */
         snprintf(name, sizeof name, "%.*s", (int)(n < sizeof name ? n : sizeof name - 1), r->args[i]);
-        ERR_TRY(jobs_option(j, name, equals ? equals + 1 : "", h->language));
+        ERR_TRY(take_option(h, name, equals ? equals + 1 : ""));
     }
     return STENO_OK;
 }

@@ -3,7 +3,7 @@
  *
  * {"v":1,"model":…,"language":…,"voices":[name,…]}                   first
  * {"c":channel,"i":id,"s":start,"e":end,"p":confidence,"l":looped,"t":text,"w":[[offset,bytes,start,end,confidence,speaker],…],
- *  "k":speaker}
+ *  "k":speaker,"n":[[type,offset,bytes,first word,words,start,end,confidence],…]}
  * {"c":channel,"u":[start,end,speaker]}                               turns, behind all segments
  * {"duration":…,"media_cpu":…,"stats":[…]}                           last
  */
@@ -38,11 +38,23 @@ static json_t *words_json(const released_segment *s) {
     return all;
 }
 
+/* NULL: there are none. */
+static json_t *entities_json(const released_segment *s) {
+    json_t *all = s->n_entities ? json_array() : NULL;
+    for (uint32_t i = 0; i < s->n_entities; i++) {
+        const released_entity *e = &s->entities[i];
+        json_array_append_new(all, json_pack("[s, i, i, i, i, f, f, f]", e->name, (int)e->text_offset,
+                                             (int)e->text_bytes, (int)e->first_word, (int)e->n_words, e->start_s,
+                                             e->end_s, (double)e->confidence));
+    }
+    return all;
+}
+
 static json_t *segment_json(const document_segment *at) {
     const released_segment *s = &at->segment;
-    return json_pack("{s:i, s:i, s:f, s:f, s:f, s:b, s:i, s:o, s:o}", "c", at->channel, "i", (int)s->id, "s",
+    return json_pack("{s:i, s:i, s:f, s:f, s:f, s:b, s:i, s:o, s:o, s:o*}", "c", at->channel, "i", (int)s->id, "s",
                      s->start_s, "e", s->end_s, "p", (double)s->confidence, "l", s->looped, "k", s->speaker, "t",
-                     events_string(s->text, strlen(s->text)), "w", words_json(s));
+                     events_string(s->text, strlen(s->text)), "w", words_json(s), "n", entities_json(s));
 }
 
 static json_t *head_json(const result_head *h) {
@@ -134,6 +146,30 @@ static bool read_words(json_t *all, steno_segment *s) {
     return true;
 }
 
+static bool read_entities(json_t *all, const steno_segment *s, released_entity **out) {
+    size_t n = json_array_size(all), bytes = strlen(s->text);
+    *out = n > 0 && n <= WORDS_MAX ? mem_alloc(n, sizeof **out) : NULL;
+    if (!*out) return n == 0;
+    for (size_t i = 0; i < n; i++) {
+        json_t *o = json_array_get(all, i);
+        released_entity *e = &(*out)[i];
+        *e = (released_entity){.type = ENTITY_CUSTOM, /* a result says the name only */
+                               .name = json_string_value(json_array_get(o, 0)),
+                               .text_offset = (uint32_t)json_integer_value(json_array_get(o, 1)),
+                               .text_bytes = (uint32_t)json_integer_value(json_array_get(o, 2)),
+                               .first_word = (uint32_t)json_integer_value(json_array_get(o, 3)),
+                               .n_words = (uint32_t)json_integer_value(json_array_get(o, 4)),
+                               .start_s = number(json_array_get(o, 5)),
+                               .end_s = number(json_array_get(o, 6)),
+                               .confidence = (float)number(json_array_get(o, 7))};
+        if (e->name && (size_t)e->text_offset + e->text_bytes <= bytes) continue;
+        mem_free(*out);
+        *out = NULL;
+        return false;
+    }
+    return true;
+}
+
 /* False: the document is not whole. */
 static bool render_segment(output *o, json_t *line) {
     steno_segment s = {.id = (uint32_t)json_integer_value(json_object_get(line, "i")),
@@ -144,9 +180,16 @@ static bool render_segment(output *o, json_t *line) {
                        .looped = json_is_true(json_object_get(line, "l")),
                        .text = json_string_value(json_object_get(line, "t"))};
     if (!s.text || !read_words(json_object_get(line, "w"), &s)) return false;
-    released_segment kept = released_kept(&s, NULL, 0);
+    json_t *found = json_object_get(line, "n");
+    released_entity *entities = NULL;
+    if (!read_entities(found, &s, &entities)) {
+        mem_free((void *)s.words);
+        return false;
+    }
+    released_segment kept = released_kept(&s, entities, (uint32_t)json_array_size(found));
     bool ok = output_segment(o, (int)json_integer_value(json_object_get(line, "c")) + 1, &kept) == STENO_OK;
     mem_free((void *)s.words);
+    mem_free(entities);
     return ok;
 }
 
@@ -199,6 +242,7 @@ static bool render(const job *j, lines *l, const output_format *format, FILE *to
                         .language = json_string_value(json_object_get(first, "language")),
                         .split = j->split,
                         .words = j->words,
+                        .entities = j->redact[0] && strcmp(j->redact, "off") != 0,
                         .first = true};
     bool ok = head.model && head.language && output_begin(&o, format, to, &head) == STENO_OK, over = false;
     while (ok && !over) {

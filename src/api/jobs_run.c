@@ -262,6 +262,10 @@ static steno_err begin(jobs *j, const job *of) {
                            .rank = RECORDING_JOB,
                            .pass = r->pass};
     steno_voice voices[STENO_SPEAKERS_MAX];
+    redact_rule rule;
+    redaction_rule(j->service, r->pass, &rule);
+    jobs_policy(of, &o.policy);
+    policy_join(&o.policy, &rule.floor); /* it may have become stricter */
     steno_err e = ask_speakers(r, voices, &o.speakers);
     if (e == STENO_OK) e = recording_open(j->service, &o, &hearing, r, &r->recording);
     diarize_wipe(voices, o.speakers.n_voices);

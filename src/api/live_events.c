@@ -43,18 +43,24 @@ void live_session_put_error(session *s, const char *code, const char *message) {
     live_session_put(s, OUTBOX_KEEP, 0, events_error(code, message, false));
 }
 
+static event_text words_of(const session *s, const released_event *e) {
+    event_members with = {
+        .words = s->params.words, .entities = s->params.policy.mode != REDACT_OFF, .speakers = s->speakers};
+    return events_words(e, &with);
+}
+
 static void on_final(session *s, const released_event *e) {
     s->totals.finals++;
     s->totals.words += e->segment.n_words;
     s->totals.speech_s += e->segment.end_s - e->segment.start_s;
     s->owner->finals++;
-    live_session_put(s, OUTBOX_FINAL, e->segment.id, events_words(e, s->params.words, s->speakers));
+    live_session_put(s, OUTBOX_FINAL, e->segment.id, words_of(s, e));
 }
 
 static void on_partial(session *s, const released_event *e) {
     s->totals.partials++;
     s->owner->partials++;
-    live_session_put(s, OUTBOX_PARTIAL, e->segment.id, events_words(e, s->params.words, s->speakers));
+    live_session_put(s, OUTBOX_PARTIAL, e->segment.id, words_of(s, e));
 }
 
 static void on_speakers(session *s, const released_event *e) {

@@ -53,6 +53,8 @@ static void on_configure(session *s, const control *c) {
     s->wanted = s->params;
     s->wanted.live = c->live;
     s->wanted.words = c->words;
+    redaction_add(&s->wanted.redact, &c->redact);
+    redaction_policy(s->owner, s->pass, &s->wanted.redact, &s->wanted.policy);
     voice_configure(&s->voice, &c->live);
     if (c->hotwords) live_session_put_error(s, "not_supported", "hotwords are not used yet");
 }
@@ -153,6 +155,7 @@ void live_session_controlled(void *user, voice *w, bool was_configure, steno_err
         live_session_put_error(s, was_configure ? "bad_message" : "finalize", steno_error_detail());
         return;
     }
+    if (!policy_same(&s->params.policy, &s->wanted.policy)) voice_set_policy(&s->voice, &s->wanted.policy);
     s->params = s->wanted;
     s->totals.partial_ms = s->params.live.partial_ms;
     live_session_put_stats(s, "configured");

@@ -72,6 +72,7 @@ static bool admit_with(const visitor *w, steno_voice voices[STENO_SPEAKERS_MAX])
     if (p.resume[0]) return admit_resumed(w, &p);
     if (v->draining) return refuse(w, REFUSED_DRAINING, 503, "draining", "this server takes no new streams");
     if (!admit_speakers(w, &p, voices)) return false;
+    redaction_policy(v, w->call->pass, &p.redact, &p.policy);
     e = w->link ? live_session_open(v, &p, &w->link->session) : voice_admits(v);
     return e == STENO_OK || refuse_engine(w, e);
 }

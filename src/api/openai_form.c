@@ -246,6 +246,11 @@ static bool same_name(const char *given, const char *name) {
 static bool take_field(form *f, const upload_field *given) {
     if (memchr(given->value, 0, given->bytes))
         return openai_fail(f->why, "invalid_value", NULL, "A field of the form has a zero byte in it.");
+    bool mine;
+    if (redaction_take(&f->out->redact, given->name, given->value, &mine) != STENO_OK)
+        return openai_fail(f->why, "invalid_value", given->name, "Invalid value for '%s': %s.", given->name,
+                           steno_error_detail());
+    if (mine) return true;
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         if (same_name(given->name, fields[i].name)) return fields[i].take(f, given->value);
     if (strcmp(given->name, "file") == 0)

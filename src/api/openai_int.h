@@ -7,6 +7,7 @@
 
 #include "api/openai.h"
 #include "api/recording.h"
+#include "api/redaction.h"
 #include "api/upload.h"
 
 #define OPENAI_MESSAGE_BYTES 320
@@ -80,6 +81,7 @@ typedef struct openai_options {
     bool vad_given;
     int n_known; /* diarized_json: whose names were given, in their order */
     char known[OPENAI_KNOWN_MAX][STENO_VOICE_NAME_BYTES];
+    redact_wish redact;
     openai_notes notes;
 } openai_options;
 

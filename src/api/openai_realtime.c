@@ -37,7 +37,8 @@ static void say_session(wire *w, openai_live *l, const char *type, json_t *warni
     char id[32];
     openai_host host = openai_host_of(w);
     snprintf(id, sizeof id, "sess_%s", l->tag);
-    json_t *o = json_pack("{s:s, s:o}", "type", type, "session", openai_session_json(&l->session, &host, id));
+    json_t *o =
+        json_pack("{s:s, s:o}", "type", type, "session", openai_session_json(&l->session, &host, wire_policy(w), id));
     if (o && warnings) json_object_set(o, "steno_warnings", warnings);
     json_decref(warnings);
     openai_say(w, l, o);
@@ -107,6 +108,7 @@ static void make_tag(openai_live *l, const wire *w) {
 static bool open_voice(wire *w, openai_live *l, openai_notes *notes) {
     steno_live_options live;
     openai_session_live(&l->session, wire_defaults(w), &live, notes);
+    wire_redact(w, &l->session.redact);
     return wire_open(w, 1, &l->session.audio, &live) == STENO_OK;
 }
 
@@ -173,6 +175,7 @@ static bool apply(wire *w, openai_live *l, const openai_session *was, openai_not
     openai_session_live(&l->session, wire_defaults(w), &live, notes);
     if (was->turns == OPENAI_TURNS_NONE && l->session.turns != OPENAI_TURNS_NONE) openai_turns_close_current(w, l);
     if (!same_live(was, &l->session)) wire_configure(w, &live);
+    wire_redact(w, &l->session.redact);
     return true;
 }
 

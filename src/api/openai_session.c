@@ -274,6 +274,29 @@ static bool on_include(update *u, const json_t *value) {
     return true;
 }
 
+static bool take_redaction(update *u, const char *name, const json_t *value) {
+    bool mine;
+    if (redaction_take_json(&u->s->redact, name, value, &mine) == STENO_OK) return true;
+    return openai_fail(u->why, "invalid_value", name, "Invalid value for 'session.%s': %s.", name,
+                       steno_error_detail());
+}
+
+static bool on_redact(update *u, const json_t *value) {
+    return take_redaction(u, "redact", value);
+}
+
+static bool on_redact_types(update *u, const json_t *value) {
+    return take_redaction(u, "redact_types", value);
+}
+
+static bool on_redact_hold(update *u, const json_t *value) {
+    return take_redaction(u, "redact_hold_ms", value);
+}
+
+static bool on_itn(update *u, const json_t *value) {
+    return take_redaction(u, "itn", value);
+}
+
 bool openai_session_update(openai_session *s, const json_t *given, const openai_host *host, openai_notes *notes,
                            openai_failure *why) {
     static const member members[] = {{"type", on_type},
@@ -286,6 +309,10 @@ bool openai_session_update(openai_session *s, const json_t *given, const openai_
                                      {"id", accept},
                                      {"object", accept},
                                      {"expires_at", accept},
+                                     {"redact", on_redact},
+                                     {"redact_types", on_redact_types},
+                                     {"redact_hold_ms", on_redact_hold},
+                                     {"itn", on_itn},
                                      {0}};
     openai_session next = *s;
     update u = {.s = &next, .host = host, .notes = notes, .why = why};
@@ -329,7 +356,7 @@ static json_t *include_json(const openai_session *s) {
     return s->logprobs ? json_pack("[s]", "item.input_audio_transcription.logprobs") : json_null();
 }
 
-json_t *openai_session_json(const openai_session *s, const openai_host *host, const char *id) {
+static json_t *session_members(const openai_session *s, const openai_host *host, const char *id) {
     static const char kind[] = "realtime.transcription_session";
     if (s->flat)
         return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "id", id, "object", kind, "input_audio_format",
@@ -339,6 +366,15 @@ json_t *openai_session_json(const openai_session *s, const openai_host *host, co
     return json_pack("{s:s, s:s, s:s, s:{s:{s:o, s:o, s:o, s:o}}, s:o}", "type", "transcription", "id", id, "object",
                      kind, "audio", "input", "format", format_json(s), "transcription", transcription_json(s, host),
                      "noise_reduction", noise_json(s), "turn_detection", turns_json(s), "include", include_json(s));
+}
+
+/* What OpenAI's sessions do not have is said only where there is something to say. */
+json_t *openai_session_json(const openai_session *s, const openai_host *host, const gate_policy *policy,
+                            const char *id) {
+    json_t *o = session_members(s, host, id);
+    if (!o || (policy->mode == REDACT_OFF && !policy->itn) || redaction_put(o, policy)) return o;
+    json_decref(o);
+    return NULL;
 }
 
 /* ---- as options of a stream --------------------------------------------------------------------------------------- */

@@ -25,6 +25,7 @@ typedef struct openai_session {
     const char *eagerness;       /* static */
     const char *noise_reduction; /* static; NULL: none asked for. None is done. */
     bool logprobs;
+    redact_wish redact;
 } openai_session;
 
 /* What the server is: its model and language. */
@@ -36,7 +37,9 @@ void openai_session_init(openai_session *s, const openai_host *host, bool flat);
 /* Changes what is given, all or nothing; what has no effect is noted. False: `why`, with the path of what is wrong. */
 bool openai_session_update(openai_session *s, const json_t *given, const openai_host *host, openai_notes *notes,
                            openai_failure *why);
-json_t *openai_session_json(const openai_session *s, const openai_host *host, const char *id);
+/* `policy`: what is in force. */
+json_t *openai_session_json(const openai_session *s, const openai_host *host, const gate_policy *policy,
+                            const char *id);
 /* How its stream is heard; values beyond what we do are taken as the nearest that we do, with a note. */
 void openai_session_live(const openai_session *s, const steno_live_options *defaults, steno_live_options *out,
                          openai_notes *notes);

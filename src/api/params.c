@@ -158,6 +158,9 @@ static steno_err check_query(const stream_params *p) {
 
 static steno_err take_one(stream_params *p, const char *name, const char *value, const char *language) {
     number numbers[MAX_NUMBERS];
+    bool mine;
+    ERR_TRY(redaction_take(&p->redact, name, value, &mine));
+    if (mine) return STENO_OK;
     int n = query_numbers(p, numbers);
     for (int i = 0; i < n; i++) {
         double v;
@@ -202,6 +205,9 @@ steno_err params_from_query(stream_params *p, const char *const *args, int n_arg
 
 static steno_err configure_member(control *c, const char *name, const json_t *value, const char *language) {
     number numbers[MAX_NUMBERS];
+    bool mine;
+    ERR_TRY(redaction_take_json(&c->redact, name, value, &mine));
+    if (mine) return STENO_OK;
     int n = live_numbers(&c->live, numbers);
     for (int i = 0; i < n; i++) {
         if (strcmp(name, numbers[i].name) == 0)
@@ -311,7 +317,7 @@ json_t *params_json(const stream_params *p, const char *language) {
                   "partial_ms", p->live.partial_ms, "language", language, "words", p->words, "stats_ms", p->stats_ms);
     json_t *more = json_pack("{s:s, s:i, s:i, s:s}", "speakers", contracts[p->speakers.contract], "max_speakers",
                              p->speakers.max_speakers, "hold_ms", p->speakers.hold_ms, "voices", p->voices);
-    if (o && more && json_object_update(o, more) == 0) {
+    if (o && more && json_object_update(o, more) == 0 && redaction_put(o, &p->policy)) {
         json_decref(more);
         return o;
     }

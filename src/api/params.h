@@ -5,10 +5,10 @@
 #ifndef STENO_API_PARAMS_H
 #define STENO_API_PARAMS_H
 
+#include "api/redaction.h"
 #include "audio/pcm.h"
 
 #include "output/speakers.h"
-#include "privacy/policy.h"
 
 #include <jansson.h>
 
@@ -23,7 +23,8 @@ typedef struct stream_params {
     steno_live_options live;
     bool words;
     int stats_ms;
-    gate_policy policy;                  /* of what is said */
+    redact_wish redact;
+    gate_policy policy;                  /* what became of it: for whoever knows key and server to fill in */
     steno_speakers_options speakers;     /* its voices are for others to find, by their names: */
     char voices[PARAMS_VOICES_BYTES];    /* with commas between them, or "*"; "": none */
     char resume[PARAMS_TOKEN_BYTES + 1]; /* "": a new session */
@@ -50,6 +51,7 @@ typedef struct control {
     control_kind kind;
     steno_live_options live; /* configure */
     bool words;              /* configure */
+    redact_wish redact;      /* configure */
     bool hotwords;           /* configure: they were given, and are not used yet */
     bool acknowledges;       /* keepalive: has last_seq */
     uint64_t last_seq;

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "privacy/find.h"
 
 #include <string.h>
 
@@ -113,6 +114,7 @@ steno_err service_replace(service *v, const service_config *config, steno_model 
     if (v->speakers) speakers_configure(v->speakers, &config->speakers);
     ERR_TRY(add_engine(v, model, engine)); /* last: what fails has taken nothing over */
     service_config same = v->config;       /* sockets and the store stay as they are */
+    privacy_close(same.privacy);           /* streams that are open have their share of it */
     v->config = *config;
     v->config.net = same.net;
     v->config.store = NULL; /* its own are in v; those of the new configuration are nobody's to take over */
@@ -223,6 +225,7 @@ steno_err service_open(const service_config *config, steno_model *model, steno_e
         keys_table_free(config->keys);
         voices_table_free(config->voices);
         worker_close(config->store);
+        privacy_close(config->privacy);
         return err_fail(STENO_E_NOMEM, "no memory for the service");
     }
     *v = (service){.config = *config, .store = config->store, .started_ms = net_now_ms()};
@@ -275,6 +278,7 @@ void service_close(service *v) {
     worker_close(v->store); /* what was put is written, though nobody waits for it any more */
     jobs_close(v->jobs);
     speakers_close(v->speakers);
+    privacy_close(v->config.privacy);
     mem_free(v->scratch);
     mem_free(v);
 }

@@ -36,8 +36,9 @@ typedef struct service_config {
     keys_table *keys;     /* what keys_load() said; taken over as the store is */
     voices_table *voices; /* what voices_load() said, taken over likewise; NULL: they could not be read */
     const char *data_dir; /* of the store */
-    privacy *privacy;     /* shared by the gates of all streams; NULL: no policy but OFF */
-    gate_policy policy;   /* the server's default, or with `forced` what every stream gets at least */
+    privacy *privacy; /* shared by the gates of all streams; NULL: no policy but OFF. Taken over as the store is, and by
+                             service_replace(), but there not on failure */
+    gate_policy policy; /* the server's default, or with `forced` what every stream gets at least */
     auth_config auth;
     jobs_config jobs;
     speakers_config speakers;

@@ -31,14 +31,16 @@ static void unlink_wire(wire *w) {
     v->connected--;
 }
 
-static wire *make_wire(service *v, const dialect *d, const char *id) {
+static wire *make_wire(service *v, const dialect *d, const char *id, const auth_pass *pass) {
     wire *w = mem_alloc(1, sizeof *w + d->state_bytes);
     if (!w) return NULL;
-    *w = (wire){.service = v, .kind = d, .policy = v->config.policy, .heard_ms = net_now_ms()};
+    *w = (wire){.service = v, .kind = d, .heard_ms = net_now_ms()};
     memset(w->state, 0, d->state_bytes);
     snprintf(w->id, sizeof w->id, "%s", id);
     snprintf(w->model, sizeof w->model, "%s", steno_model_name(v->slots->model));
     snprintf(w->language, sizeof w->language, "%s", steno_model_language(v->slots->model));
+    redaction_rule(v, pass, &w->rule);
+    redaction_settle(&w->rule, NULL, &w->policy);
     link_wire(v, w);
     return w;
 }
@@ -180,7 +182,7 @@ static const net_conn_handler *refuse(call *c, const char *code, const char *mes
 }
 
 const net_conn_handler *wire_upgrade(call *c, const dialect *d, void **user) {
-    wire *w = make_wire(c->service, d, c->id);
+    wire *w = make_wire(c->service, d, c->id, c->pass);
     if (!w) return refuse(c, "nomem", "no memory for a connection");
     if (!d->begin(w, w->state, c)) {
         free_wire(w);
@@ -195,7 +197,7 @@ const net_conn_handler *wire_upgrade(call *c, const dialect *d, void **user) {
 }
 
 const net_conn_handler *wire_accept(service *v, const dialect *d, const char *peer, void **user) {
-    wire *w = v->draining ? NULL : make_wire(v, d, peer);
+    wire *w = v->draining ? NULL : make_wire(v, d, peer, NULL);
     if (!w) return NULL;
     if (!d->begin(w, w->state, NULL)) {
         free_wire(w);

@@ -12,6 +12,7 @@
 
 #include "api/outbox.h"
 #include "api/routes.h"
+#include "api/redaction.h"
 #include "api/voice.h"
 
 #define WIRE_CHANNELS_MAX   8
@@ -53,7 +54,11 @@ STENO_CHECK steno_err wire_open(wire *w, int n, const pcm_format *audio, const s
 /* With speakers that are told apart, of each voice its own; NULL: as wire_open(). STENO_E_UNSUPPORTED: not by this server. */
 STENO_CHECK steno_err wire_open_speakers(wire *w, int n, const pcm_format *audio, const steno_live_options *live,
                                          const steno_speakers_options *who);
-int wire_channels(const wire *w); /* open voices; those that are over count until the next wire_open() */
+/* What becomes of personal data, in voices opened from now on, and in those that are open from their next utterance on. Without it:
+ * what server and key say. */
+void wire_redact(wire *w, const redact_wish *wish);
+const gate_policy *wire_policy(const wire *w); /* in force, the wire's */
+int wire_channels(const wire *w);              /* open voices; those that are over count until the next wire_open() */
 const steno_live_options *wire_defaults(const wire *w);
 
 /* Bytes of any number for one channel; what cannot be taken at once makes the connection wait. STENO_E_LIMIT and

@@ -2,6 +2,7 @@
 #ifndef STENO_API_WIRE_INT_H
 #define STENO_API_WIRE_INT_H
 
+#include "api/redaction.h"
 #include "api/service_int.h"
 #include "api/wire.h"
 
@@ -21,6 +22,7 @@ struct wire {
     const dialect *kind;
     net_conn *conn; /* NULL: not open yet, or gone */
     auth_pass *pass;
+    redact_rule rule;
     gate_policy policy; /* of its voices */
     wire_voice *voices[WIRE_CHANNELS_MAX];
     int n_voices;

@@ -126,6 +126,17 @@ steno_err wire_open_speakers(wire *w, int n, const pcm_format *audio, const sten
     return STENO_OK;
 }
 
+void wire_redact(wire *w, const redact_wish *wish) {
+    gate_policy was = w->policy;
+    redaction_settle(&w->rule, wish, &w->policy);
+    if (policy_same(&was, &w->policy)) return;
+    for (int i = 0; i < w->n_voices; i++) voice_set_policy(&w->voices[i]->voice, &w->policy);
+}
+
+const gate_policy *wire_policy(const wire *w) {
+    return &w->policy;
+}
+
 int wire_channels(const wire *w) {
     return w->n_voices;
 }

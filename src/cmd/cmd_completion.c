@@ -30,7 +30,7 @@ static const struct command_words {
     {"bench speakers", bench_speakers_options, NULL},
     {"plan", NULL, "rtf kv streams"},
     {"model", cmd_model_options, "list info verify convert"},
-    {"score", cmd_score_options, "wer der switch"},
+    {"score", cmd_score_options, "wer der switch pii"},
     {"completion", NULL, "bash zsh fish"},
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])

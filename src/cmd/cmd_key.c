@@ -9,6 +9,7 @@
 #include "cmd/cmd.h"
 #include "cmd/cmd_options.h"
 #include "cmd/data_place.h"
+#include "privacy/policy.h"
 #include "store/keys.h"
 
 #include <jansson.h>
@@ -25,7 +26,7 @@
 #define TIME_BYTES      24
 
 typedef struct key_options {
-    const char *config, *data_dir, *expires, *name;
+    const char *config, *data_dir, *expires, *name, *redact, *redact_types; /* redact NULL: not said */
     int streams, requests_per_minute, audio_minutes_per_day;
     char origins[KEYS_ORIGINS_BYTES]; /* blanks between them */
     bool json;
@@ -35,7 +36,8 @@ typedef struct key_options {
 static void help(void) {
     printf(
         "Usage: steno key create [--name TEXT] [--streams N] [--requests-per-minute N]\n"
-        "                        [--audio-minutes-per-day N] [--origin ORIGIN]… [--expires WHEN] [options]\n"
+        "                        [--audio-minutes-per-day N] [--origin ORIGIN]… [--expires WHEN]\n"
+        "                        [--redact HOW [--redact-types LIST]] [options]\n"
         "       steno key list   [--json] [options]\n"
         "       steno key revoke ID … [options]\n\n"
         "  create    print a new key, once: only a hash of it is kept. From then on the server wants a key\n"
@@ -48,7 +50,9 @@ static void help(void) {
         "  --audio-minutes-per-day N    minutes of audio on a day of UTC (default 0)\n"
         "  --origin ORIGIN              the key is for pages of https://example.org, or '*' for all, and for nothing\n"
         "                               else; may be given more than once\n"
-        "  --expires WHEN               30d, 12h, 2027-12-31, 2027-12-31T12:00:00Z or never (default never)\n\n"
+        "  --expires WHEN               30d, 12h, 2027-12-31, 2027-12-31T12:00:00Z or never (default never)\n"
+        "  --redact HOW                 its requests never get less than this: mask, redact or tag personal data\n"
+        "  --redact-types LIST          of these kinds (default: the usual ones): phone, card, person …\n\n"
         "Options:\n"
         "  --data-dir DIR     the server's data_dir (default: as the configuration says)\n"
         "  --config FILE      the server's configuration; otherwise the one STENO_CONFIG names, or none\n"
@@ -109,6 +113,23 @@ static int read_name(key_options *o, const char *text) {
     return -1;
 }
 
+static int read_redact(key_options *o, const char *text) {
+    redact_mode mode;
+    steno_err e = policy_parse_mode(text, strlen(text), &mode);
+    if (e != STENO_OK || mode == REDACT_OFF)
+        return cli_usage("key", "--redact cannot be '%.20s': want mask, redact or tag", text);
+    o->redact = policy_mode_name(mode);
+    return -1;
+}
+
+static int read_types(key_options *o, const char *text) {
+    entity_set set;
+    o->redact_types = text;
+    if (entity_parse_set(text, strlen(text), &set) != STENO_OK || strlen(text) >= KEYS_TYPES_BYTES)
+        return cli_usage("key", "--redact-types: %s", steno_error_detail());
+    return -1;
+}
+
 /* -1: go on; else the exit status. */
 static int take_option(key_options *o, int code, char *value) {
     o->limits = o->limits || (code != 'c' && code != 'd' && code != 'j');
@@ -132,6 +153,10 @@ static int take_option(key_options *o, int code, char *value) {
         return read_limit("audio-minutes-per-day", value, &o->audio_minutes_per_day);
     case 'o':
         return add_origin(o, value);
+    case 'x':
+        return read_redact(o, value);
+    case 't':
+        return read_types(o, value);
     default:
         o->expires = value;
         return -1;
@@ -148,6 +173,8 @@ const struct option cmd_key_options[] = {{"help", no_argument, NULL, 'h'},
                                          {"audio-minutes-per-day", required_argument, NULL, 'a'},
                                          {"origin", required_argument, NULL, 'o'},
                                          {"expires", required_argument, NULL, 'e'},
+                                         {"redact", required_argument, NULL, 'x'},
+                                         {"redact-types", required_argument, NULL, 't'},
                                          {NULL, 0, NULL, 0}};
 
 static int read_options(key_options *o, int argc, char **argv) {
@@ -214,6 +241,9 @@ static int create(key_options *o, int n_rest) {
     if (n_rest) return cli_usage("key", "create takes no arguments");
     if (read_expiry(o->expires, now_s, &r.expires_s) != STENO_OK)
         return cli_usage("key", "--expires cannot be '%.60s': %s", o->expires, steno_error_detail());
+    if (o->redact_types && !o->redact) return cli_usage("key", "--redact-types wants --redact");
+    snprintf(r.redact, sizeof r.redact, "%s", o->redact ? o->redact : "");
+    snprintf(r.redact_types, sizeof r.redact_types, "%s", o->redact_types ? o->redact_types : "");
     snprintf(r.name, sizeof r.name, "%s", o->name);
     if (open_database(o, true, &d) != STENO_OK) return fail("key");
     steno_err e = create_in(d, &r, text);
@@ -246,11 +276,11 @@ static const char *limit_text(int limit, char out[16]) {
 
 static void print_row(const keys_record *r, const keys_day *use, int64_t now_s) {
     char streams[16], rate[16], minutes[16], used[TIME_BYTES], expires[TIME_BYTES];
-    printf("%-8s  %-7s  %7s  %7s  %7s  %7.1f  %8lld  %-20s  %-20s  %s%s%s\n", r->id, state_of(r, now_s),
+    printf("%-8s  %-7s  %7s  %7s  %7s  %7.1f  %8lld  %-20s  %-20s  %-6s  %s%s%s\n", r->id, state_of(r, now_s),
            limit_text(r->streams, streams), limit_text(r->requests_per_minute, rate),
            limit_text(r->audio_minutes_per_day, minutes), (double)use->audio_ms / 60000, (long long)use->requests,
-           time_text(use->used_s, "never", used), time_text(r->expires_s, "never", expires), r->name,
-           r->origins[0] ? "  for " : "", r->origins);
+           time_text(use->used_s, "never", used), time_text(r->expires_s, "never", expires),
+           r->redact[0] ? r->redact : "-", r->name, r->origins[0] ? "  for " : "", r->origins);
 }
 
 static json_t *origins_json(const char *origins) {
@@ -270,19 +300,20 @@ static json_t *time_json(int64_t wall_s) {
 
 static json_t *key_json(const keys_record *r, const keys_day *use, int64_t now_s) {
     json_t *name = json_string(r->name); /* NULL: not UTF-8 */
-    return json_pack("{s:s, s:o, s:s, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:f, s:I}", "id", r->id, "name",
+    return json_pack("{s:s, s:o, s:s, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:f, s:I, s:s, s:s}", "id", r->id, "name",
                      name ? name : json_string("?"), "state", state_of(r, now_s), "streams", r->streams,
                      "requests_per_minute", r->requests_per_minute, "audio_minutes_per_day", r->audio_minutes_per_day,
                      "origins", origins_json(r->origins), "created", time_json(r->created_s), "expires",
                      time_json(r->expires_s), "revoked", time_json(r->revoked_s), "used", time_json(use->used_s),
-                     "audio_minutes_today", (double)use->audio_ms / 60000, "requests", (json_int_t)use->requests);
+                     "audio_minutes_today", (double)use->audio_ms / 60000, "requests", (json_int_t)use->requests,
+                     "redact", r->redact[0] ? r->redact : "off", "redact_types", r->redact_types);
 }
 
 static steno_err print_keys(db *d, const keys_table *t, json_t *json) {
     int64_t now_s = time(NULL);
     if (!json)
-        printf("%-8s  %-7s  %7s  %7s  %7s  %7s  %8s  %-20s  %-20s  %s\n", "ID", "STATE", "STREAMS", "REQ/MIN",
-               "MIN/DAY", "TODAY", "REQUESTS", "LAST USED", "EXPIRES", "NAME");
+        printf("%-8s  %-7s  %7s  %7s  %7s  %7s  %8s  %-20s  %-20s  %-6s  %s\n", "ID", "STATE", "STREAMS", "REQ/MIN",
+               "MIN/DAY", "TODAY", "REQUESTS", "LAST USED", "EXPIRES", "REDACT", "NAME");
     for (size_t i = 0; i < t->n; i++) {
         keys_day use;
         ERR_TRY(keys_sum_use(d, t->records[i].id, keys_day_of(now_s), &use));

@@ -75,8 +75,9 @@ static void help(void) {
            "                         its API key, if it wants one, is read from STENO_KEY\n"
            "      --model NAME       tiny (default) or base\n"
            "      --precision KIND   int8 (default) or fp32\n"
-           "      --models-dir DIR   where the converted models are (default: as 'steno transcribe' finds them)\n"
-           "\nOther:\n"
+           "      --models-dir DIR   where the converted models are (default: as 'steno transcribe' finds them)\n\n");
+    session_privacy_help();
+    printf("\nOther:\n"
            "  -h, --help             this text\n\n"
            "Exit status: 0 all done, 1 something failed, 2 wrong usage, 130 stopped at once.\n");
 }
@@ -183,6 +184,7 @@ const struct option cmd_live_options[] = {{"format", required_argument, NULL, 'f
                                           {"model", required_argument, NULL, SESSION_MODEL},
                                           {"precision", required_argument, NULL, SESSION_PRECISION},
                                           {"models-dir", required_argument, NULL, SESSION_MODELS_DIR},
+                                          SESSION_PRIVACY_OPTIONS,
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
 

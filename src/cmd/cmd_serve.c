@@ -15,6 +15,7 @@
 #include "cmd/notify.h"
 #include "cmd/serve_parts.h"
 #include "cmd/stoppable.h"
+#include "privacy/find.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -35,6 +36,7 @@ typedef struct reload {
     config config;
     steno_model *model;
     steno_engine *engine;
+    privacy *privacy;
     int speaker_streams;
     steno_err error;
     char why[ERR_DETAIL_BYTES];
@@ -89,6 +91,7 @@ static void *reload_main(void *arg) {
     uint64_t one = 1;
     config_report report = {.say = log_complaint};
     r->error = config_load(&s->given, &r->config, NULL, &report);
+    if (r->error == STENO_OK) r->error = serve_open_privacy(&r->config, &r->privacy);
     if (r->error == STENO_OK) r->error = serve_open_engine(&r->config, &r->model, &r->engine, &r->speaker_streams);
     if (r->error != STENO_OK) snprintf(r->why, sizeof r->why, "%s", steno_error_detail());
     if (write(s->reload_fd, &one, sizeof one) < 0) abort(); /* an event counter at zero takes one */
@@ -134,6 +137,7 @@ static void apply_reload(serve *s, reload *r) {
     keep_fixed_keys(&s->config, &r->config);
     service_config c = serve_service_config(&r->config, &s->parts);
     c.speaker_streams = r->speaker_streams;
+    c.privacy = r->privacy;
     r->error = reload_tls(s, &c.net);
     if (r->error == STENO_OK) r->error = service_replace(s->service, &c, r->model, r->engine);
     if (r->error == STENO_OK) return;
@@ -146,6 +150,7 @@ static void use_reload(serve *s) {
     reload *r = &s->reload;
     if (r->error == STENO_OK) apply_reload(s, r);
     if (r->error != STENO_OK) {
+        privacy_close(r->privacy);
         log_line(LOG_LEVEL_ERROR, "SIGHUP: the old configuration stays: %s", r->why);
         return;
     }
@@ -273,6 +278,7 @@ static steno_err start(serve *s) {
     steno_engine *engine;
     ERR_TRY(watch_signals(s));
     ERR_TRY(media_host_start(NULL, &s->parts.media)); /* while there is one thread */
+    ERR_TRY(serve_open_privacy(&s->config, &s->parts.privacy));
     ERR_TRY(serve_open_store(&s->config, &s->parts));
     service_config c = serve_service_config(&s->config, &s->parts);
     fit_descriptors(&c.net);
@@ -298,6 +304,7 @@ static steno_err start(serve *s) {
 static void abandon_reload(serve *s) {
     if (!s->reloading) return;
     pthread_join(s->reloader, NULL);
+    privacy_close(s->reload.privacy);
     if (s->reload.error != STENO_OK) return;
     steno_engine_close(s->reload.engine);
     steno_model_close(s->reload.model);

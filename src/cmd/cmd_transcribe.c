@@ -269,6 +269,7 @@ static steno_err document_of(transcribe *t, size_t index, document **out) {
                         .language = steno_model_language(t->model),
                         .split = t->session.channels == MEDIA_SPLIT,
                         .words = t->words,
+                        .entities = t->session.policy.mode != REDACT_OFF,
                         .speakers = t->diarize ? &t->speakers : NULL,
                         .turns = t->session.speakers.turns,
                         .many = !t->names && t->paths.n > 1,

@@ -41,13 +41,17 @@ void config_init(config *c) {
                   .webhook_retry_ms = 5000,
                   .decoders = 4,
                   .max_audio_h = 12,
-                  .voices_max = 1000};
+                  .voices_max = 1000,
+                  .redact_names = true,
+                  .redact_hold_ms = POLICY_HOLD_DEFAULT_MS};
     put_text(c->bind, "127.0.0.1");
     put_text(c->wyoming_bind, "127.0.0.1");
     put_text(c->log_level, "info");
     put_text(c->log_format, "text");
     put_text(c->model, "tiny");
     put_text(c->precision, "int8");
+    put_text(c->redact, "off");
+    put_text(c->redact_types, "default");
     steno_live_options_init(&c->live);
 }
 
@@ -198,6 +202,18 @@ void config_voice_key_file(const config *c, const char *dir, char out[CONFIG_KEY
         snprintf(out, CONFIG_KEY_FILE_BYTES, "%s", c->voice_key_file);
     else
         snprintf(out, CONFIG_KEY_FILE_BYTES, "%s/" VOICE_KEY_FILE, dir);
+}
+
+steno_err config_policy(const config *c, gate_policy *out) {
+    policy_init(out);
+    ERR_TRY(policy_parse_mode(c->redact, strlen(c->redact), &out->mode));
+    out->forced = c->redact_force;
+    out->itn = c->itn;
+    out->hold_ms = c->redact_hold_ms;
+    if (entity_parse_set(c->redact_types, strlen(c->redact_types), &out->types) == STENO_OK) return STENO_OK;
+    char why[ERR_DETAIL_BYTES];
+    snprintf(why, sizeof why, "%s", steno_error_detail());
+    return err_fail(STENO_E_INVALID, "redact_types: %s", why);
 }
 
 bool config_list_next(const char **at, char out[CONFIG_TEXT_BYTES]) {

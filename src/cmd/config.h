@@ -7,6 +7,7 @@
 #define STENO_CMD_CONFIG_H
 
 #include "base/err.h"
+#include "privacy/policy.h"
 
 #define CONFIG_TEXT_BYTES     1024 /* of a value that is text */
 #define CONFIG_KEY_FILE_BYTES (CONFIG_TEXT_BYTES + 32)
@@ -36,6 +37,10 @@ typedef struct config {
     /* [speakers] */
     char voice_key_file[CONFIG_TEXT_BYTES];
     int voices_max;
+    /* [privacy] */
+    char redact[CONFIG_TEXT_BYTES], redact_types[CONFIG_TEXT_BYTES], redact_rules[CONFIG_TEXT_BYTES];
+    bool redact_force, redact_names, itn;
+    int redact_hold_ms;
 } config;
 
 /* PATH and LIST may be empty; items of a list stand between commas. A field of kind BOOL is a bool, of INT an int, of
@@ -100,6 +105,9 @@ STENO_CHECK steno_err config_load(const config_inputs *in, config *c, config_ori
 
 /* The first fixed key in which the two differ, from `after` on (NULL: from the beginning); NULL: no more. */
 const config_key *config_fixed_change(const config *old, const config *now, const config_key *after);
+
+/* [privacy] as a policy. STENO_E_INVALID names the key. */
+STENO_CHECK steno_err config_policy(const config *c, gate_policy *out);
 
 /* Where keys and jobs are kept: data_dir, else $STATE_DIRECTORY (systemd), else $XDG_DATA_HOME/steno, else
  * ~/.local/share/steno. STENO_E_NOT_FOUND when none of them is known. Creates nothing. */

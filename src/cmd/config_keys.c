@@ -126,6 +126,23 @@ const config_key config_keys[] = {
          "are lost."),
     WHOLE("speakers", voices_max, RELOADS, 1, 100000, NULL, "enrolled voices; more are refused",
           "Of all keys together."),
+
+    WORDS("privacy", redact, RELOADS, "off|mask|redact|tag", "what becomes of personal data",
+          "mask: `[PHONE]` stands in its place; redact: `138****5678`; tag: it stays, and is said to be there. A "
+          "request may ask for "
+          "something else."),
+    TEXT("privacy", redact_types, CONFIG_TEXT, RELOADS, "a list", "what is personal data",
+         "`default`, `all`, `pci`, `pii`, `numbers`, `names`, or kinds: see docs/privacy.md."),
+    YES_NO("privacy", redact_force, RELOADS, "requests get no less than that",
+           "Neither may a key. Streams that are open go on as they began."),
+    WHOLE("privacy", redact_hold_ms, RELOADS, 0, POLICY_HOLD_MAX_MS, NULL,
+          "words that the next utterance may go on with wait so long for it",
+          "As the first half of a telephone number. With 0 nothing waits, and a number that is split by a pause may be "
+          "shown."),
+    TEXT("privacy", redact_rules, CONFIG_PATH, RELOADS, "a file", "rules and allow-lists of your own",
+         "See docs/privacy.md."),
+    YES_NO("privacy", redact_names, RELOADS, "names of people, places and organisations are looked for", NOTHING_MORE),
+    YES_NO("privacy", itn, RELOADS, "spoken numbers, dates and amounts are written in digits", NOTHING_MORE),
     {0},
 };
 
@@ -134,6 +151,7 @@ const char *config_section_title(const char *section) {
         {"server", "the network"},         {"engine", "recognition and memory"},
         {"live", "how streams are heard"}, {"jobs", "recordings in the background"},
         {"media", "decoding of files"},    {"speakers", "enrolled voices"},
+        {"privacy", "personal data"},
     };
     for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++) {
         if (strcmp(titles[i][0], section) == 0) return titles[i][1];

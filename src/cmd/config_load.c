@@ -173,6 +173,8 @@ static void check(loading *l) {
         say(l, false, "%s is set and %s is not: TLS needs both", l->c->tls_key[0] ? "tls_key" : "tls_certificate",
             l->c->tls_key[0] ? "tls_certificate" : "tls_key");
     if (steno_live_options_check(&l->c->live) != STENO_OK) say(l, false, "[live]: %s", steno_error_detail());
+    gate_policy policy;
+    if (config_policy(l->c, &policy) != STENO_OK) say(l, false, "[privacy]: %s", steno_error_detail());
 }
 
 steno_err config_load(const config_inputs *in, config *c, config_origin *origin, config_report *report) {

@@ -17,6 +17,7 @@ typedef struct local {
     steno_model *model;
     steno_engine *engine;
     steno_stream_id stream;
+    privacy *privacy;
     gate *gate;
     steno_err error; /* of what the gate let pass */
     uint64_t seq;
@@ -43,7 +44,8 @@ static steno_err local_open(local *o) {
     if (!model.no_voices) config.max_speaker_streams = 1;
     ERR_TRY(steno_live_options_check(&l->options));
     ERR_TRY(voice_names_find(l->voices, l->speakers.n_voices));
-    ERR_TRY(gate_open(l->privacy, &l->session.policy, on_released, o, &o->gate));
+    ERR_TRY(session_open_privacy(&l->session, &o->privacy));
+    ERR_TRY(gate_open(o->privacy, &l->session.policy, on_released, o, &o->gate));
     ERR_TRY(steno_model_open(&model, &o->model));
     ERR_TRY(steno_engine_open(o->model, &config, &o->engine));
     ERR_TRY(steno_live_open(o->engine, &l->options, NULL, &o->stream));
@@ -57,21 +59,23 @@ static void local_close(local *o) {
     if (o->engine) steno_engine_close(o->engine);
     if (o->model) steno_model_close(o->model);
     gate_free(o->gate);
+    privacy_close(o->privacy);
 }
 
 /* The body of an event as a server would send it; `json` NULL: the wire has no word for it. */
 static event_text event_json(local *o, const released_event *event) {
     session_totals *t = &o->totals;
+    event_members with = {.words = true, .entities = o->l->session.policy.mode != REDACT_OFF, .speakers = o->speakers};
     switch (event->kind) {
     case STENO_EVENT_SPEECH:
         return events_speech(event);
     case STENO_EVENT_SEGMENT:
         t->finals++;
         t->words += event->segment.n_words;
-        return events_words(event, true, o->speakers);
+        return events_words(event, &with);
     case STENO_EVENT_PARTIAL:
         t->partials++;
-        return events_words(event, true, o->speakers);
+        return events_words(event, &with);
     case STENO_EVENT_SPEAKERS:
         return events_revision(event, &o->room);
     case STENO_EVENT_OVERLOAD:

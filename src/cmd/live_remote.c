@@ -152,6 +152,19 @@ static steno_err add_speakers(const live *l, char *url, size_t room) {
     return fits ? STENO_OK : err_fail(STENO_E_LIMIT, "the address is too long");
 }
 
+static steno_err add_redaction(const session_options *o, char *url, size_t room) {
+    char types[320];
+    size_t at = strlen(url);
+    bool masks = o->policy.mode != REDACT_OFF;
+    entity_print_set(o->policy.types, types, sizeof types);
+    int n = snprintf(url + at, room - at, "%s%s%s%s", o->policy.itn ? "&itn=true" : "", masks ? "&redact=" : "",
+                     masks ? policy_mode_name(o->policy.mode) : "", masks ? "&redact_types=" : "");
+    bool fits = n >= 0 && (size_t)n < room - at;
+    at += fits ? (size_t)n : 0;
+    fits = fits && (!masks || put_escaped(url, room, &at, types));
+    return fits ? STENO_OK : err_fail(STENO_E_LIMIT, "the address is too long");
+}
+
 static steno_err connect_to(remote *r) {
     static const ws_handler handler = {on_opened, on_writable, on_message, on_closed};
     const live *l = r->l;
@@ -164,6 +177,7 @@ static steno_err connect_to(remote *r) {
         (double)o->max_utterance_s, o->partial_ms);
     if (n < 0 || (size_t)n >= sizeof url) return err_fail(STENO_E_LIMIT, "the address is too long");
     ERR_TRY(add_speakers(l, url, sizeof url));
+    ERR_TRY(add_redaction(&l->session, url, sizeof url));
     ERR_TRY(ws_client_open(&handler, 1, strncmp(l->url, "wss:", 4) == 0, &r->client));
     const char *key = getenv("STENO_KEY"); /* not an option: those are for everybody to see */
     if (key && *key) ws_client_set_key(r->client, key);

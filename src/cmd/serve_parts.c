@@ -2,6 +2,7 @@
 #include "cmd/serve_parts.h"
 
 #include "base/log.h"
+#include "privacy/find.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -123,7 +124,13 @@ steno_err serve_open_store(const config *c, serve_parts *parts) {
     return STENO_OK;
 }
 
+steno_err serve_open_privacy(const config *c, privacy **out) {
+    privacy_options o = {.rules_path = c->redact_rules[0] ? c->redact_rules : NULL, .no_names = !c->redact_names};
+    return privacy_open(&o, out);
+}
+
 void serve_give_store(serve_parts *parts) {
+    parts->privacy = NULL;
     parts->store = NULL;
     parts->keys = NULL;
     parts->voices = NULL;
@@ -133,6 +140,7 @@ void serve_close_parts(serve_parts *parts) {
     keys_table_free(parts->keys);
     voices_table_free(parts->voices);
     worker_close(parts->store);
+    privacy_close(parts->privacy);
     if (parts->media) media_host_stop(parts->media);
     *parts = (serve_parts){0};
 }
@@ -155,6 +163,8 @@ service_config serve_service_config(const config *c, const serve_parts *parts) {
     media_limits_init(&limits);
     limits.max_channels = RECORDING_CHANNELS;
     limits.max_audio_s = c->max_audio_h * 3600.0;
+    gate_policy policy;
+    if (config_policy(c, &policy) != STENO_OK) policy.mode = REDACT_MASK; /* config_load() has checked it */
     return (service_config){.net = net_config_of(c, parts),
                             .idle_timeout_s = c->idle_timeout_s,
                             .resume_window_s = c->resume_window_s,
@@ -181,6 +191,8 @@ service_config serve_service_config(const config *c, const serve_parts *parts) {
                                      .webhook_ca_file = c->webhook_ca_file},
                             .keys = parts->keys,
                             .voices = parts->voices,
+                            .privacy = parts->privacy,
+                            .policy = policy,
                             .speakers = {.key_file = parts->voice_key_file, .voices_max = c->voices_max},
                             .auth = {.allowed_origins = c->allowed_origins,
                                      .allow_anonymous = c->allow_anonymous,

@@ -13,7 +13,8 @@ typedef struct serve_parts {
     worker *store;    /* until a service has taken it over; NULL: nothing is kept */
     keys_table *keys; /* the same */
     voices_table *voices;
-    int n_keys; /* -1: no store */
+    privacy *privacy; /* the same */
+    int n_keys;       /* -1: no store */
     char bind[CONFIG_TEXT_BYTES];
     bool loopback;               /* what `bind` is */
     char dir[CONFIG_TEXT_BYTES]; /* of the store */
@@ -28,7 +29,9 @@ STENO_CHECK steno_err serve_open_engine(const config *c, steno_model **model, st
  * named a place and none can be made there are none, and the log says so; a place that is there but cannot be used is a
  * failure: keys would be unknown. */
 STENO_CHECK steno_err serve_open_store(const config *c, serve_parts *parts);
-void serve_give_store(serve_parts *parts); /* a service has taken it over */
+/* What finds personal data, as configured. Any thread. */
+STENO_CHECK steno_err serve_open_privacy(const config *c, privacy **out);
+void serve_give_store(serve_parts *parts); /* a service has taken it over, and what finds personal data */
 void serve_close_parts(serve_parts *parts);
 
 /* Texts point into both arguments. */

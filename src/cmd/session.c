@@ -4,6 +4,7 @@
 #include "cmd/cli.h"
 #include "listen/segmenter.h"
 #include "models/moonshine.h"
+#include "privacy/find.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +32,19 @@ void session_help(void) {
         "  --vad-min-silence-ms N a pause this long ends a long segment (default 400)\n"
         "  --vad-join-ms N        and one this long a short segment (default 2000; 0: no joining)\n"
         "  --vad-pad-ms N         sound kept before and after speech (default 300)\n"
-        "  --max-segment-s S      cut longer speech at its best pause (default 20)\n");
+        "  --max-segment-s S      cut longer speech at its best pause (default 20)\n\n");
+    session_privacy_help();
+}
+
+void session_privacy_help(void) {
+    printf(
+        "Personal data:\n"
+        "  --redact HOW           mask: [PHONE] stands in its place; redact: 138****5678; tag: json says where it is;\n"
+        "                         off (default)\n"
+        "  --redact-types LIST    what is looked for: default, all, pci, numbers, names, or kinds: phone, card,\n"
+        "                         person … (steno-redact(1) has them all)\n"
+        "  --redact-rules FILE    rules and allow-lists of your own\n"
+        "  --itn                  write spoken numbers, dates and amounts in digits\n");
 }
 
 void session_options_init(session_options *o) {
@@ -116,10 +129,30 @@ static bool take_word(session_options *o, int code, const char *value) {
     }
 }
 
+static int take_privacy(session_options *o, const char *command, int code, const char *value) {
+    steno_err e = STENO_OK;
+    switch (code) {
+    case SESSION_REDACT:
+        e = policy_parse_mode(value, strlen(value), &o->policy.mode);
+        break;
+    case SESSION_REDACT_TYPES:
+        e = entity_parse_set(value, strlen(value), &o->policy.types);
+        break;
+    case SESSION_REDACT_RULES:
+        o->redact_rules = value;
+        break;
+    default:
+        o->policy.itn = true;
+    }
+    if (e == STENO_OK) return 0;
+    return cli_usage(command, "--%s: %s", code == SESSION_REDACT ? "redact" : "redact-types", steno_error_detail());
+}
+
 int session_option(session_options *o, const char *command, int code, const char *value) {
     static const struct option names[] = {SESSION_LONG_OPTIONS};
     if (code < SESSION_MODEL || code >= SESSION_OPTION_LAST) return -1;
     const char *name = names[code - SESSION_MODEL].name;
+    if (code >= SESSION_REDACT) return take_privacy(o, command, code, value);
     range r = range_of(o, code);
     if (r.words) {
         if (take_word(o, code, value)) return 0;
@@ -147,6 +180,12 @@ int session_options_check(session_options *o, const char *command) {
     return 0;
 }
 
+steno_err session_open_privacy(const session_options *o, privacy **out) {
+    *out = NULL;
+    if (o->policy.mode == REDACT_OFF) return STENO_OK;
+    return privacy_open(&(privacy_options){.rules_path = o->redact_rules}, out);
+}
+
 steno_err session_open(session *s, const session_options *o) {
     *s = (session){0};
     steno_engine_config config = o->engine;
@@ -156,6 +195,7 @@ steno_err session_open(session *s, const session_options *o) {
     model.no_voices = o->speakers.contract == STENO_SPEAKERS_OFF;
     if (!model.no_voices) config.max_speaker_streams = config.max_streams;
     steno_err e = media_host_start(NULL, &s->host);
+    if (e == STENO_OK) e = session_open_privacy(o, &s->privacy);
     if (e == STENO_OK) e = steno_model_open(&model, &s->model);
     if (e == STENO_OK) e = steno_engine_open(s->model, &config, &s->engine);
     if (e != STENO_OK) {
@@ -167,6 +207,7 @@ steno_err session_open(session *s, const session_options *o) {
                               .vad = o->vad,
                               .channels = o->channels,
                               .speakers = o->speakers,
+                              .privacy = s->privacy,
                               .policy = o->policy,
                               .max_decoders = 2 + 2 * config.shards,
                               .max_streams = config.max_streams,
@@ -178,6 +219,7 @@ steno_err session_open(session *s, const session_options *o) {
 void session_close(session *s) {
     if (s->engine) steno_engine_close(s->engine);
     if (s->model) steno_model_close(s->model);
+    privacy_close(s->privacy);
     if (s->host) media_host_stop(s->host);
     *s = (session){0};
 }

@@ -18,6 +18,7 @@ typedef struct session_options {
     media_channels channels;
     steno_speakers_options speakers; /* of recordings; OFF unless a subcommand turns it on */
     gate_policy policy;              /* of what is said */
+    const char *redact_rules;        /* NULL: none of the operator's */
 } session_options;
 
 /* Codes of the shared long options; a subcommand's own start at SESSION_OPTION_LAST. */
@@ -36,6 +37,10 @@ enum session_option {
     SESSION_VAD_JOIN_MS,
     SESSION_VAD_PAD_MS,
     SESSION_MAX_SEGMENT_S,
+    SESSION_REDACT,
+    SESSION_REDACT_TYPES,
+    SESSION_REDACT_RULES,
+    SESSION_ITN,
     SESSION_OPTION_LAST
 };
 
@@ -50,12 +55,19 @@ enum session_option {
         {"vad-min-speech-ms", required_argument, NULL, SESSION_VAD_MIN_SPEECH_MS},                                     \
         {"vad-min-silence-ms", required_argument, NULL, SESSION_VAD_MIN_SILENCE_MS},                                   \
         {"vad-join-ms", required_argument, NULL, SESSION_VAD_JOIN_MS},                                                 \
-        {"vad-pad-ms", required_argument, NULL, SESSION_VAD_PAD_MS}, {                                                 \
-        "max-segment-s", required_argument, NULL, SESSION_MAX_SEGMENT_S                                                \
+        {"vad-pad-ms", required_argument, NULL, SESSION_VAD_PAD_MS},                                                   \
+        {"max-segment-s", required_argument, NULL, SESSION_MAX_SEGMENT_S}, SESSION_PRIVACY_OPTIONS
+
+#define SESSION_PRIVACY_OPTIONS                                                                                        \
+    {"redact", required_argument, NULL, SESSION_REDACT},                                                               \
+        {"redact-types", required_argument, NULL, SESSION_REDACT_TYPES},                                               \
+        {"redact-rules", required_argument, NULL, SESSION_REDACT_RULES}, {                                             \
+        "itn", no_argument, NULL, SESSION_ITN                                                                          \
     }
 
 /* Their part of --help, to stdout. */
 void session_help(void);
+void session_privacy_help(void);
 
 void session_options_init(session_options *o);
 
@@ -65,7 +77,11 @@ int session_option(session_options *o, const char *command, int code, const char
 /* What only shows once all options are read. Returns 0, or 2 after a complaint. */
 int session_options_check(session_options *o, const char *command);
 
+/* What finds personal data; NULL where nobody wants it found. */
+STENO_CHECK steno_err session_open_privacy(const session_options *o, privacy **out);
+
 typedef struct session {
+    privacy *privacy;
     media_host *host;
     steno_model *model;
     steno_engine *engine;

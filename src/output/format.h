@@ -20,6 +20,7 @@ typedef struct output_head {
     const char *model, *language;  /* "tiny", "en" */
     bool split;                    /* one stream a channel: segments say which */
     bool words;                    /* write words with times where the format has room for them */
+    bool entities;                 /* say what personal data was found, where the format has room for it */
     bool many;                     /* other recordings go to the same stream: say which one this is */
     bool first;                    /* the first recording on its stream */
     const speaker_names *speakers; /* segments say who speaks, by these names; NULL: nobody was asked */

@@ -68,6 +68,33 @@ static void put_words(const output *o, const released_segment *s) {
     putc(']', out);
 }
 
+static uint32_t characters(const char *text, size_t n) {
+    uint32_t count = 0;
+    for (size_t i = 0; i < n; i++) count += ((unsigned char)text[i] & 0xc0) != 0x80;
+    return count;
+}
+
+static void put_entities(FILE *out, const released_segment *s) {
+    fputs(",\"entities\":[", out);
+    for (uint32_t i = 0; i < s->n_entities; i++) {
+        const released_entity *e = &s->entities[i];
+        uint32_t first = characters(s->text, e->text_offset);
+        fputs(i ? ",{" : "{", out);
+        put_member_string(out, "type", e->name);
+        fprintf(out,
+                ",\"start_char\":%" PRIu32 ",\"end_char\":%" PRIu32 ",\"first_word\":%" PRIu32 ",\"words\":%" PRIu32
+                ",",
+                first, first + characters(s->text + e->text_offset, e->text_bytes), e->first_word, e->n_words);
+        put_member_number(out, "start", e->start_s);
+        putc(',', out);
+        put_member_number(out, "end", e->end_s);
+        putc(',', out);
+        put_member_number(out, "confidence", (double)e->confidence);
+        putc('}', out);
+    }
+    putc(']', out);
+}
+
 static void json_segment(output *o, int channel, const released_segment *s) {
     FILE *out = o->out;
     if (o->segments) putc(',', out);
@@ -84,6 +111,7 @@ static void json_segment(output *o, int channel, const released_segment *s) {
     put_speaker(o, s->speaker);
     if (s->looped) fputs(",\"looped\":true", out);
     if (o->head.words) put_words(o, s);
+    if (o->head.entities) put_entities(out, s);
     putc('}', out);
 }
 

@@ -61,9 +61,12 @@ static bool is_code_word(reader *r, uint32_t i, bool loose) {
     const token *t = reader_at(r, i);
     if (t->sense & SENSE_LETTER) return !is_article(r, i);
     if (t->kind != TOKEN_WORD || is_figures(t) || !is_letters(r->text, t)) return false;
+    bool spelled = i > 0 && (r->tokens[i - 1].sense & SENSE_LETTER) && is_capitals(r->text, t); /* "B ID 2832" */
+    if ((t->sense & SENSE_KEYS) && !spelled) return false;
     if (t->n > LOOSE_LETTERS_MAX) return t->n <= RUN_FIGURES_MAX && loose && is_capitals(r->text, t) && is_glued(r, i);
     if (is_capitals(r->text, t) || is_glued(r, i)) return true;
-    if (t->sense & (SENSE_FILLER | SENSE_CORRECTION | SENSE_JOIN)) return false;
+    bool among_han = reader_at(r, i + 1)->kind == TOKEN_HAN; /* nobody says "eh" there */
+    if (!among_han && (t->sense & (SENSE_FILLER | SENSE_CORRECTION | SENSE_JOIN))) return false;
     if (loose || is_by_figures(r, i)) return !(t->sense & SENSE_COMMON) || (loose && t->n == 2);
     return t->n <= 3 && t->sense == 0 && !has_vowel(r->text, t);
 }

@@ -2,13 +2,16 @@
  *
  * Purpose    one gate a stream. Finals and partials are looked through for personal data (find.h), which is masked, cut or tagged as
  *            the policy says, in text and words alike; partials show what no continuation can turn into personal data; a final
- *            that ends in what the next utterance may go on with (the first half of a telephone number) waits for it, and
- *            all that comes behind it waits too, hold_ms at most. With itn, what is left is written in digits (itn.h).
+ *            that ends in what the next utterance may go on with (the first half of a telephone number) waits for it, hold_ms
+ *            at most, and while somebody goes on until his words settle it, GATE_FOLLOW_MS at most; all that comes behind it
+ *            waits too. With itn, what is left is written in digits (itn.h).
  * Owner      the thread that handles the stream's events. With mode OFF and no itn nothing is allocated, copied or held.
  * Invariants events leave in the order they came; every final leaves, once; after DONE or ERROR nothing is held; what is held is
- *            bounded (GATE_HELD_MAX finals: then the oldest leaves as it is, masked as far as is known).
+ *            bounded (GATE_HELD_MAX finals: then the oldest leaves, masked as far as is known, and figures of which nothing is known
+ *            as numbers).
  *            Of drafts cut anywhere into partials, what was ever shown holds no character of what the whole masks, as long as
- *            the recogniser does not change words that it called stable.
+ *            the recogniser does not change words that it called stable. What cannot be looked at (too long, no memory) is
+ *            withheld. The sink may free the gate.
  */
 #ifndef STENO_PRIVACY_GATE_H
 #define STENO_PRIVACY_GATE_H
@@ -18,6 +21,10 @@
 #include "privacy/released.h"
 
 #define GATE_HELD_MAX 8 /* finals waiting for what comes next */
+/* Once somebody goes on speaking within hold_ms, his partials have so long to tell what the final ends in … */
+#define GATE_FOLLOW_MS 6000
+/* … and all who go on together, or without partials, so long. */
+#define GATE_FOLLOW_MAX_MS 15000
 
 typedef struct gate gate;
 typedef void gate_sink(void *user, const released_event *e);

@@ -33,6 +33,7 @@ const lexicon_word lexicon_zh[] = {
     {"等等", SENSE_CORRECTION, 0}, {"等一下", SENSE_CORRECTION, 0}, {"抱歉", SENSE_CORRECTION, 0}, {"对不起", SENSE_CORRECTION, 0},
     {"更正", SENSE_CORRECTION, 0}, {"应该是", SENSE_CORRECTION, 0}, {"不好意思", SENSE_CORRECTION, 0}, 
     {"不不", SENSE_CORRECTION, 0},
+    {"对", SENSE_JOIN, 0}, {"好", SENSE_JOIN, 0}, {"行", SENSE_JOIN, 0}, {"是的", SENSE_JOIN, 0}, {"对的", SENSE_JOIN, 0},
     {"然后", SENSE_JOIN, 0}, {"接着", SENSE_JOIN, 0}, {"再", SENSE_JOIN, 0}, {"后面", SENSE_JOIN, 0}, {"空格", SENSE_JOIN, 0},
     {"是", SENSE_JOIN, 0}, {"重新说", SENSE_JOIN, 0}, {"再说一遍", SENSE_JOIN, 0},
     {"转", SENSE_EXTENSION, 0}, {"分机", SENSE_EXTENSION, 0}, {"分机号", SENSE_EXTENSION, 0}, {"转分机", SENSE_EXTENSION, 0},

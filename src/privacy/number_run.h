@@ -30,7 +30,7 @@ typedef struct run_part {
     uint32_t first, end; /* tokens */
     uint16_t at, n;      /* of run.text */
     uint8_t border;      /* run_border */
-    char sign;           /* of BORDER_SIGN: - . / ( */
+    char sign;           /* of BORDER_SIGN: - . / (; of BORDER_PAUSE: | where an utterance ended */
     bool spoken;
     bool apart; /* "fifty one": 51, but may be meant as 50 and 1 */
 } run_part;

@@ -34,6 +34,11 @@ const char *policy_mode_name(redact_mode mode) {
     return "off";
 }
 
+bool policy_same(const gate_policy *a, const gate_policy *b) {
+    return a->mode == b->mode && a->types == b->types && a->forced == b->forced && a->itn == b->itn &&
+           a->count == b->count && a->hold_ms == b->hold_ms && a->min_confidence == b->min_confidence;
+}
+
 /* Modes stand in the order of strictness. */
 void policy_join(gate_policy *request, const gate_policy *floor) {
     if (!floor->forced) return;

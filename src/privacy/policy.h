@@ -34,6 +34,7 @@ void policy_init(gate_policy *p);
 /* "off", "mask", "redact", "tag"; also "true" (mask) and "false" (off). STENO_E_INVALID names what it may be. */
 STENO_CHECK steno_err policy_parse_mode(const char *text, size_t n, redact_mode *out);
 const char *policy_mode_name(redact_mode mode);
+bool policy_same(const gate_policy *a, const gate_policy *b);
 /* What is done when `request` meets `floor` (the key's, or the server's): with a forced floor the mode is the stricter one and
  * the set is the union; else the request's. */
 void policy_join(gate_policy *request, const gate_policy *floor);

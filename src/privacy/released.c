@@ -6,21 +6,37 @@
 
 #include <string.h>
 
-/* Words, entities and text stand in one block, in this order, which `words` points to (or `entities`, or `text`, where there is
- * none of what comes first). */
+/* A custom rule's name is its rules', which may be replaced before the copy goes. */
+static size_t names_bytes(const released_segment *s) {
+    size_t n = 0;
+    for (uint32_t i = 0; i < s->n_entities; i++) n += strlen(s->entities[i].name) + 1;
+    return n;
+}
+
+static void copy_names(released_entity *entities, uint32_t n, char *to) {
+    for (uint32_t i = 0; i < n; i++) {
+        size_t bytes = strlen(entities[i].name) + 1;
+        memcpy(to, entities[i].name, bytes);
+        entities[i].name = to;
+        to += bytes;
+    }
+}
+
+/* Words, entities, text and names of entities stand in one block, in this order, which `words` points to. */
 steno_err released_copy(released_segment *to, const released_segment *from, size_t *bytes) {
     size_t words = from->n_words * sizeof *from->words, entities = from->n_entities * sizeof *from->entities;
-    size_t text = strlen(from->text) + 1;
-    char *block = mem_alloc(1, words + entities + text);
+    size_t text = strlen(from->text) + 1, names = names_bytes(from);
+    char *block = mem_alloc(1, words + entities + text + names);
     if (!block) return err_fail(STENO_E_NOMEM, "no memory for a segment");
     if (words) memcpy(block, from->words, words);
     if (entities) memcpy(block + words, from->entities, entities);
     memcpy(block + words + entities, from->text, text);
+    copy_names((released_entity *)(void *)(block + words), from->n_entities, block + words + entities + text);
     *to = *from;
     to->words = (const steno_word *)(void *)block;
     to->entities = (const released_entity *)(void *)(block + words);
     to->text = block + words + entities;
-    if (bytes) *bytes = words + entities + text;
+    if (bytes) *bytes = words + entities + text + names;
     return STENO_OK;
 }
 

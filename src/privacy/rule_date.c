@@ -71,8 +71,10 @@ static void add_year(reader *r, bool born, date *d) {
     uint32_t at = said_skip_fillers(r, skip_comma(r, d->end)), end;
     if (token_is(r->text, reader_at(r, at), "of") || token_is(r->text, reader_at(r, at), "in")) at++;
     int year = said_begins(reader_at(r, at)) ? said_year(r, at, &end) : -1;
-    if (year < 0 && born && has(reader_at(r, at), SENSE_TENS))
-        year = 1900 + said_small(r, at, &end); /* "may five eighty eight" */
+    if (year < 0 && born && has(reader_at(r, at), SENSE_TENS)) { /* "may five eighty eight" */
+        int two = said_small(r, at, &end);
+        year = two < 0 ? two : 1900 + two;
+    }
     if (year < 0 || is_han(r, reader_at(r, end), "年")) return;
     d->year = year;
     d->end = end;
@@ -164,14 +166,16 @@ static bool separated(reader *r, uint32_t i, bool born, date *d) {
     int first = said_year(r, i, &end);
     bool year_first = first > 0;
     if (!year_first) first = figures_before_sign(r, i, &end);
+    if (first < 0) return false;
     const token *sign = reader_at(r, end);
     uint64_t sense = separator(sign);
-    if (first < 0 || !sense || (sign->kind == TOKEN_SIGN && sign->spaced)) return false;
+    if (!sense || (sign->kind == TOKEN_SIGN && sign->spaced)) return false;
     int second = figures_before_sign(r, end + 1, &end);
     if (second < 0 || !(separator(reader_at(r, end)) & sense)) return false;
     uint32_t at = end + 1;
     if (year_first) {
         int third = said_small(r, at, &last);
+        if (third < 0) return false;
         *d = (date){first, second, third, last, false};
     } else {
         d->year = said_year(r, at, &last);

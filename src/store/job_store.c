@@ -9,7 +9,8 @@
 #define COLUMNS                                                                                                        \
     "seq, id, owner, state, attempts, created_ms, started_ms, ended_ms, spool, bytes, file_name, content_type,"        \
     " language, words, split, metadata, webhook_url, webhook_secret, idempotency, fingerprint, part, audio_s, wall_s," \
-    " error_code, error_text, diarize, min_speakers, max_speakers, voices"
+    " error_code, error_text, diarize, min_speakers, max_speakers, voices, redact,"                                    \
+    " redact_types, redact_hold_ms, itn"
 
 const char *job_state_name(job_state s) {
     static const char *const names[JOB_STATES] = {"queued", "running", "done", "failed", "cancelled"};
@@ -32,6 +33,8 @@ static void read_job(db_stmt *s, job *j) {
                .diarize = db_int(s, 25) != 0,
                .min_speakers = (int)db_int(s, 26),
                .max_speakers = (int)db_int(s, 27),
+               .redact_hold_ms = (int)db_int(s, 31),
+               .itn = db_int(s, 32) != 0,
                .part = (int)db_int(s, 20),
                .audio_s = db_real(s, 21),
                .wall_s = db_real(s, 22)};
@@ -48,6 +51,8 @@ static void read_job(db_stmt *s, job *j) {
     COPY(j->error_code, s, 23);
     COPY(j->error_text, s, 24);
     COPY(j->voices, s, 28);
+    COPY(j->redact, s, 29);
+    COPY(j->redact_types, s, 30);
 }
 
 /* The one row a bound statement has. */
@@ -70,9 +75,9 @@ static steno_err insert(db *d, job *j, int64_t now_ms) {
         db_prepare(d,
                    "INSERT INTO jobs (id, owner, state, created_ms, spool, bytes, file_name, content_type, language,"
                    " words, split, metadata, webhook_url, webhook_secret, idempotency, fingerprint, part,"
-                   " diarize, min_speakers, max_speakers, voices)"
+                   " diarize, min_speakers, max_speakers, voices, redact, redact_types, redact_hold_ms, itn)"
                    " VALUES (?1, ?2, 0, ?3, ?1, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
-                   " ?19)",
+                   " ?19, ?20, ?21, ?22, ?23)",
                    &s));
     db_bind_text(s, 1, j->id);
     db_bind_text(s, 2, j->owner);
@@ -93,6 +98,10 @@ static steno_err insert(db *d, job *j, int64_t now_ms) {
     db_bind_int(s, 17, j->min_speakers);
     db_bind_int(s, 18, j->max_speakers);
     db_bind_text(s, 19, or_null(j->voices));
+    db_bind_text(s, 20, j->redact);
+    db_bind_text(s, 21, j->redact_types);
+    db_bind_int(s, 22, j->redact_hold_ms);
+    db_bind_int(s, 23, j->itn);
     ERR_TRY(db_run(s));
     j->seq = db_last_id(d);
     j->state = JOB_QUEUED;

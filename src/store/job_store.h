@@ -10,6 +10,7 @@
 
 #include "store/db.h"
 #include "store/delivery_store.h"
+#include "store/keys.h"
 
 #define JOB_ID_PREFIX         "job_"
 #define JOB_METADATA_BYTES    4097
@@ -35,8 +36,12 @@ typedef struct job {
     char file_name[256], content_type[128], language[16];
     bool words, split;
     bool diarize;
-    int min_speakers, max_speakers;    /* 0: counted; as usual */
-    char voices[JOB_VOICES_BYTES];     /* names, with commas between them; "": none */
+    int min_speakers, max_speakers; /* 0: counted; as usual */
+    char voices[JOB_VOICES_BYTES];  /* names, with commas between them; "": none */
+    char redact[KEYS_MODE_BYTES],
+        redact_types[KEYS_TYPES_BYTES]; /* as src/privacy calls them; "": off, the usual ones */
+    int redact_hold_ms;
+    bool itn;
     char metadata[JOB_METADATA_BYTES]; /* JSON; "": none */
     char webhook_url[DELIVERY_URL_BYTES], webhook_secret[DELIVERY_SECRET_BYTES];
     char idempotency[JOB_IDEMPOTENCY_BYTES]; /* "": none */

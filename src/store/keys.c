@@ -15,8 +15,8 @@ static const char sql_forget_keys[] = "DELETE FROM api_keys WHERE revoked_s > 0 
 static const char sql_forget_use[] = "DELETE FROM api_key_use WHERE day < ?1";
 static const char sql_count[] = "SELECT count(*) FROM api_keys";
 static const char sql_insert[] = "INSERT INTO api_keys (id, hash, name, streams, requests_per_minute, "
-                                 "audio_minutes_per_day, origins, created_s, expires_s, revoked_s) "
-                                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0)";
+                                 "audio_minutes_per_day, origins, created_s, expires_s, revoked_s, redact, "
+                                 "redact_types) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, ?11)";
 static const char sql_revoked[] = "SELECT revoked_s FROM api_keys WHERE id = ?1";
 static const char sql_revoke[] = "UPDATE api_keys SET revoked_s = ?2 WHERE id = ?1";
 
@@ -48,6 +48,8 @@ static steno_err insert(db *d, const keys_record *r) {
     db_bind_text(s, 7, r->origins ? r->origins : "");
     db_bind_int(s, 8, r->created_s);
     db_bind_int(s, 9, r->expires_s);
+    db_bind_text(s, 10, r->redact);
+    db_bind_text(s, 11, r->redact_types);
     ERR_TRY(db_run(s));
     return db_run_text(d, sql_note_change);
 }
@@ -88,8 +90,9 @@ steno_err keys_change(db *d, int64_t *out) {
 
 /* ---- tables ----------------------------------------------------------------------------------------------------- */
 
-static const char sql_keys[] = "SELECT id, hash, name, streams, requests_per_minute, audio_minutes_per_day, origins, "
-                               "created_s, expires_s, revoked_s FROM api_keys ORDER BY id LIMIT ?1";
+static const char sql_keys[] =
+    "SELECT id, hash, name, streams, requests_per_minute, audio_minutes_per_day, origins, "
+    "created_s, expires_s, revoked_s, redact, redact_types FROM api_keys ORDER BY id LIMIT ?1";
 static const char sql_days[] = "SELECT id, day, audio_ms, requests, used_s FROM api_key_use "
                                "WHERE day >= ?1 AND day < ?1 + ?2 ORDER BY id, day LIMIT ?3";
 static const char sql_count_days[] = "SELECT count(*) FROM api_key_use";
@@ -115,6 +118,8 @@ static steno_err read_record(db_stmt *s, keys_record *r) {
     r->created_s = db_int(s, 7);
     r->expires_s = db_int(s, 8);
     r->revoked_s = db_int(s, 9);
+    snprintf(r->redact, sizeof r->redact, "%s", db_text(s, 10));
+    snprintf(r->redact_types, sizeof r->redact_types, "%s", db_text(s, 11));
     r->origins = mem_strdup(db_text(s, 6));
     return r->origins ? STENO_OK : err_fail(STENO_E_NOMEM, "no memory for keys");
 }

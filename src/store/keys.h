@@ -24,6 +24,8 @@
 #define KEYS_MAX           10000 /* in a database, revoked ones included */
 #define KEYS_ORIGINS_BYTES 2048  /* of one key, all together */
 #define KEYS_LIMIT_MAX     1000000
+#define KEYS_MODE_BYTES    16
+#define KEYS_TYPES_BYTES   320
 #define KEYS_RETAIN_DAYS   400 /* use, and revoked keys, are forgotten after so long */
 #define KEYS_DAYS          4   /* days of use a table has: the day before yesterday to tomorrow */
 #define KEYS_DAY_S         86400
@@ -52,6 +54,9 @@ typedef struct keys_record {
     unsigned char hash[KEYS_HASH_BYTES];
     char name[KEYS_NAME_BYTES];
     int streams, requests_per_minute, audio_minutes_per_day;
+    char redact
+        [KEYS_MODE_BYTES]; /* what its requests never show less masked than, as src/privacy/policy.h calls it; "": nothing … */
+    char redact_types[KEYS_TYPES_BYTES]; /* … and which kinds; "": the usual ones */
     char *origins; /* blanks between them; "*": every one; "": none but the server's own. Owned by its table */
     int64_t created_s, expires_s, revoked_s;
 } keys_record;

@@ -8,5 +8,6 @@ const char *const schema_steps[] = {
     schema_keys,         /* 2 */
     schema_voices,       /* 3 */
     schema_job_speakers, /* 4 */
+    schema_redact,       /* 5 */
     NULL,
 };

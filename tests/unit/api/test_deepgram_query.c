@@ -52,6 +52,43 @@ static void quiet(deepgram_kind kind, const char *arg) {
     deepgram_query_free(&q);
 }
 
+static void redaction_is_mapped(void **state) {
+    static const struct {
+        const char *args[2];
+        int n;
+        entity_set has, lacks;
+    } asked[] = {
+        {{"redact=pci"}, 1, ENTITY_BIT(ENTITY_CARD), ENTITY_BIT(ENTITY_PERSON) | ENTITY_BIT(ENTITY_PHONE)},
+        {{"redact=pii"}, 1, ENTITY_BIT(ENTITY_PERSON) | ENTITY_BIT(ENTITY_PLACE) | ENTITY_BIT(ENTITY_SSN), 0},
+        {{"redact=true"}, 1, ENTITY_BIT(ENTITY_NUMBER) | ENTITY_BIT(ENTITY_DATE), ENTITY_BIT(ENTITY_PERSON)},
+        {{"redact=numbers"}, 1, ENTITY_BIT(ENTITY_NUMBER) | ENTITY_BIT(ENTITY_PHONE), ENTITY_BIT(ENTITY_EMAIL)},
+        {{"redact=ssn", "redact=phone_number"},
+         2,
+         ENTITY_BIT(ENTITY_SSN) | ENTITY_BIT(ENTITY_PHONE),
+         ENTITY_BIT(ENTITY_CARD)},
+        {{"redact=name,Email_Address"},
+         1,
+         ENTITY_BIT(ENTITY_PERSON) | ENTITY_BIT(ENTITY_EMAIL),
+         ENTITY_BIT(ENTITY_SSN)},
+        {{"redact=plate"}, 1, ENTITY_BIT(ENTITY_PLATE), ENTITY_BIT(ENTITY_SSN)},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        deepgram_query q;
+        assert_int_equal(parse(DEEPGRAM_LIVE, &q, asked[i].args, asked[i].n), STENO_OK);
+        assert_true(q.redact.has_mode && q.redact.mode == REDACT_MASK && q.redact.count && q.redact.has_types);
+        assert_int_equal(q.redact.types & asked[i].has, asked[i].has);
+        assert_int_equal(q.redact.types & asked[i].lacks, 0);
+        assert_int_equal(json_array_size(q.warnings), 0);
+        deepgram_query_free(&q);
+    }
+    deepgram_query q;
+    const char *numbers[] = {"smart_format=true", "redact=false"};
+    assert_int_equal(parse(DEEPGRAM_FILE, &q, numbers, 2), STENO_OK);
+    assert_true(q.redact.has_itn && q.redact.itn && !q.redact.has_mode);
+    deepgram_query_free(&q);
+}
+
 static void defaults(void **state) {
     deepgram_query q;
     char header[DEEPGRAM_WARNING_BYTES];
@@ -179,8 +216,8 @@ static void what_is_lacking_is_said(void **state) {
     static const char *const both[] = {
         "diarize_model=v1", "diarize_version=v1", "dictation=true",    "detect_entities=true",
         "keyterm=gate",     "keywords=gate:2",    "filler_words=true", "profanity_filter=true",
-        "replace=a:b",      "search=gate",        "numerals=true",     "measurements=true",
-        "tier=enhanced",    "ner=true",
+        "replace=a:b",      "search=gate",        "measurements=true", "tier=enhanced",
+        "ner=true",
     };
     static const char *const file[] = {"summarize=v2",
                                        "sentiment=true",
@@ -215,12 +252,11 @@ static void what_is_lacking_is_said(void **state) {
 }
 
 static void what_must_not_be_ignored_is_refused(void **state) {
-    static const char *const redact[] = {"redact=true", "redact=pci", "redact=numbers", "redact=ssn",
-                                         "redact=aggressive_numbers"};
+    static const char *const redact[] = {"redact=phi", "redact=drug", "redact=pci,age", "redact=cardinal"};
     (void)state;
     for (size_t i = 0; i < sizeof redact / sizeof redact[0]; i++) {
-        refused(DEEPGRAM_LIVE, redact[i], STENO_E_UNSUPPORTED, "redacted");
-        refused(DEEPGRAM_FILE, redact[i], STENO_E_UNSUPPORTED, "redacted");
+        refused(DEEPGRAM_LIVE, redact[i], STENO_E_UNSUPPORTED, "nothing is transcribed");
+        refused(DEEPGRAM_FILE, redact[i], STENO_E_UNSUPPORTED, "nothing is transcribed");
     }
     quiet(DEEPGRAM_LIVE, "redact=false");
     refused(DEEPGRAM_LIVE, "callback=https://a.example/", STENO_E_UNSUPPORTED, "its own connection only");
@@ -301,6 +337,7 @@ static void the_header_is_one_safe_line(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(redaction_is_mapped),
         cmocka_unit_test(defaults),
         cmocka_unit_test(what_live_streams_say),
         cmocka_unit_test(encodings),

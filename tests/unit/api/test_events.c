@@ -38,11 +38,12 @@ static released_event segment(steno_event_kind kind, const char *text, uint32_t 
 static void partials_and_finals(void **state) {
     released_event e = segment(STENO_EVENT_PARTIAL, "h\xc3\xa9l\xc3\xa9 you", 0);
     (void)state;
-    expect(events_words(&e, false, NULL), "{\"type\":\"partial\",\"message_id\":3,\"rev\":2,\"start\":0.1,\"end\":0.75,"
-                                          "\"audio_end\":1.0,\"text\":\"h\xc3\xa9l\xc3\xa9 you\",\"stable_chars\":4,"
-                                          "\"confidence\":0.5}");
+    expect(events_words(&e, &(event_members){0}),
+           "{\"type\":\"partial\",\"message_id\":3,\"rev\":2,\"start\":0.1,\"end\":0.75,"
+           "\"audio_end\":1.0,\"text\":\"h\xc3\xa9l\xc3\xa9 you\",\"stable_chars\":4,"
+           "\"confidence\":0.5}");
     e = segment(STENO_EVENT_SEGMENT, "Hello you", 2);
-    expect(events_words(&e, true, NULL),
+    expect(events_words(&e, &(event_members){.words = true}),
            "{\"type\":\"final\",\"message_id\":3,\"rev\":2,\"start\":0.1,\"end\":0.75,\"audio_end\":1.0,"
            "\"text\":\"Hello you\",\"stable_chars\":9,\"confidence\":0.5,\"reason\":\"max_utterance\",\"words\":["
            "{\"word\":\"Hello\",\"start\":0.123,\"end\":0.5,\"confidence\":0.988},"
@@ -50,7 +51,7 @@ static void partials_and_finals(void **state) {
     e = segment(STENO_EVENT_SEGMENT, "", 0);
     e.segment.end = STENO_END_STREAM;
     e.segment.stable_bytes = 0;
-    expect(events_words(&e, true, NULL),
+    expect(events_words(&e, &(event_members){.words = true}),
            "{\"type\":\"final\",\"message_id\":3,\"rev\":2,\"start\":0.1,\"end\":0.75,\"audio_end\":1.0,\"text\":\"\","
            "\"stable_chars\":0,\"confidence\":0.5,\"reason\":\"close\",\"words\":[]}");
 }
@@ -91,7 +92,7 @@ static void speakers(void **state) {
     e.segment.words = spoken;
     e.segment.speaker = 1;
     e.segment.speaker_margin = 0.25f;
-    expect(events_words(&e, true, &who),
+    expect(events_words(&e, &(event_members){.words = true, .speakers = &who}),
            "{\"type\":\"partial\",\"message_id\":3,\"rev\":2,\"start\":0.1,\"end\":0.75,\"audio_end\":1.0,"
            "\"text\":\"Hello you a\",\"stable_chars\":5,\"confidence\":0.5,\"words\":["
            "{\"word\":\"Hello\",\"start\":0.1,\"end\":0.5,\"confidence\":0.5,\"speaker\":\"clerk\"},"

@@ -14,6 +14,8 @@
 #define wire_language  fake_language
 #define wire_model     fake_model
 #define wire_open      fake_open
+#define wire_policy    fake_policy
+#define wire_redact    fake_redact
 #define wire_say       fake_say
 #define wire_upgrade   fake_upgrade
 
@@ -22,6 +24,8 @@ void wire_close(wire *w, int code, const char *reason);
 void wire_finalize(wire *w);
 void wire_configure(wire *w, const steno_live_options *live);
 steno_err wire_open(wire *w, int n, const pcm_format *audio, const steno_live_options *live);
+void wire_redact(wire *w, const redact_wish *wish);
+const gate_policy *wire_policy(const wire *w);
 steno_err wire_audio(wire *w, int channel, const unsigned char *bytes, size_t n);
 double wire_audio_s(const wire *w, int channel);
 const steno_live_options *wire_defaults(const wire *w);
@@ -114,6 +118,19 @@ double wire_audio_s(const wire *w, int channel) {
 const steno_live_options *wire_defaults(const wire *w) {
     (void)w;
     return &defaults;
+}
+
+static gate_policy policy;
+
+void wire_redact(wire *w, const redact_wish *wish) {
+    (void)w;
+    policy_init(&policy);
+    if (wish->has_mode) policy.mode = wish->mode;
+}
+
+const gate_policy *wire_policy(const wire *w) {
+    (void)w;
+    return &policy;
 }
 
 const char *wire_id(const wire *w) {

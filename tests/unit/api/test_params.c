@@ -141,12 +141,38 @@ static void all_parameters_are_told(void **state) {
     json_t *o = params_json(&p, "en");
     (void)state;
     assert_non_null(o);
-    assert_int_equal(json_object_size(o), 14);
+    assert_int_equal(json_object_size(o), 18);
+    assert_string_equal(json_string_value(json_object_get(o, "redact")), "off");
+    assert_int_equal(json_integer_value(json_object_get(o, "redact_hold_ms")), POLICY_HOLD_DEFAULT_MS);
     assert_int_equal(json_integer_value(json_object_get(o, "sample_rate")), 16000);
     assert_string_equal(json_string_value(json_object_get(o, "encoding")), "pcm_s16le");
     assert_string_equal(json_string_value(json_object_get(o, "speakers")), "off");
     assert_string_equal(json_string_value(json_object_get(o, "voices")), "");
     json_decref(o);
+}
+
+static void redaction_is_asked_for(void **state) {
+    static const char *const good[] = {"redact=mask", "redact_types=phone,card", "itn=true", "redact_hold_ms=0"};
+    static const char *const wrong[] = {
+        "redact=yes", "redact=",           "redact_types=fone",    "redact_types=",
+        "itn=1",      "redact_hold_ms=-1", "redact_hold_ms=10001", "redact_hold_ms=1.5"};
+    stream_params p = defaults();
+    control c;
+    (void)state;
+    assert_int_equal(params_from_query(&p, good, 4, "en"), STENO_OK);
+    assert_int_equal(p.redact.mode, REDACT_MASK);
+    assert_int_equal(p.redact.types, ENTITY_BIT(ENTITY_PHONE) | ENTITY_BIT(ENTITY_CARD));
+    assert_true(p.redact.has_itn && p.redact.itn && p.redact.has_hold && p.redact.hold_ms == 0);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        p = defaults();
+        if (params_from_query(&p, &wrong[i], 1, "en") == STENO_OK) fail_msg("'%s' was taken", wrong[i]);
+    }
+    assert_int_equal(parse("{\"type\":\"configure\",\"redact\":\"tag\",\"itn\":false,\"redact_hold_ms\":100}", &c),
+                     STENO_OK);
+    assert_true(c.redact.has_mode && c.redact.mode == REDACT_TAG && c.redact.has_itn && !c.redact.itn);
+    assert_int_equal(c.redact.hold_ms, 100);
+    assert_int_equal(parse("{\"type\":\"configure\",\"redact\":1}", &c), STENO_E_INVALID);
+    assert_int_equal(parse("{\"type\":\"configure\",\"redact_hold_ms\":\"100\"}", &c), STENO_E_INVALID);
 }
 
 static void speakers_are_asked_for(void **state) {
@@ -201,6 +227,7 @@ int main(void) {
         cmocka_unit_test(controls),
         cmocka_unit_test(refused_controls),
         cmocka_unit_test(all_parameters_are_told),
+        cmocka_unit_test(redaction_is_asked_for),
         cmocka_unit_test(speakers_are_asked_for),
         cmocka_unit_test(speakers_are_named_and_merged),
     };

@@ -70,7 +70,7 @@ static void test_what_is_no_event(void **state) {
 
 /* What a server would send, without its number. */
 static char *written(const released_event *event) {
-    event_text text = events_words(event, true, NULL);
+    event_text text = events_words(event, &(event_members){.words = true});
     char *whole = NULL;
     assert_non_null(text.json);
     assert_true(asprintf(&whole, "{%.*s", (int)text.n, text.body) > 0);

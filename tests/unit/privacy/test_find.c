@@ -69,6 +69,11 @@ static void numbers_wait_for_the_next_utterance(void **state) {
     assert_true(waits("电话是一三八"));
     assert_false(waits("that was a good one"));
     assert_false(waits("thanks a lot"));
+    test_types = entity_default_set;
+    assert_true(waits("my email is john"));
+    assert_true(waits("write to john dot smith"));
+    assert_false(waits("she lives in St. Louis"));
+    assert_false(waits("we stayed at home"));
     test_types = entity_all_set;
 }
 
