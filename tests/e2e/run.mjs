@@ -34,6 +34,7 @@ import './test_openai.mjs';
 import './test_openai_realtime.mjs';
 import './test_deepgram.mjs';
 import './test_labels.mjs';
+import './test_privacy.mjs';
 import './test_labels_hard.mjs';
 import './test_net.mjs';
 
