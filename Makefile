@@ -19,9 +19,9 @@ build = cmake --build $(1) $(2) -j $(JOBS) -- --quiet >$(1)/build.log 2>&1; stat
     grep -vx 'ninja: no work to do.' $(1)/build.log >&2; exit $$status
 
 .DEFAULT_GOAL := build
-.PHONY: help build models golden run transcribe test unit asan tsan fuzz lint format layers bench bench-live bench-connections bench-live-quality bench-peers bench-peers-live bench-speakers bench-times \
+.PHONY: help build models golden run transcribe test test-privacy unit asan tsan fuzz lint format layers bench bench-live bench-connections bench-live-quality bench-peers bench-peers-live bench-privacy bench-speakers bench-times \
         bench-calibration install deb test-deb clean setup-build setup-run setup-test setup-dev \
-        setup-bench setup-deb setup-train train-speakers bench-voices
+        setup-bench setup-deb setup-train train-speakers train-names bench-voices
 
 help:
 	@echo 'make build        the program: $(STENO)'
@@ -29,6 +29,7 @@ help:
 	@echo 'make run          all of that, then serve: a page at http://127.0.0.1:8080/ (PORT=8080)'
 	@echo 'make transcribe   all of that, then transcribe a recording'
 	@echo 'make test         every test, with its set-up'
+	@echo 'make test-privacy how well personal data is found in sentences made for it (part of make test)'
 	@echo 'make asan tsan    unit tests under address, undefined-behaviour or thread sanitizers'
 	@echo 'make fuzz         each fuzzer for FUZZ_RUNS=$(FUZZ_RUNS) inputs'
 	@echo 'make lint format  check, or apply, the rules of the house'
@@ -38,6 +39,8 @@ help:
 	@echo 'make bench-peers-live    how many people at once, beside vosk and sherpa-onnx'
 	@echo 'make bench-speakers   who is speaking: error rates, how soon labels come, how often they change'
 	@echo 'make bench-voices     how well voices can be told apart at all;  make train-speakers: the space they are compared in'
+	@echo 'make train-names      the tables of the tagger of names, and how good it is'
+	@echo 'make bench-privacy     what looking for personal data costs'
 	@echo 'make bench-times bench-calibration    how good word times and confidence are'
 	@echo 'make install      PREFIX=$(PREFIX), DESTDIR=$(DESTDIR)'
 	@echo 'make deb          Debian packages of program and weights: $(BUILD)/deb;  make test-deb: installed in a clean root'
@@ -116,21 +119,34 @@ tests/e2e/node_modules/.package-lock.json: tests/e2e/package-lock.json tests/e2e
 	@cd tests/e2e && $(NPM_CI)
 	@touch $@
 
+# Sentences with personal data, made up; tests of src/privacy read them.
+$(BUILD)/privacy/.made: $(wildcard tests/privacy/*.mjs)
+	@mkdir -p $(BUILD)/privacy
+	@for set in en zh presidio misheard; do node tests/privacy/generate.mjs --set $$set >$(BUILD)/privacy/$$set.jsonl || exit 1; done
+	@touch $@
+
+# How well personal data is found. PRIVACY: more options of the script, as in PRIVACY='--seed dev --show 10'.
+test-privacy: setup-build setup-test
+	@$(MAKE) --no-print-directory -s $(BUILD)/build.ninja
+	@$(call build,$(BUILD),--target steno find_lines)
+	@node tests/privacy/run.mjs $(BUILD) $(PRIVACY)
+
 test: setup-build setup-run setup-test setup-deb models golden
-	@$(MAKE) --no-print-directory -s tests/e2e/node_modules/.package-lock.json
+	@$(MAKE) --no-print-directory -s tests/e2e/node_modules/.package-lock.json $(BUILD)/privacy/.made
 	@$(call build,$(BUILD))
 	@tools/run-tests.sh $(BUILD) all
 
 unit: setup-build setup-test
-	@$(MAKE) --no-print-directory -s $(BUILD)/build.ninja
+	@$(MAKE) --no-print-directory -s $(BUILD)/build.ninja $(BUILD)/privacy/.made
 	@$(call build,$(BUILD))
 	@tools/run-tests.sh $(BUILD) unit
 
 # Their own folders, so that the ordinary build stays as it is; weights and golden vectors are shared.
 asan tsan: setup-build setup-test models golden
+	@$(MAKE) --no-print-directory -s $(BUILD)/privacy/.made
 	@cmake --preset $@ >/dev/null
 	@$(call build,build-$@)
-	@STENO_MODELS=$(MODELS) STENO_GOLDEN=$(BUILD)/golden tools/run-tests.sh build-$@ unit
+	@STENO_MODELS=$(MODELS) STENO_GOLDEN=$(BUILD)/golden STENO_PRIVACY=$(BUILD)/privacy tools/run-tests.sh build-$@ unit
 
 fuzz: setup-build setup-dev
 	@cmake --preset fuzz >/dev/null
@@ -167,6 +183,12 @@ bench-connections: models setup-test
 bench-live-quality: models setup-test
 	@STENO_MODELS=$(MODELS) node bench/live/wer.mjs $(STENO)
 
+# What looking for personal data costs. PRIVACY: more options, as in PRIVACY='--types all'.
+bench-privacy: setup-build setup-test
+	@$(MAKE) --no-print-directory -s $(BUILD)/build.ninja
+	@$(call build,$(BUILD),--target find_speed)
+	@node bench/privacy/run.mjs $(BUILD) $(PRIVACY)
+
 bench/peers/node_modules/.package-lock.json: bench/peers/package-lock.json bench/peers/package.json
 	@cd bench/peers && $(NPM_CI)
 	@touch $@
@@ -194,6 +216,23 @@ bench-voices: models setup-test setup-bench
 train-speakers: models setup-test setup-train
 	@$(call build,$(BUILD),--target speakers_looks)
 	@node bench/speakers/train.mjs $(BUILD)/speakers_looks $(MODELS) models/node_modules --work $(BUILD)/speakers/train
+
+bench/names/node_modules/.package-lock.json: bench/names/package-lock.json bench/names/package.json
+	@cd bench/names && $(NPM_CI)
+	@touch $@
+
+# src/privacy/ner_tables.bin, and how good it is (docs/names.md); NER_FOLDS=1: five times over. Then: make build.
+NER_DATA ?= ../shared/data/ner-en
+train-names: setup-build setup-run setup-train
+	@$(MAKE) --no-print-directory -s bench/names/node_modules/.package-lock.json
+	@$(call build,$(BUILD),--target ner_train)
+	@mkdir -p $(BUILD)/names
+	@node bench/names/lists.mjs $(BUILD)/names/en.tsv
+	@node bench/names/lists_zh.mjs $(BUILD)/names/zh.tsv
+	@cat $(BUILD)/names/en.tsv $(BUILD)/names/zh.tsv >$(BUILD)/names/lists.tsv
+	@node bench/names/spoken.mjs $(BUILD)/names/en.tsv $(BUILD)/names/spoken.conll
+	@if [ -n '$(NER_FOLDS)' ]; then node bench/names/folds.mjs $(BUILD)/ner_train $(NER_DATA) $(BUILD)/names/lists.tsv $(BUILD)/names/spoken.conll; fi
+	@$(BUILD)/ner_train $(NER_DATA) $(BUILD)/names/lists.tsv $(BUILD)/names/spoken.conll src/privacy/ner_tables.bin
 
 # How good word times and confidence are (docs/word-times.md, docs/confidence.md).
 bench-times: models setup-test

@@ -5,8 +5,8 @@ set -u
 build=${1:-build}
 what=${2:-all}
 passed=0 failed=0 skipped=0
-: "${STENO_MODELS:=$build/models}" "${STENO_GOLDEN:=$build/golden}"
-export STENO_MODELS STENO_GOLDEN
+: "${STENO_MODELS:=$build/models}" "${STENO_GOLDEN:=$build/golden}" "${STENO_PRIVACY:=$build/privacy}"
+export STENO_MODELS STENO_GOLDEN STENO_PRIVACY
 
 # add "N passed, N failed[, N skipped]"
 add() {
@@ -51,12 +51,15 @@ if [ "$what" = all ]; then
         esac
     done
     log=$build/e2e.log
-    STENO=$build/steno node tests/e2e/run.mjs 2>&1 | tee "$log"
-    last=$(tail -n 1 "$log")
-    case $last in
-    *passed,*failed*) add "$last" ;;
-    *) add "0 passed, 1 failed" ;;
-    esac
+    for script in "tests/privacy/run.mjs $build" tests/e2e/run.mjs; do
+        # shellcheck disable=SC2086 # words
+        STENO=$build/steno node $script 2>&1 | tee "$log"
+        last=$(tail -n 1 "$log")
+        case $last in
+        *passed,*failed*) add "$last" ;;
+        *) add "0 passed, 1 failed" ;;
+        esac
+    done
 fi
 
 echo "$passed passed, $failed failed, $skipped skipped"

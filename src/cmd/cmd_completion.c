@@ -25,12 +25,13 @@ static const struct command_words {
     {"key", cmd_key_options, "create list revoke"},
     {"speaker", cmd_speaker_options, "enroll list check delete rotate-key"},
     {"live", cmd_live_options, NULL},
+    {"redact", cmd_redact_options, NULL},
     {"bench", cmd_bench_options, "live speakers"},
     {"bench live", bench_live_options, NULL},
     {"bench speakers", bench_speakers_options, NULL},
     {"plan", NULL, "rtf kv streams"},
     {"model", cmd_model_options, "list info verify convert"},
-    {"score", cmd_score_options, "wer der switch"},
+    {"score", cmd_score_options, "wer der switch pii"},
     {"completion", NULL, "bash zsh fish"},
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
@@ -51,6 +52,8 @@ static const struct option_words {
     {"score", "unit", "auto word char"},
     {"bench speakers", "contract", "revise delayed enrolled"},
     {"score", "normalise", "basic none"},
+    {"redact", "mode", "mask redact tag off"},
+    {"redact", "offsets", "characters bytes"},
 };
 
 /* ---- options of a command --------------------------------------------------------------------------------------- */

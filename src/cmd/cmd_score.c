@@ -1,5 +1,5 @@
 /* cmd_score.c: `steno score`: word and character error rates of a transcript against a reference (wer); speakers against a
- * reference (der, switch: score_turns.c).
+ * reference (der, switch: score_turns.c); personal data that was found against what is there (pii: score_pii.c).
  *
  * Owner: the main thread. Utterances are compared one by one and only counts are kept; docs/scoring.md says exactly what
  * is counted.
@@ -8,6 +8,7 @@
 #include "cmd/cmd.h"
 #include "output/format.h"
 #include "cmd/score_corpus.h"
+#include "cmd/score_pii.h"
 #include "cmd/score_turns.h"
 #include "cmd/score_wer.h"
 #include "cmd/cmd_options.h"
@@ -38,12 +39,15 @@ static void help(void) {
     printf(
         "Usage: steno score wer [options] REF HYP\n"
         "       steno score der [options] REF HYP\n"
-        "       steno score switch [options] REF HYP\n\n"
+        "       steno score switch [options] REF HYP\n"
+        "       steno score pii [--json] REF HYP\n\n"
         "wer compares a transcript HYP with what was said, REF: text files of one utterance a line. '-' is standard\n"
         "input. WER = (substitutions + deletions + insertions) / words in REF, over all utterances together.\n"
         "der and switch compare who was heard, HYP, with who spoke, REF: RTTM files of one recording or more.\n"
         "DER = (missed + false alarm + confusion) / speech in REF, speakers matched one to one so that they agree\n"
-        "best. The switch rate says how often a speaker's label changes from one turn to the next.\n\n"
+        "best. The switch rate says how often a speaker's label changes from one turn to the next.\n"
+        "pii compares personal data that was found, HYP, with what is there, REF: JSON lines with \"text\" and\n"
+        "\"entities\", a list of {\"type\", \"start\", \"end\"} in bytes; the n-th with the n-th.\n\n"
         "Pairing of utterances (wer):\n"
         "      --ids              lines are 'id<TAB>text' or 'id text', matched by id in any order; an id that HYP\n"
         "                         lacks counts as deleted, one that REF lacks is reported and not counted\n"
@@ -397,6 +401,7 @@ static int run_score(score_job *job, const char *what) {
     bool wer = strcmp(what, "wer") == 0, der = strcmp(what, "der") == 0;
     if (!wer && job->wer_option) return cli_usage("score", "--%s is for 'score wer' only", job->wer_option);
     if (!der && job->der_option) return cli_usage("score", "--%s is for 'score der' only", job->der_option);
+    if (strcmp(what, "pii") == 0) return score_pii(job->ref_path, job->hyp_path, job->json);
     return wer ? score_wer(job) : der ? score_der(&job->turns) : score_switch(&job->turns);
 }
 
@@ -408,10 +413,10 @@ int cmd_score(int argc, char **argv) {
         if (status >= 0) return status;
         remember(&job, code, cmd_score_options[at].name);
     }
-    if (optind == argc) return cli_usage("score", "what to score is missing: 'wer', 'der' or 'switch'");
+    if (optind == argc) return cli_usage("score", "what to score is missing: 'wer', 'der', 'switch' or 'pii'");
     const char *what = argv[optind];
-    if (strcmp(what, "wer") != 0 && strcmp(what, "der") != 0 && strcmp(what, "switch") != 0)
-        return cli_usage("score", "unknown score '%s': 'wer', 'der' or 'switch'", what);
+    if (strcmp(what, "wer") != 0 && strcmp(what, "der") != 0 && strcmp(what, "switch") != 0 && strcmp(what, "pii") != 0)
+        return cli_usage("score", "unknown score '%s': 'wer', 'der', 'switch' or 'pii'", what);
     if (argc - optind != 3)
         return cli_usage("score", "'score %s' takes two files, REF and HYP, not %d", what, argc - optind - 1);
     job.ref_path = job.turns.ref_path = argv[optind + 1];

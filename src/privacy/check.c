@@ -139,8 +139,17 @@ static const struct {
 };
 
 uint32_t check_iban_length(const char *s) {
-    for (size_t i = 0; i < sizeof ibans / sizeof *ibans; i++)
-        if (s[0] == ibans[i].country[0] && s[1] == ibans[i].country[1]) return ibans[i].length;
+    size_t low = 0, high = sizeof ibans / sizeof *ibans; /* the table is in order */
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        const char *country = ibans[middle].country;
+        int order = s[0] != country[0] ? s[0] - country[0] : s[1] - country[1];
+        if (order == 0) return ibans[middle].length;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
     return 0;
 }
 

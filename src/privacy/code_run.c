@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define LOOSE_LETTERS_MAX 6
+#define LOOSE_LETTERS_MAX 4
 #define GAP_MAX           4 /* tokens between two parts */
 
 static bool is_figures(const token *t) {
@@ -31,28 +31,43 @@ static bool has_vowel(const char *text, const token *t) {
     return false;
 }
 
-/* "a" and "i" before a word are words. */
+/* "a" and "i" before a word are words, unless letters are spelled. */
 static bool is_article(reader *r, uint32_t i) {
     const token *t = reader_at(r, i);
     if (t->value != 'a' && t->value != 'i') return false;
+    if (i > 0 && (r->tokens[i - 1].sense & SENSE_LETTER) && r->tokens[i - 1].kind == TOKEN_WORD) return false;
     const token *next = reader_at(r, i + 1);
     return next->kind == TOKEN_WORD && next->spaced && !(next->sense & SENSE_LETTER) && !is_figures(next);
 }
 
+/* Figures stand directly before or behind, or with nothing but a dash between. */
 static bool is_glued(reader *r, uint32_t i) {
     const token *t = reader_at(r, i), *next = reader_at(r, i + 1);
+    if (next->kind == TOKEN_SIGN && (next->sense & SENSE_DASH) && !next->spaced) next = reader_at(r, i + 2);
     if (!next->spaced && is_figures(next)) return true;
     return !t->spaced && i > 0 && is_figures(&r->tokens[i - 1]);
+}
+
+/* A short word between written figures, or before any: "327 ewf". */
+static bool is_by_figures(reader *r, uint32_t i) {
+    const token *t = reader_at(r, i);
+    if (t->n <= 2) return is_figures(reader_at(r, i + 1)) || (i > 0 && is_figures(&r->tokens[i - 1]));
+    const token *before = i > 0 ? &r->tokens[i - 1] : NULL;
+    return t->n == 3 && t->sense == 0 && before && before->kind == TOKEN_DIGITS && before->n > 1;
 }
 
 /* Letters of a code: said one by one, capitals, or joined to figures. */
 static bool is_code_word(reader *r, uint32_t i, bool loose) {
     const token *t = reader_at(r, i);
     if (t->sense & SENSE_LETTER) return !is_article(r, i);
-    if (t->kind != TOKEN_WORD || t->n > LOOSE_LETTERS_MAX || is_figures(t) || !is_letters(r->text, t)) return false;
-    if (loose) return !(t->sense & SENSE_COMMON) || t->n == 2;
-    if (t->n > 4) return false;
+    if (t->kind != TOKEN_WORD || is_figures(t) || !is_letters(r->text, t)) return false;
+    bool spelled = i > 0 && (r->tokens[i - 1].sense & SENSE_LETTER) && is_capitals(r->text, t); /* "B ID 2832" */
+    if ((t->sense & SENSE_KEYS) && !spelled) return false;
+    if (t->n > LOOSE_LETTERS_MAX) return t->n <= RUN_FIGURES_MAX && loose && is_capitals(r->text, t) && is_glued(r, i);
     if (is_capitals(r->text, t) || is_glued(r, i)) return true;
+    bool among_han = reader_at(r, i + 1)->kind == TOKEN_HAN; /* nobody says "eh" there */
+    if (!among_han && (t->sense & (SENSE_FILLER | SENSE_CORRECTION | SENSE_JOIN))) return false;
+    if (loose || is_by_figures(r, i)) return !(t->sense & SENSE_COMMON) || (loose && t->n == 2);
     return t->n <= 3 && t->sense == 0 && !has_vowel(r->text, t);
 }
 

@@ -6,7 +6,8 @@
  * Invariants chunk invariance: for any text, and any byte at which it is cut, find_run() on the front with whole = false says
  *            `settled` and findings that find_run() on the whole text says as well; no finding of the whole text has a byte before
  *            `settled` that was not found then. tests/unit/privacy checks it for every cut.
- *            Where two findings overlap the surer wins, then the one higher up in entity_type, then the longer.
+ *            Where two findings overlap amounts, dates and bare numbers give way; then the surer wins, then the one higher up in
+ *            entity_type, then the longer.
  */
 #ifndef STENO_PRIVACY_FIND_H
 #define STENO_PRIVACY_FIND_H

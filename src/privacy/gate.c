@@ -49,11 +49,12 @@ static void put_aside(gate *g, const steno_event *d) {
     gate_put_final(g, d, &v, 0);
 }
 
-/* Bytes of a partial that the finder may call stable: a word at whose end the recogniser stopped being sure may yet grow. */
+/* Bytes of a partial that the finder may call stable: a word in which the recogniser stops being sure may yet grow ("it", "it's"). */
 static size_t sure_bytes(const steno_segment *s) {
-    size_t n = strlen(s->text), stable = s->stable_bytes < n ? s->stable_bytes : n;
-    if (stable == 0 || stable == n || strchr(" ,.!?;:", s->text[stable - 1])) return stable;
-    return stable - 1;
+    size_t n = strlen(s->text), stable = s->stable_bytes < n ? s->stable_bytes : n, at = stable;
+    if (stable == 0 || stable == n) return stable;
+    while (at > 0 && s->text[at - 1] != ' ' && !(s->text[at - 1] & 0x80)) at--;
+    return at < stable ? at : stable - (s->text[stable - 1] != ' ');
 }
 
 /* The open utterance's text, behind what may go on in it. */
@@ -142,7 +143,8 @@ static void finish_chain(gate *g) {
     put_rest(g);
 }
 
-/* The oldest members leave although somebody goes on: by all that is known of the words that are being said. */
+/* The oldest members leave although somebody goes on: by all that is known of the words that are being said, and without the figures
+ * of which nothing is known. */
 static void force_out(gate *g, uint32_t members) {
     gate_chain *c = &g->chain;
     size_t n = c->n, first = c->first, at;
@@ -219,13 +221,19 @@ static bool belongs(gate *g, const steno_segment *s) {
     return true;
 }
 
-static int64_t due_ms(const gate *g) {
+/* When nobody goes on any more, or who does has had his time: all leave. */
+static int64_t chain_due_ms(const gate *g) {
     const gate_chain *c = &g->chain;
+    if (!c->following || c->hold_until_ms == INT64_MAX) return c->hold_until_ms;
+    int64_t due = c->follow_ms + (g->partials_seen ? GATE_FOLLOW_MS : GATE_FOLLOW_MAX_MS);
+    return due > c->hold_until_ms ? due : c->hold_until_ms;
+}
+
+/* When the oldest has waited as long as any may. */
+static int64_t oldest_due_ms(const gate *g) {
     const gate_held *oldest = gate_queue_head(&g->queue);
-    if (c->hold_until_ms == INT64_MAX) return INT64_MAX;
-    int64_t due = c->hold_until_ms, last = oldest->since_ms + g->policy.hold_ms + GATE_FOLLOW_MAX_MS;
-    if (c->following && due < c->follow_ms + GATE_FOLLOW_MS) due = c->follow_ms + GATE_FOLLOW_MS;
-    return due < last ? due : last;
+    if (!oldest || g->chain.hold_until_ms == INT64_MAX) return INT64_MAX;
+    return oldest->since_ms + g->policy.hold_ms + GATE_FOLLOW_MAX_MS;
 }
 
 /* ---- events ----------------------------------------------------------------------------------------------------- */
@@ -242,11 +250,11 @@ static void on_speech(gate *g, const steno_event *d) {
 }
 
 /* The part of a partial that will not be taken back may tell what the chain's end is. */
-static void settle_by(gate *g, const steno_segment *s, size_t stable) {
+static void settle_by(gate *g, const steno_segment *s) {
     gate_chain *c = &g->chain;
     size_t n = c->n, first = c->first, at;
     find_result found;
-    if (gate_chain_add(c, s->text, stable, &at) != STENO_OK) return;
+    if (gate_chain_add(c, s->text, sure_bytes(s), &at) != STENO_OK) return;
     if (look(g, c->n, false, &found)) put_settled(g, &found);
     gate_chain_cut(c, n, first);
     put_rest(g);
@@ -262,7 +270,7 @@ static bool on_partial_behind(gate *g, const steno_event *d) {
     else if (gate_begins_backchannel(s->text, stable))
         follow(g, s->id);
     else if (belongs(g, s))
-        settle_by(g, s, stable);
+        settle_by(g, s);
     if (g->queue.members == 0 || g->dead) return false;
     return wait(g, d);
 }
@@ -444,8 +452,8 @@ steno_err gate_open(privacy *p, const gate_policy *policy, gate_sink *sink, void
 }
 
 static void destroy(gate *g) {
-    gate_room *const rooms[] = {&g->chain.room, &g->spans,  &g->edits, &g->words,
-                                &g->entities,   &g->merges, &g->text,  &g->numbers.table};
+    gate_room *const rooms[] = {&g->chain.room, &g->spans,  &g->figures, &g->edits,        &g->words,
+                                &g->entities,   &g->merges, &g->text,    &g->numbers.table};
     for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++) mem_free(rooms[i]->at);
     gate_queue_free(&g->queue);
     gate_labels_free(&g->labels);
@@ -493,14 +501,16 @@ void gate_event(gate *g, const steno_event *draft, int64_t now_ms) {
 
 int gate_wait_ms(const gate *g, int64_t now_ms) {
     if (g->queue.n == 0) return -1;
-    int64_t due = due_ms(g), left = due - now_ms;
+    int64_t chain = chain_due_ms(g), oldest = oldest_due_ms(g), due = chain < oldest ? chain : oldest;
+    int64_t left = due - now_ms;
     if (due == INT64_MAX) return -1;
     return left < 0 ? 0 : left < INT32_MAX ? (int)left : INT32_MAX;
 }
 
 void gate_tick(gate *g, int64_t now_ms) {
     enter(g, now_ms);
-    if (g->queue.n > 0 && g->now_ms >= due_ms(g)) let_out(g);
+    if (g->queue.n > 0 && g->now_ms >= chain_due_ms(g)) let_out(g);
+    while (g->queue.n > 0 && !g->dead && g->now_ms >= oldest_due_ms(g)) force_out(g, 1);
     leave(g);
 }
 

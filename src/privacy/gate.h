@@ -7,7 +7,8 @@
  *            waits too. With itn, what is left is written in digits (itn.h).
  * Owner      the thread that handles the stream's events. With mode OFF and no itn nothing is allocated, copied or held.
  * Invariants events leave in the order they came; every final leaves, once; after DONE or ERROR nothing is held; what is held is
- *            bounded (GATE_HELD_MAX finals: then the oldest leaves as it is, masked as far as is known).
+ *            bounded (GATE_HELD_MAX finals: then the oldest leaves, masked as far as is known, and figures of which nothing is known
+ *            as numbers).
  *            Of drafts cut anywhere into partials, what was ever shown holds no character of what the whole masks, as long as
  *            the recogniser does not change words that it called stable. What cannot be looked at (too long, no memory) is
  *            withheld. The sink may free the gate.
@@ -20,9 +21,9 @@
 #include "privacy/released.h"
 
 #define GATE_HELD_MAX 8 /* finals waiting for what comes next */
-/* Once somebody goes on speaking within hold_ms, what he says has so long to tell what the final ends in … */
+/* Once somebody goes on speaking within hold_ms, his partials have so long to tell what the final ends in … */
 #define GATE_FOLLOW_MS 6000
-/* … and all who go on together so long. */
+/* … and all who go on together, or without partials, so long. */
 #define GATE_FOLLOW_MAX_MS 15000
 
 typedef struct gate gate;

@@ -19,8 +19,9 @@
 
 #include "base/err.h"
 
-#define GATE_QUEUE_MAX   96   /* events that wait, finals included; then all leave */
-#define GATE_EDITS_MAX   512  /* numbers written in digits, a text */
+#define GATE_QUEUE_MAX   96  /* events that wait, finals included; then all leave */
+#define GATE_EDITS_MAX   512 /* numbers written in digits, a text */
+#define GATE_FIGURES_MAX 64 /* runs of figures in a message that is forced out; then the last grows over what follows */
 #define GATE_MAPS_MAX    2048 /* messages with words made one, whose labels can still be revised */
 #define GATE_MERGES_MAX  8192
 #define GATE_NUMBERS_MAX 512 /* masks with a number, a stream */
@@ -118,7 +119,7 @@ typedef struct gate_view {
     size_t shown;             /* bytes of the draft's text */
     bool partial;
     bool forced;    /* it leaves before it is known what its end belongs to … */
-    size_t settled; /* … which is what stands behind this byte of the chain: figures of it are not shown at all */
+    size_t settled; /* … which is what stands behind this byte of the chain: figures there are not shown at all */
 } gate_view;
 
 /* ---- labels ---------------------------------------------------------------------------------------------------------- */
@@ -174,7 +175,7 @@ struct gate {
     gate_labels labels;
     gate_numbers numbers;
     /* composing */
-    gate_room spans, edits, words, entities, merges, text;
+    gate_room spans, figures, edits, words, entities, merges, text;
     uint32_t n_spans, n_words, n_merges;
     size_t text_n;
     steno_word withheld;

@@ -41,7 +41,46 @@ static void insert(gate *g, gate_span span) {
     spans[i] = span;
 }
 
-/* Numbers in digits, where nothing personal stands. */
+/* ---- what is not known yet -------------------------------------------------------------------------------------- */
+
+static bool is_figure(const token *t) {
+    return t->kind == TOKEN_DIGITS || (t->sense & (SENSE_DIGIT | SENSE_TEEN | SENSE_TENS | SENSE_REPEAT));
+}
+
+static bool is_free(const gate *g, uint32_t at, uint32_t end) {
+    for (uint32_t i = 0; i < g->n_spans; i++)
+        if (at < spans_of(g)[i].end && spans_of(g)[i].at < end) return false;
+    return true;
+}
+
+/* Figures of a message that leaves before it is known what they belong to are a number, whatever else they may be. */
+static steno_err add_figures(gate *g, const gate_view *v) {
+    const char *text = g->chain.room.at;
+    size_t from = v->settled > v->at ? v->settled : v->at, end = v->at + v->shown, at = 0;
+    uint32_t n = 0;
+    token t;
+    bool goes_on = false;
+    ERR_TRY(gate_grow(&g->figures, GATE_FIGURES_MAX * sizeof(finding)));
+    finding *all = g->figures.at;
+    while (from < end && token_read(text + from, end - from, &at, &t, 1) == 1) {
+        size_t begin = from + t.at;
+        bool figure = is_figure(&t) && is_free(g, (uint32_t)(begin - v->at), (uint32_t)(begin - v->at) + t.n);
+        goes_on = figure && (goes_on || n == GATE_FIGURES_MAX);
+        if (!figure) continue;
+        if (!goes_on) all[n++] = (finding){.type = ENTITY_NUMBER, .at = (uint32_t)begin};
+        all[n - 1].n = (uint32_t)(begin + t.n - all[n - 1].at);
+        goes_on = true;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t to = (uint32_t)(all[i].at - v->at);
+        insert(g, (gate_span){.found = &all[i], .at = to, .end = to + all[i].n, .keep = g->policy.mode == REDACT_TAG});
+    }
+    return STENO_OK;
+}
+
+/* ---- numbers in digits ------------------------------------------------------------------------------------------ */
+
+/* Where nothing personal stands. */
 static steno_err add_edits(gate *g, const steno_segment *s, const gate_view *v) {
     ERR_TRY(gate_grow(&g->edits, GATE_EDITS_MAX * sizeof(text_edit)));
     const text_edit *edits = g->edits.at;
@@ -59,8 +98,9 @@ static steno_err add_edits(gate *g, const steno_segment *s, const gate_view *v) 
 steno_err gate_find_spans(gate *g, const steno_segment *s, const gate_view *v) {
     uint32_t n = v->found ? v->found->n : 0;
     g->n_spans = 0;
-    ERR_TRY(gate_grow(&g->spans, ((size_t)n + GATE_EDITS_MAX) * sizeof(gate_span)));
+    ERR_TRY(gate_grow(&g->spans, ((size_t)n + GATE_EDITS_MAX + GATE_FIGURES_MAX) * sizeof(gate_span)));
     for (uint32_t i = 0; i < n; i++) add_finding(g, v, &v->found->findings[i]);
+    if (v->forced) ERR_TRY(add_figures(g, v));
     return g->policy.itn ? add_edits(g, s, v) : STENO_OK;
 }
 
@@ -107,14 +147,16 @@ static size_t write_finding(gate *g, const gate_span *span, const gate_view *v, 
 }
 
 static steno_err put_span(gate *g, const steno_segment *s, const gate_view *v, gate_span *span) {
-    char room[MASK_WRITTEN_MAX];
+    char room[MASK_WRITTEN_MAX] = "";
     span->out_at = (uint32_t)g->text_n;
     if (span->keep)
         ERR_TRY(put(g, s->text + span->at, span->end - span->at));
     else if (span->edit)
         ERR_TRY(put(g, span->edit->written, span->edit->written_bytes));
-    else
-        ERR_TRY(put(g, room, write_finding(g, span, v, room, sizeof room)));
+    else {
+        size_t n = write_finding(g, span, v, room, sizeof room);
+        ERR_TRY(put(g, room, n));
+    }
     span->out_end = (uint32_t)g->text_n;
     return STENO_OK;
 }

@@ -13,7 +13,7 @@
 #define RUN_TOKENS_MAX  80 /* with the gap and what is read ahead less than RULE_AHEAD_MAX */
 #define RUN_GAP_MAX     6  /* tokens between two figures of one number */
 #define RUN_PARTS_MAX   RUN_TOKENS_MAX
-#define RUN_FIGURES_MAX 24 /* of one written token: longer ones are no number of anybody's, and end a run */
+#define RUN_FIGURES_MAX 32 /* of one written token: longer ones are no number of anybody's, and end a run */
 #define RUN_TEXT_MAX    (RUN_PARTS_MAX * RUN_FIGURES_MAX)
 
 /* What stands before a part, from tight to loose. */
@@ -30,7 +30,7 @@ typedef struct run_part {
     uint32_t first, end; /* tokens */
     uint16_t at, n;      /* of run.text */
     uint8_t border;      /* run_border */
-    char sign;           /* of BORDER_SIGN: - . / ( */
+    char sign;           /* of BORDER_SIGN: - . / (; of BORDER_PAUSE: | where an utterance ended */
     bool spoken;
     bool apart; /* "fifty one": 51, but may be meant as 50 and 1 */
 } run_part;

@@ -29,6 +29,7 @@ typedef struct released_segment {
     double start_s, end_s;
     float confidence;
     bool looped;
+    bool withheld; /* nothing of it may be shown: it could not be looked at, and the text says so */
     const char *text;
     const steno_word *words;
     uint32_t n_words;

@@ -6,7 +6,8 @@
  *            answer is the same for every continuation. That is all there is to never showing a part of what the whole would mask.
  * Owner      any thread, a reader each. Rules are pure: they see tokens and text, before `i` as well (context: what is before has
  *            been decided, and never changes).
- * Invariants a rule looks at no more than RULE_AHEAD_MAX tokens ahead: the tail that is held back is bounded.
+ * Invariants a rule looks at no more than RULE_AHEAD_MAX tokens ahead (addresses of pages: 512; rules of the operator: a number of
+ *            bytes, custom.h): the tail that is held back is bounded.
  * To add one a file rule_NAME.c, a declaration below, a line in find.c's table; an entity type in entity.c if it is new.
  */
 #ifndef STENO_PRIVACY_RULE_H
@@ -26,13 +27,20 @@ typedef struct reader {
     size_t n;
     const token *tokens; /* [n_tokens] those that stay as they are whatever follows */
     uint32_t n_tokens;
-    bool whole;   /* nothing follows */
-    bool touched; /* somebody read past the end of a text that goes on */
+    bool whole;          /* nothing follows */
+    uint64_t absent;     /* SENSE_* that no token of the text has: what need not be looked for; 0 is always right */
+    struct names *names; /* what rule_name() remembers of this text (ner.h); NULL: no names */
+    bool touched;        /* somebody read past the end of a text that goes on */
 } reader;
 
+extern const token reader_end; /* TOKEN_END */
 /* Token i; behind the last one TOKEN_END, and `touched` if the text may go on. A last token that may itself be longer tomorrow ("nine"
  * "nineteen", "13" "138") is not among the reader's yet. */
-const token *reader_at(reader *r, uint32_t i);
+static inline const token *reader_at(reader *r, uint32_t i) {
+    if (i < r->n_tokens) return &r->tokens[i];
+    r->touched |= !r->whole;
+    return &reader_end;
+}
 
 typedef struct rule_found {
     entity_type type;
@@ -52,7 +60,8 @@ typedef void rule_ask(reader *r, uint32_t i, entity_set types, rule_found found[
 rule_ask rule_digits;
 /* Letters and digits mixed: IBAN, passport, plate. */
 rule_ask rule_codes;
-rule_ask rule_email; /* also spoken; and URLs with credentials */
+rule_ask rule_email; /* also spoken */
+rule_ask rule_url;   /* those that carry credentials */
 rule_ask rule_ip;
 rule_ask rule_date;    /* BIRTH_DATE with the words for it nearby, DATE on request */
 rule_ask rule_address; /* street addresses */

@@ -22,9 +22,11 @@ static void report(const code_run *run, uint32_t a, uint32_t b, entity_type type
 }
 
 static uint64_t nearest_key(const reader *r, uint32_t i) {
-    uint32_t away = 0;
-    uint64_t keys = rule_key_nearest(r, i, &away);
-    return away < NEAR_TOKENS ? keys : 0;
+    const uint64_t mine = SENSE_KEY_PASSPORT | SENSE_KEY_PLATE | SENSE_KEY_ACCOUNT | SENSE_KEY_OTHER;
+    if ((r->absent & mine) == mine) return 0;
+    for (uint32_t k = i; k > 0 && i - k < NEAR_TOKENS; k--)
+        if (r->tokens[k - 1].sense & SENSE_KEYS) return r->tokens[k - 1].sense & SENSE_KEYS;
+    return 0;
 }
 
 static bool is_letter(char c) {
@@ -82,13 +84,13 @@ static bool iban_apart(const code_run *run, uint32_t b, uint32_t length, char *o
     return false;
 }
 
-static bool iban_ends(const code_run *run, uint32_t b, uint32_t length, char *out) {
+static bool iban_ends(const code_run *run, uint32_t b, uint32_t length, bool called, char *out) {
     if (text_end(run, b) == length) {
         memcpy(out, run->text, length);
         return check_iban(out, length);
     }
     if (text_without(run, corrected_at(run), b, length, out) && check_iban(out, length)) return true;
-    return iban_apart(run, b, length, out);
+    return called && iban_apart(run, b, length, out); /* so many tries prove little */
 }
 
 /* Two letters of a country, together or one by one, then a figure: cheap to refuse, for it is asked at many a word. */
@@ -112,17 +114,40 @@ static bool may_be_iban(reader *r, uint32_t i) {
            figure->kind == TOKEN_BREAK || figure->kind == TOKEN_SIGN;
 }
 
+/* "is", "be", "no": two small letters, not joined to figures. */
+static bool is_plain_word(const reader *r, uint32_t i) {
+    const token *t = &r->tokens[i];
+    if (t->n != 2 || r->text[t->at] < 'a') return false;
+    return i + 1 >= r->n_tokens || r->tokens[i + 1].spaced || r->tokens[i + 1].kind != TOKEN_DIGITS;
+}
+
+/* Called an IBAN right before, with about as many characters as its country's have: a recogniser erred in one. */
+static void find_iban_misheard(const reader *r, uint32_t i, const code_run *run, uint32_t length, rule_found *found,
+                               uint32_t *n) {
+    uint32_t tokens_away = 0, best = 0;
+    if (!(rule_key_nearest(r, i, &tokens_away) & SENSE_KEY_IBAN) || tokens_away > NEAR_TOKENS) return;
+    for (uint32_t b = 1; b <= run->n_parts; b++) {
+        uint32_t here = text_end(run, b);
+        if (here > length + 2) break;
+        if (here + 2 >= length && is_figure(run->text[here - 1]) && (best == 0 || here <= length)) best = b;
+    }
+    if (best) report(run, 0, best, ENTITY_IBAN, 0.6f, run->text, text_end(run, best), found, n);
+}
+
 static void find_iban(reader *r, uint32_t i, code_run *run, rule_found *found, uint32_t *n) {
     char text[IBAN_MAX];
     if (!may_be_iban(r, i)) return;
     code_read(r, i, true, run);
     if (run->n_text < 15 || !is_letter(run->text[1]) || !is_figure(run->text[2])) return;
+    bool called = rule_keys_before(r, i) & SENSE_KEY_IBAN;
+    if (!called && is_plain_word(r, i)) return;
     uint32_t length = check_iban_length(run->text);
     for (uint32_t b = 1; b <= run->n_parts; b++) {
-        if (!iban_ends(run, b, length, text)) continue;
+        if (!iban_ends(run, b, length, called, text)) continue;
         report(run, 0, b, ENTITY_IBAN, 0.97f, text, length, found, n);
         return;
     }
+    if (called) find_iban_misheard(r, i, run, length, found, n);
 }
 
 /* ---- passports --------------------------------------------------------------------------------------------------- */
@@ -146,7 +171,7 @@ static bool is_china_passport(const code_run *run, uint32_t n) {
 /* A code may end before a part that is not joined to it. */
 static bool may_end(const code_run *run, uint32_t b) {
     return b == run->n_parts || run->parts[b].border >= BORDER_PAUSE ||
-           (run->parts[b].border == BORDER_BLANK && run->parts[b - 1].n > 1 && run->parts[b].n > 1);
+           (run->parts[b].border == BORDER_BLANK && run->parts[b].n > 1);
 }
 
 static void find_passport(reader *r, uint32_t i, const code_run *run, uint64_t key, rule_found *found, uint32_t *n) {
@@ -227,10 +252,36 @@ static void find_plate(const code_run *run, rule_found *found, uint32_t *n) {
     }
 }
 
+/* ---- accounts with letters ---------------------------------------------------------------------------------------- */
+
+/* "D1234567" behind "license number", "member ID": letters in front, at least five figures. */
+static void find_account(const code_run *run, rule_found *found, uint32_t *n) {
+    for (uint32_t b = run->n_parts; b > 0; b--) {
+        uint32_t length = text_end(run, b), figures = count_figures(run->text, length);
+        if (!may_end(run, b) || corrected_at(run) < b || length > 20 || figures < 5) continue;
+        if (figures == length || length - figures > 6 || !is_letter(run->text[0])) return;
+        report(run, 0, b, ENTITY_ACCOUNT, 0.7f, run->text, length, found, n);
+        return;
+    }
+}
+
+/* The words right before speak of an account and of nothing else since. */
+static bool is_account(const reader *r, uint32_t i) {
+    uint64_t keys = 0, nearest = 0;
+    for (uint32_t k = i; k > 0 && i - k < NEAR_TOKENS; k--) {
+        uint64_t key = r->tokens[k - 1].sense & SENSE_KEYS;
+        if (!nearest) nearest = key;
+        keys |= key;
+    }
+    return (keys & SENSE_KEY_ACCOUNT) && (nearest & (SENSE_KEY_ACCOUNT | SENSE_KEY_ID | SENSE_KEY_CARD)) &&
+           !(keys & SENSE_KEY_OTHER);
+}
+
 /* ---- the rule ---------------------------------------------------------------------------------------------------- */
 
 static bool may_begin(reader *r, uint32_t i) {
     const token *t = reader_at(r, i);
+    if (t->kind == TOKEN_WORD && t->n > 2 && (t->sense & SENSE_COMMON)) return false;
     if (code_goes_on(r, i)) return false;
     if (t->kind == TOKEN_WORD && t->n > 4 && !(t->sense & (SENSE_DIGIT | SENSE_TEEN | SENSE_TENS | SENSE_REPEAT)))
         return false;
@@ -250,9 +301,11 @@ void rule_codes(reader *r, uint32_t i, entity_set types, rule_found found[RULE_F
     }
     uint64_t key = nearest_key(r, i);
     bool shaped = r->tokens[i].kind == TOKEN_WORD && r->tokens[i].n == 1; /* E12345678 */
-    if (!shaped && !(key & (SENSE_KEY_PASSPORT | SENSE_KEY_PLATE))) return;
+    bool account = (types & ENTITY_BIT(ENTITY_ACCOUNT)) && key && is_account(r, i);
+    if (!shaped && !account && !(key & (SENSE_KEY_PASSPORT | SENSE_KEY_PLATE))) return;
     code_read(r, i, false, &run);
     if (run.n_text < 5) return;
     if (types & ENTITY_BIT(ENTITY_PASSPORT)) find_passport(r, i, &run, key, found, n);
     if ((types & ENTITY_BIT(ENTITY_PLATE)) && (key & SENSE_KEY_PLATE) && !*n) find_plate(&run, found, n);
+    if (account && !*n) find_account(&run, found, n);
 }

@@ -49,6 +49,9 @@ typedef enum token_kind {
 #define SENSE_EXTENSION (UINT64_C(1) << 22) /* extension, ext, x, 转 */
 #define SENSE_PROVINCE  (UINT64_C(1) << 23) /* 京 沪 粤 …: begins a Chinese plate */
 #define SENSE_OPEN      (UINT64_C(1) << 24) /* ( and its full-width sister: may begin a telephone number */
+#define SENSE_MAIL      (UINT64_C(1) << 25) /* email, 邮箱: an address of that kind is near */
+#define SENSE_PLACE     (UINT64_C(1) << 26) /* value PLACE_…: what a Mandarin word may do in an address */
+#define SENSE_ARTICLE   (UINT64_C(1) << 27) /* the, in "the first of May" */
 /* Words near a number that say what it is. */
 #define SENSE_KEYS         (UINT64_C(0xffffffff) << 32)
 #define SENSE_KEY_PHONE    (UINT64_C(1) << 32)
@@ -63,6 +66,15 @@ typedef enum token_kind {
 #define SENSE_KEY_IP       (UINT64_C(1) << 41)
 #define SENSE_KEY_ADDRESS  (UINT64_C(1) << 42)
 #define SENSE_KEY_OTHER    (UINT64_C(1) << 43) /* order, invoice, tracking, 订单: says that a number is none of these */
+
+/* The value of SENSE_PLACE. */
+#define PLACE_STOP   1u  /* no name of a place holds it */
+#define PLACE_LEAD   2u  /* behind it an address may follow */
+#define PLACE_REGION 4u  /* ends the name of a region, */
+#define PLACE_STREET 8u  /* of a street, */
+#define PLACE_ESTATE 16u /* of an estate or a building */
+#define PLACE_UNIT   32u /* stands behind the number of a house, a stair, a room */
+#define PLACE_PAIR   64u /* does so with the right character before it: see address_zh.c */
 
 typedef struct token {
     uint32_t at, n; /* bytes of the text */

@@ -20,6 +20,7 @@ struct finder {
 
 steno_err privacy_open(const privacy_options *options, privacy **out) {
     (void)options;
+    ERR_TRY(token_lexicon());
     *out = mem_alloc(1, sizeof **out);
     if (!*out) return err_fail(STENO_E_NOMEM, "no memory");
     (*out)->owners = 1;

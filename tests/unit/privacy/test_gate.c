@@ -458,6 +458,27 @@ static void what_is_forced_out_is_masked_as_far_as_is_known(void **state) {
     assert_int_equal(counts.forced_out, 1);
 }
 
+static void figures_of_which_nothing_is_known_are_numbers(void **state) {
+    (void)state;
+    open_mode(REDACT_PARTLY);
+    final_at(0, 1, "Bob, it is 138 , 12 34", 0, 3);
+    event_at(STENO_EVENT_SPEECH, 1, 3.9);
+    gate_tick(b.g, b.now_ms + 14000); /* no partials: what he says is known when he has said it */
+    assert_int_equal(b.out.n, 0);
+    gate_tick(b.g, b.now_ms + 20000);
+    expect(0, FINAL, "B***, it is 138 , [NUMBER]");
+    assert_int_equal(seen(0)->n_entities, 2);
+    assert_int_equal(seen(0)->entities[1].first_word, 5);
+    outcome_clear(&b.out);
+    final_at(2, 1, "it is 138 1234", 40, 43);
+    event_at(STENO_EVENT_SPEECH, 3, 43.9);
+    gate_tick(b.g, b.now_ms + 20000);
+    expect(0, FINAL, "it is [NUMBER]");
+    b.now_ms += 20000;
+    final_at(3, 2, "5678 I think", 44, 46);
+    expect(2, FINAL, "[PHONE] I think");
+}
+
 static void no_more_finals_wait_than_there_is_room_for(void **state) {
     (void)state;
     open_mode(REDACT_MASK);
@@ -632,6 +653,7 @@ int main(void) {
         TEST(unstable_words_settle_nothing),
         TEST(recordings_wait_by_their_own_time),
         TEST(what_is_forced_out_is_masked_as_far_as_is_known),
+        TEST(figures_of_which_nothing_is_known_are_numbers),
         TEST(no_more_finals_wait_than_there_is_room_for),
         TEST(no_more_events_wait_than_there_is_room_for),
         TEST(only_the_newest_partial_waits),

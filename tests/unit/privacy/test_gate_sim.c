@@ -18,14 +18,14 @@ static void nothing_leaks_however_it_is_cut(void **state) {
     uint64_t first = given ? strtoull(given, NULL, 10) : 1, n = given ? 1 : CONVERSATIONS;
     static sim s;
     gate_policy policy;
-    privacy *p;
+    privacy *p = NULL;
     finder *f;
     policy_init(&policy);
     policy.mode = REDACT_MASK;
     policy.types = entity_all_set;
     assert_int_equal(privacy_open(NULL, &p), STENO_OK);
     assert_int_equal(finder_open(p, &f), STENO_OK);
-    uint64_t finals = 0, partials = 0, masked = 0;
+    uint64_t finals = 0, partials = 0, masked = 0, forced = 0;
     for (uint64_t seed = first; seed < first + n; seed++) {
         bool good = sim_run(&s, p, f, &policy, &language, seed);
         if (!good) print_error("STENO_SIM_SEED=%llu\n", (unsigned long long)seed);
@@ -33,10 +33,12 @@ static void nothing_leaks_however_it_is_cut(void **state) {
         finals += (uint64_t)s.finals;
         partials += (uint64_t)s.partials;
         masked += (uint64_t)s.masked;
+        forced += s.forced;
     }
-    print_message("seeds %llu and %llu more: %llu finals, %llu partials, %llu masked\n", (unsigned long long)first,
-                  (unsigned long long)n - 1, (unsigned long long)finals, (unsigned long long)partials,
-                  (unsigned long long)masked);
+    print_message("seeds %llu and %llu more: %llu finals, %llu partials, %llu masked, %llu not judged\n",
+                  (unsigned long long)first, (unsigned long long)n - 1, (unsigned long long)finals,
+                  (unsigned long long)partials, (unsigned long long)masked, (unsigned long long)forced);
+    assert_true(forced * 30 <= n);
     finder_free(f);
     privacy_close(p);
 }
