@@ -89,6 +89,8 @@ static void help(void) {
            "      --max-speakers N   at most so many (default 8, 16 at most)\n"
            "      --voice NAME       this enrolled voice may be one of them; again for each (steno speaker list)\n\n");
     session_help();
+    putchar('\n');
+    session_privacy_help();
     printf(
         "\nSound:\n"
         "      --redact-audio KIND    write the recording as well, without the sound of what is redacted in its text:\n"
@@ -198,6 +200,7 @@ static int too_many_inputs(const transcribe *t) {
 
 const struct option cmd_transcribe_options[] = {
     SESSION_LONG_OPTIONS,
+    SESSION_PRIVACY_OPTIONS,
     {"format", required_argument, NULL, 'f'},
     {"output-dir", required_argument, NULL, 'o'},
     {"files-from", required_argument, NULL, OPT_FILES_FROM},

@@ -155,6 +155,9 @@ static uint32_t name_end(names *m, reader *r, uint32_t i, uint8_t *margin) {
     }
 }
 
+/* "john" in john@example.com: a name is never surer than what has a form of its own. */
+#define SUREST .74F
+
 static void find_name(names *m, reader *r, uint32_t i, entity_set types, rule_found found[RULE_FOUND_MAX], uint32_t *n,
                       uint32_t *skip) {
     uint8_t margin;
@@ -165,8 +168,9 @@ static void find_name(names *m, reader *r, uint32_t i, entity_set types, rule_fo
     if (end == 0) return;
     *skip = end - i;
     if (!(types & ENTITY_BIT(type_of(tag)))) return;
+    const float sure = 1 / (1 + expf(-MARGIN_SCALE * (float)margin)); /* .5 and more */
     found[0] = (rule_found){
-        .type = type_of(tag), .first = i, .end = end, .confidence = 1 / (1 + expf(-MARGIN_SCALE * (float)margin))};
+        .type = type_of(tag), .first = i, .end = end, .confidence = .5F + (sure - .5F) * 2 * (SUREST - .5F)};
     *n = 1;
 }
 
