@@ -44,6 +44,8 @@ function show() {
     box.disabled = forced;
     box.parentElement.title = forced ? 'Set by the server' : '';
   }
+  const chosen = boxes().filter((box) => box.checked).map((box) => box.parentElement.textContent.trim());
+  $('kinds-chosen').textContent = `: ${chosen.join('; ')}`;
   $('kinds').hidden = mode === '' || mode === 'off';
   $('redact-set').hidden = !least;
   $('privacy-hint').textContent = hint();

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { CHROMIUM, downloads, faintTexts, microphone, packages, shot, speech, state, telling, watchTexts, withBrowser } from './browser.mjs';
 import { FakeStream } from './fake_stream.mjs';
 import { samples, test, writeWav } from './harness.mjs';
-import { withServer } from './live_client.mjs';
+import { turn, withServer, within } from './live_client.mjs';
 import { document as protocol, validateEvent } from './protocol_schema.mjs';
 import { NUMBER, spokenNumber } from './spoken_number.mjs';
 
@@ -58,14 +58,17 @@ function message(type, message_id, said, { start = message_id * 3, rev = 1, join
     ...(type === 'final' ? { reason: 'endpoint' } : {}) };
 }
 
-const shows = (page, text) => page.waitForFunction((t) => document.querySelector('#sessions li:last-child')?.querySelector('.turns').textContent === t, text);
+const shows = (page, text) => page.waitForFunction((t) => document.querySelector('.session:last-child li:last-child')?.querySelector('.turns').textContent === t, text);
 const seen = (page) => page.locator('.entity').evaluateAll((all) => all.map((e) => [e.textContent, e.getAttribute('aria-label'), e.dataset.kind ?? '', e.classList[1]].join('|')));
 const query = (fake) => new URL(fake.urls.findLast((url) => url.startsWith('/v1/stream')), 'http://x').searchParams;
 const asked = (fake) => Object.fromEntries(['redact', 'redact_types', 'itn'].filter((name) => query(fake).has(name)).map((name) => [name, query(fake).get(name)]));
 
+// Waits until the session has so many seconds of sound.
+const sound = (session, s) => within((async () => { while (session.count < s * session.rate) await turn(); })(), `${s} s of sound`);
+
 // The samples that the player has.
 const heard = (page) => page.evaluate(async () => {
-  const made = window.blobs.at(-1);
+  const made = window.blobs.findLast(({ type }) => type === 'audio/wav');
   return [...new Int16Array((await made.arrayBuffer()).slice(44))];
 });
 const keepBlobs = (page) => page.evaluate(() => {
@@ -85,11 +88,14 @@ test('page, privacy: what is chosen is asked for, kept in the tab, and nothing w
     await listen(page, fake);
     await stop(page);
     assert.deepEqual(asked(fake), { redact: 'mask', redact_types: 'default', itn: 'true' });
+    await page.click('#kinds summary');
     await page.check('#kinds input[value="names"]');
     await page.check('#kinds input[value="date,amount"]');
     await page.uncheck('#kinds input[value="default"]');
     await page.selectOption('#redact', 'tag');
     await page.reload();
+    await page.click('#kinds summary');
+    assert.equal(await page.textContent('#kinds summary'), 'Kinds: people, places, organisations; dates and sums of money');
     await listen(page, fake);
     await stop(page);
     assert.deepEqual(asked(fake), { redact: 'tag', redact_types: 'names,date,amount', itn: 'true' });
@@ -121,6 +127,7 @@ test('page, privacy: what the server insists on is shown, and cannot be weakened
     assert.equal(await page.inputValue('#redact'), 'redact');
     assert.match(await page.textContent('#privacy-hint'), /Set by the server: not less than “redact”/);
     assert.ok(await page.isVisible('#redact-set'));
+    await page.click('#kinds summary');
     const options = await page.locator('#redact option').evaluateAll((all) => all.filter((o) => !o.disabled).map((o) => o.value));
     assert.deepEqual(options, ['', 'mask', 'redact']);
     assert.ok(await page.isDisabled('#kinds input[value="names"]') && await page.isChecked('#kinds input[value="names"]'));
@@ -151,7 +158,7 @@ test('page, privacy: masks are chips that say their kind, text and files keep th
     await shows(page, 'His badge is [STAFF] now');
     assert.deepEqual(await seen(page), ['[PHONE]|telephone number, not shown||hides', '[EMAIL]|e-mail address, not shown||hides', '[PHONE]|telephone number, not shown||hides',
       '[PERSON]|name of a person, not shown||hides', '[STAFF]|employee, not shown||hides']);
-    await page.waitForFunction(() => document.querySelector('#heard').textContent >= '0:09'); // sound for all of it
+    await sound(session, 9); // for all of it
     await stop(page);
     assert.deepEqual(await page.locator('.word').allTextContents().then((all) => all.slice(0, 5)), ['Call', 'me', 'at', '[PHONE],', 'or']);
     const files = await downloads(page);
@@ -193,7 +200,7 @@ test('page, privacy: redacted ones say their kind in words; tagged ones are unde
     session.say(message('final', 0, ['It', 'is', ['138 1234 5678,', 'phone'], 'or', ['1 May 1990', 'birth_date'], '<b>ok</b>'], { rev: 2 }));
     await shows(page, 'It is 138 1234 5678, or 1 May 1990 <b>ok</b>');
     assert.deepEqual((await seen(page)).slice(2), ['138 1234 5678|telephone number|phone|marks', '1 May 1990|date of birth|birth date|marks']);
-    await page.waitForFunction(() => document.querySelector('#heard').textContent >= '0:05');
+    await sound(session, 5);
     await stop(page);
     assert.deepEqual(await page.locator('.session:last-child .word').allTextContents(), ['It', 'is', '138', '1234', '5678', 'or', '1', 'May', '1990', '<b>ok</b>'], 'each of its words still plays');
     const [sent, played] = [session.samples(), await heard(page)];
@@ -214,7 +221,7 @@ test('page, privacy: what was cleared, or cut off before it was understood, is n
     session.say(message('final', 1, ['Well', 'then'], { start: 1.5 }));
     session.say(message('partial', 2, ['I', 'am'], { start: 2.5 }));
     await shows(page, 'I am');
-    await page.waitForFunction(() => document.querySelector('#heard').textContent >= '0:04');
+    await sound(session, 4);
     await page.click('#speak');
     await state(page, 'finishing');
     await stop(page); // leaves at once
@@ -242,6 +249,8 @@ test('page, privacy: fits a phone', async () => {
     assert.ok(await fits());
     await stop(page);
     await shot(page, 'privacy-phone');
+    await page.click('#kinds summary');
+    await shot(page, 'privacy-phone-kinds');
     assert.ok(await fits());
     assert.deepEqual(await faintTexts(page), []);
   });
