@@ -2,7 +2,7 @@
 // Invariants: text from the server enters the page as text only; the words of a final are never changed; a word's element knows
 // when the word was spoken (Session.words()).
 import { $, child, clockTime, spokenTime } from './dom.js';
-import { entitiesIn, hides, kindName, spansOf, unheard } from './privacy.js';
+import { entitiesIn, hides, kindName, spansOf, strictness, unheard } from './privacy.js';
 import { RECORDING_MAX_S } from './recording.js';
 import { COLOURS, Speakers, relabelled, turnsOf } from './speakers.js';
 
@@ -247,9 +247,9 @@ export class Session {
     return hides(this.mode);
   }
 
-  // What the server does with personal data of this session.
+  // What the server does with personal data of this session; at its strictest, should that change when it is resumed.
   guard(mode) {
-    this.mode = mode;
+    if (strictness(mode) > strictness(this.mode)) this.mode = mode;
     this.section.classList.toggle('guarded', this.hidden);
   }
 
