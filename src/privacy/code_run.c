@@ -60,7 +60,9 @@ static bool is_by_figures(reader *r, uint32_t i) {
 static bool is_code_word(reader *r, uint32_t i, bool loose) {
     const token *t = reader_at(r, i);
     if (t->sense & SENSE_LETTER) return !is_article(r, i);
-    if (t->kind != TOKEN_WORD || is_figures(t) || (t->sense & SENSE_KEYS) || !is_letters(r->text, t)) return false;
+    if (t->kind != TOKEN_WORD || is_figures(t) || !is_letters(r->text, t)) return false;
+    bool spelled = i > 0 && (r->tokens[i - 1].sense & SENSE_LETTER) && is_capitals(r->text, t); /* "B ID 2832" */
+    if ((t->sense & SENSE_KEYS) && !spelled) return false;
     if (t->n > LOOSE_LETTERS_MAX) return t->n <= RUN_FIGURES_MAX && loose && is_capitals(r->text, t) && is_glued(r, i);
     if (is_capitals(r->text, t) || is_glued(r, i)) return true;
     bool among_han = reader_at(r, i + 1)->kind == TOKEN_HAN; /* nobody says "eh" there */

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "privacy/custom.h"
+#include "privacy/ner.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -22,30 +23,54 @@
 #define KIND(kind)   (1u << (kind))
 #define SPOKEN_SENSE (SENSE_DIGIT | SENSE_TEEN | SENSE_TENS | SENSE_SCALE | SENSE_REPEAT)
 
+#define NAME_TYPES (ENTITY_BIT(ENTITY_PERSON) | ENTITY_BIT(ENTITY_PLACE) | ENTITY_BIT(ENTITY_ORGANISATION))
+
 /* A rule is asked at tokens of these kinds or with one of these senses, if one of its types is looked for. */
 typedef struct rule_line {
     rule_ask *ask;
     entity_set types;
     uint32_t kinds;
     uint64_t senses;
+    uint8_t word_max; /* bytes of a word without such a sense; 0: any */
+    bool glued;       /* of a word without such a sense only if what follows stands directly at it */
 } rule_line;
 
 static const rule_line rules[] = {
-    {rule_digits,
-     ENTITY_BIT(ENTITY_ID) | ENTITY_BIT(ENTITY_PHONE) | ENTITY_BIT(ENTITY_CARD) | ENTITY_BIT(ENTITY_SSN) |
-         ENTITY_BIT(ENTITY_ACCOUNT) | ENTITY_BIT(ENTITY_NUMBER),
-     KIND(TOKEN_DIGITS), SPOKEN_SENSE | SENSE_PLUS | SENSE_OPEN | SENSE_LETTER},
-    {rule_codes,
-     ENTITY_BIT(ENTITY_ACCOUNT) | ENTITY_BIT(ENTITY_IBAN) | ENTITY_BIT(ENTITY_PASSPORT) | ENTITY_BIT(ENTITY_PLATE),
-     KIND(TOKEN_DIGITS) | KIND(TOKEN_WORD), SENSE_LETTER | SENSE_PROVINCE | SPOKEN_SENSE},
-    {rule_email, ENTITY_BIT(ENTITY_EMAIL), KIND(TOKEN_WORD) | KIND(TOKEN_DIGITS), SPOKEN_SENSE},
-    {rule_url, ENTITY_BIT(ENTITY_URL), KIND(TOKEN_WORD), 0},
-    {rule_ip, ENTITY_BIT(ENTITY_IP), KIND(TOKEN_WORD) | KIND(TOKEN_DIGITS), SPOKEN_SENSE},
-    {rule_date, ENTITY_BIT(ENTITY_BIRTH_DATE) | ENTITY_BIT(ENTITY_DATE), KIND(TOKEN_DIGITS),
-     SPOKEN_SENSE | SENSE_MONTH | SENSE_ORDINAL | SENSE_ARTICLE},
-    {rule_address, ENTITY_BIT(ENTITY_ADDRESS), KIND(TOKEN_DIGITS) | KIND(TOKEN_HAN),
-     SPOKEN_SENSE | SENSE_LETTER | SENSE_STREET},
-    {rule_amount, ENTITY_BIT(ENTITY_AMOUNT), KIND(TOKEN_DIGITS), SPOKEN_SENSE | SENSE_CURRENCY},
+    {.ask = rule_digits,
+     .types = ENTITY_BIT(ENTITY_ID) | ENTITY_BIT(ENTITY_PHONE) | ENTITY_BIT(ENTITY_CARD) | ENTITY_BIT(ENTITY_SSN) |
+              ENTITY_BIT(ENTITY_ACCOUNT) | ENTITY_BIT(ENTITY_NUMBER),
+     .kinds = KIND(TOKEN_DIGITS),
+     .senses = SPOKEN_SENSE | SENSE_PLUS | SENSE_OPEN | SENSE_LETTER},
+    {.ask = rule_codes,
+     .types =
+         ENTITY_BIT(ENTITY_ACCOUNT) | ENTITY_BIT(ENTITY_IBAN) | ENTITY_BIT(ENTITY_PASSPORT) | ENTITY_BIT(ENTITY_PLATE),
+     .kinds = KIND(TOKEN_DIGITS) | KIND(TOKEN_WORD),
+     .senses = SENSE_LETTER | SENSE_PROVINCE | SPOKEN_SENSE,
+     .word_max = 4},
+    {.ask = rule_email,
+     .types = ENTITY_BIT(ENTITY_EMAIL),
+     .kinds = KIND(TOKEN_WORD) | KIND(TOKEN_DIGITS),
+     .senses = SPOKEN_SENSE},
+    {.ask = rule_url, .types = ENTITY_BIT(ENTITY_URL), .kinds = KIND(TOKEN_WORD), .glued = true},
+    {.ask = rule_ip,
+     .types = ENTITY_BIT(ENTITY_IP),
+     .kinds = KIND(TOKEN_WORD) | KIND(TOKEN_DIGITS),
+     .senses = SPOKEN_SENSE,
+     .word_max = 4,
+     .glued = true},
+    {.ask = rule_date,
+     .types = ENTITY_BIT(ENTITY_BIRTH_DATE) | ENTITY_BIT(ENTITY_DATE),
+     .kinds = KIND(TOKEN_DIGITS),
+     .senses = SPOKEN_SENSE | SENSE_MONTH | SENSE_ORDINAL | SENSE_ARTICLE},
+    {.ask = rule_address,
+     .types = ENTITY_BIT(ENTITY_ADDRESS),
+     .kinds = KIND(TOKEN_DIGITS) | KIND(TOKEN_HAN),
+     .senses = SPOKEN_SENSE | SENSE_LETTER | SENSE_STREET},
+    {.ask = rule_amount,
+     .types = ENTITY_BIT(ENTITY_AMOUNT),
+     .kinds = KIND(TOKEN_DIGITS),
+     .senses = SPOKEN_SENSE | SENSE_CURRENCY},
+    {.ask = rule_name, .types = NAME_TYPES, .kinds = KIND(TOKEN_WORD) | KIND(TOKEN_HAN)},
 };
 #define RULES (sizeof rules / sizeof *rules)
 
@@ -63,6 +88,7 @@ typedef struct candidate {
 struct finder {
     privacy *p;
     custom_scratch *custom; /* NULL: no rules of the operator */
+    names *names;           /* NULL: names are not looked for */
     token *tokens;          /* [FIND_TEXT_MAX] */
     uint32_t n_tokens;
     finding *results; /* [FIND_RESULTS_MAX] */
@@ -74,9 +100,11 @@ struct finder {
     reader reader;
     uint32_t kinds; /* of all rules that are asked */
     uint64_t senses;
-    uint32_t next[RULES];  /* the token from which on a rule is asked again */
-    uint32_t first, reach; /* the cluster's tokens: [first, reach); NO_CLUSTER */
-    uint32_t taken;        /* tokens before this are covered by what is decided */
+    uint8_t by_kind[TOKEN_BREAK + 1][RULES]; /* the rules that are asked at tokens of a kind whatever they mean … */
+    uint8_t n_by_kind[TOKEN_BREAK + 1];      /* … how many */
+    uint32_t next[RULES];                    /* the token from which on a rule is asked again */
+    uint32_t first, reach;                   /* the cluster's tokens: [first, reach); NO_CLUSTER */
+    uint32_t taken;                          /* tokens before this are covered by what is decided */
     uint32_t n_pending;
     candidate pending[PENDING_MAX + RULE_FOUND_MAX];
 };
@@ -122,7 +150,8 @@ steno_err finder_open(const privacy *p, finder **out) {
         return err_fail(STENO_E_NOMEM, "privacy: no memory for a finder's tokens and results");
     }
     f->p = privacy_share((privacy *)(uintptr_t)p);
-    steno_err err = custom_rules(p->custom) ? custom_scratch_open(p->custom, &f->custom) : STENO_OK;
+    steno_err err = p->options.no_names ? STENO_OK : names_open(&f->names);
+    if (!err && custom_rules(p->custom)) err = custom_scratch_open(p->custom, &f->custom);
     if (err) {
         finder_free(f);
         return err;
@@ -136,6 +165,7 @@ void finder_free(finder *f) {
     custom_scratch_free(f->custom);
     mem_free(f->tokens);
     mem_free(f->results);
+    names_free(f->names);
     privacy_close(f->p);
     mem_free(f);
 }
@@ -239,8 +269,14 @@ static void cluster_add(finder *f, uint32_t i, uint32_t skip, const rule_found *
 
 /* ---- asking ------------------------------------------------------------------------------------------------------ */
 
-static bool rule_wants(const finder *f, const rule_line *rule, const token *t) {
-    return (rule->types & f->types) && ((rule->kinds & KIND(t->kind)) || (rule->senses & t->sense));
+static bool rule_wants(const finder *f, const rule_line *rule, uint32_t i) {
+    const token *t = &f->tokens[i];
+    if (!(rule->types & f->types)) return false;
+    if (rule->senses & t->sense) return true;
+    if (!(rule->kinds & KIND(t->kind))) return false;
+    if (t->kind != TOKEN_WORD) return true;
+    if (rule->word_max && t->n > rule->word_max) return false;
+    return !rule->glued || i + 1 >= f->reader.n_tokens || !f->tokens[i + 1].spaced;
 }
 
 /* Asks one rule at token i. False: it read past the end, and the text from here on waits. */
@@ -255,7 +291,7 @@ static bool ask(finder *f, size_t k, uint32_t i) {
     for (uint32_t j = 0; j < n; j++)
         if (found[j].end > next) next = found[j].end;
     f->next[k] = next;
-    cluster_add(f, i, skip, found, n);
+    if (n || skip > 1) cluster_add(f, i, skip, found, n);
     if (f->n_pending > PENDING_MAX) cluster_decide(f);
     return true;
 }
@@ -278,8 +314,15 @@ static bool ask_all(finder *f, uint32_t i) {
     const token *t = &f->tokens[i];
     if (!ask_custom(f, i)) return false;
     if (!(f->kinds & KIND(t->kind)) && !(f->senses & t->sense)) return true;
+    if (!(f->senses & t->sense)) {
+        for (uint32_t j = 0; j < f->n_by_kind[t->kind]; j++) {
+            size_t k = f->by_kind[t->kind][j];
+            if (i >= f->next[k] && rule_wants(f, &rules[k], i) && !ask(f, k, i)) return false;
+        }
+        return true;
+    }
     for (size_t k = 0; k < RULES; k++)
-        if (i >= f->next[k] && rule_wants(f, &rules[k], t) && !ask(f, k, i)) return false;
+        if (i >= f->next[k] && rule_wants(f, &rules[k], i) && !ask(f, k, i)) return false;
     return true;
 }
 
@@ -357,10 +400,13 @@ static void begin(finder *f, const find_text *text, entity_set types, float min_
     f->kinds = 0;
     f->senses = 0;
     memset(f->next, 0, sizeof f->next);
+    memset(f->n_by_kind, 0, sizeof f->n_by_kind);
     for (size_t k = 0; k < RULES; k++) {
         if (!(rules[k].types & types)) continue;
         f->kinds |= rules[k].kinds;
         f->senses |= rules[k].senses;
+        for (uint32_t kind = 0; kind <= TOKEN_BREAK; kind++)
+            if (rules[k].kinds & KIND(kind)) f->by_kind[kind][f->n_by_kind[kind]++] = (uint8_t)k;
     }
     if (f->custom && (types & ENTITY_BIT(ENTITY_CUSTOM))) f->kinds = UINT32_MAX;
 }
@@ -370,15 +416,25 @@ static void report(const finder *f, size_t settled, uint32_t hold, find_result *
     out->digits_open = hold < f->n_tokens && is_open(f, hold);
 }
 
+static uint64_t senses_of(const finder *f) {
+    uint64_t senses = 0;
+    for (uint32_t i = 0; i < f->n_tokens; i++) senses |= f->tokens[i].sense;
+    return senses;
+}
+
 steno_err find_run(finder *f, const find_text *text, entity_set types, float min_confidence, find_result *out) {
     if (text->n > FIND_TEXT_MAX)
         return err_fail(STENO_E_LIMIT, "privacy: a text of %zu bytes is longer than %d", text->n, FIND_TEXT_MAX);
+    if (!f->names) types &= ~NAME_TYPES;
     begin(f, text, types, min_confidence);
     size_t n = text->whole ? text->n : token_whole_characters(text->text, text->n), at = 0;
     f->n_tokens = token_read(text->text, n, &at, f->tokens, FIND_TEXT_MAX);
     uint32_t closed = text->whole ? f->n_tokens : token_closed(text->text, n, f->tokens, f->n_tokens);
     uint32_t stable = text->whole ? closed : count_stable(f, closed, text->stable);
     f->reader = (reader){.text = text->text, .n = n, .tokens = f->tokens, .n_tokens = stable, .whole = text->whole};
+    f->reader.absent = ~senses_of(f);
+    f->reader.names = f->names;
+    if (types & NAME_TYPES) names_reset(f->names);
     uint32_t hold = walk(f);
     if (hold == stable) hold = walk_unstable(f, hold, closed);
     size_t settled = hold < f->n_tokens ? f->tokens[hold].at : n;

@@ -16,19 +16,19 @@
 #define WORD_MAX 8 /* characters */
 
 /* What speaks for a name, or against it. */
-#define AWARD_CUE          30
-#define AWARD_WEAK_CUE     10
-#define AWARD_BEGINS       4
-#define AWARD_AFTER        6
-#define AWARD_TITLE        24
-#define AWARD_COMPOUND     34
-#define PENALTY_STOP       26
-#define PENALTY_NEXT_WORD  10
-#define ENOUGH             42
-#define ENOUGH_WITH_TITLE  12 /* of the surname alone */
-#define GIVEN_TYPICAL      12
-#define ENOUGH_WITH_NICK   18
-#define FOREIGN_WORD_MOST  24 /* how common a word within a name from elsewhere may be */
+#define AWARD_CUE         30
+#define AWARD_WEAK_CUE    10
+#define AWARD_BEGINS      4
+#define AWARD_AFTER       6
+#define AWARD_TITLE       24
+#define AWARD_COMPOUND    34
+#define PENALTY_STOP      26
+#define PENALTY_NEXT_WORD 10
+#define ENOUGH            42
+#define ENOUGH_WITH_TITLE 12 /* of the surname alone */
+#define GIVEN_TYPICAL     12
+#define ENOUGH_WITH_NICK  18
+#define FOREIGN_WORD_MOST 24 /* how common a word within a name from elsewhere may be */
 
 /* The characters from a token on, read one by one. */
 typedef struct run {
@@ -54,7 +54,8 @@ static bool read_to(run *u, uint32_t k) {
         }
         for (uint32_t at = 0; at < t->n && u->n < NER_HAN_AHEAD;) {
             utf8proc_int32_t c;
-            const utf8proc_ssize_t size = utf8proc_iterate((const utf8proc_uint8_t *)u->r->text + t->at + at, (utf8proc_ssize_t)(t->n - at), &c);
+            const utf8proc_ssize_t size =
+                utf8proc_iterate((const utf8proc_uint8_t *)u->r->text + t->at + at, (utf8proc_ssize_t)(t->n - at), &c);
             if (size < 1) break;
             memcpy(u->bytes + u->at[u->n], u->r->text + t->at + at, (size_t)size);
             u->code[u->n] = c;
@@ -74,7 +75,8 @@ static uint16_t look(run *u, uint32_t from, uint32_t n, uint8_t *common) {
     uint16_t flags;
     *common = 0;
     if (!read_to(u, from + n)) return 0;
-    ner_lookup(&u->m->tables.chinese, ner_hash(u->bytes + u->at[from], (size_t)(u->at[from + n] - u->at[from])), &flags, common);
+    ner_lookup(&u->m->tables.chinese, ner_hash(u->bytes + u->at[from], (size_t)(u->at[from + n] - u->at[from])), &flags,
+               common);
     return flags;
 }
 
@@ -127,7 +129,8 @@ static int name_score(run *u, uint32_t family, uint32_t given) {
     uint8_t c;
     if (!read_to(u, end)) return -1000;
     int score = family == 2 ? AWARD_COMPOUND : given_score(u, 0, 0);
-    const int both = given == 2 ? given_score(u, family, 1) + given_score(u, family + 1, 2) : given_score(u, family, 3) + 8;
+    const int both =
+        given == 2 ? given_score(u, family, 1) + given_score(u, family + 1, 2) : given_score(u, family, 3) + 8;
     score += both;
     for (uint32_t k = family; k < end; k++)
         if (look(u, k, 1, &c) & NER_HAN_STOP) score -= PENALTY_STOP;
@@ -164,7 +167,8 @@ static bool is_surname_alone(run *u, uint32_t family, uint32_t word) {
 static bool is_nick(run *u, uint32_t word) {
     uint8_t c;
     if (word > 1 || !(look(u, 0, 1, &c) & NER_HAN_NICK) || !(look(u, 1, 1, &c) & NER_HAN_SURNAME)) return false;
-    if (given_score(u, 1, 0) < ENOUGH_WITH_NICK || (behind_score(u, 2) == 0 && !(look(u, 2, 2, &c) & NER_HAN_WORD))) return false;
+    if (given_score(u, 1, 0) < ENOUGH_WITH_NICK || (behind_score(u, 2) == 0 && !(look(u, 2, 2, &c) & NER_HAN_WORD)))
+        return false;
     return !(look(u, 1, 2, &c) & NER_HAN_WORD);
 }
 

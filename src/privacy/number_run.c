@@ -46,7 +46,7 @@ static bool glued_before(const reader *r, uint32_t i) {
 static bool glued_after(reader *r, uint32_t i) {
     const token *t = reader_at(r, i + 1);
     if (t->spaced) return false;
-    if (t->kind == TOKEN_WORD) return !(t->sense & (SENSE_EXTENSION | SPOKEN));
+    if (t->kind == TOKEN_WORD) return !(t->sense & (SENSE_KEYS | SENSE_EXTENSION | SPOKEN));
     if (t->kind != TOKEN_SIGN) return false;
     if (t->value == '%' || t->value == 0xff05 || t->value == 0xb0 || t->value == '_') return true;
     if (t->value != ':' && t->value != 0xff1a) return false;

@@ -78,12 +78,17 @@ static uint32_t china_area_length(const char *s) {
     return s[1] >= '3' && (s[2] != '0' || (s[1] == '7' && s[3] == '1')) ? 4 : 0;
 }
 
+/* "0512-5650217-4702", "02071786741-743". */
+static bool has_china_extension(const figures *f) {
+    const uint8_t *g = f->groups;
+    if (f->n_groups == 3) return f->n > 12 && g[0] <= 4 && g[1] >= 7 && g[2] <= 5;
+    return f->n_groups == 2 && f->dashed && (g[0] == 11 || g[0] == 12) && g[1] >= 2 && g[1] <= 5;
+}
+
 static float china_landline(const figures *f) {
-    if (f->n_groups == 3 && f->n > 12 && f->groups[0] <= 4 && f->groups[1] >= 7 &&
-        f->groups[2] <= 5) { /* an extension */
+    if (has_china_extension(f)) {
         figures front = *f;
-        front.n -= f->groups[2];
-        front.n_groups--;
+        front.n -= f->groups[--front.n_groups];
         return china_landline(&front);
     }
     if (f->n < 11 || f->n > 12 || f->s[0] != '0') return 0;

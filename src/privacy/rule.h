@@ -27,9 +27,10 @@ typedef struct reader {
     size_t n;
     const token *tokens; /* [n_tokens] those that stay as they are whatever follows */
     uint32_t n_tokens;
-    bool whole;   /* nothing follows */
+    bool whole;          /* nothing follows */
+    uint64_t absent;     /* SENSE_* that no token of the text has: what need not be looked for; 0 is always right */
     struct names *names; /* what rule_name() remembers of this text (ner.h); NULL: no names */
-    bool touched; /* somebody read past the end of a text that goes on */
+    bool touched;        /* somebody read past the end of a text that goes on */
 } reader;
 
 extern const token reader_end; /* TOKEN_END */

@@ -375,6 +375,7 @@ static bool is_site_word(const scan *s, const token *t) {
 }
 
 static bool key_before(const reader *r, uint32_t i) {
+    if (r->absent & SENSE_MAIL) return false;
     for (uint32_t k = 1; k <= KEY_TOKENS && k <= i; k++) {
         const token *t = &r->tokens[i - k];
         if (has(t, SENSE_MAIL)) return true;

@@ -194,7 +194,9 @@ static uint64_t sign_sense(int32_t c) {
 
 /* Letters, and apostrophes between letters. */
 static size_t word_end(const char *text, size_t n, size_t at) {
-    while (at < n) {
+    for (;;) {
+        while (at < n && (unsigned char)((text[at] | 32) - 'a') < 26) at++;
+        if (at >= n) break;
         character c = character_at(text, n, at);
         if (c.is == CLASS_APOSTROPHE) {
             if (at + c.n >= n || character_at(text, n, at + c.n).is != CLASS_LETTER) break;

@@ -7,6 +7,8 @@ import './test_input.mjs';
 import './test_engine.mjs';
 import './test_live.mjs';
 import './test_help.mjs';
+import './test_redact.mjs';
+import './test_redact_http.mjs';
 import './test_config.mjs';
 import './test_log.mjs';
 import './test_tls.mjs';
@@ -33,6 +35,7 @@ import './test_openai.mjs';
 import './test_openai_realtime.mjs';
 import './test_deepgram.mjs';
 import './test_labels.mjs';
+import './test_privacy.mjs';
 import './test_labels_hard.mjs';
 import './test_net.mjs';
 

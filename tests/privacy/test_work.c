@@ -13,15 +13,15 @@
 
 #include <cmocka.h>
 
-#define SMALL_BYTES (FIND_TEXT_MAX / 4)
+#define SMALL_BYTES 4096 /* many times what a rule looks ahead */
 #define GROWTH_MAX  2.3 /* of work when the text is doubled; 4 is quadratic */
-/* On the worst text; prose takes about a fortieth of it. Sanitizers and other compilers cut functions into more blocks. */
+/* On the worst text; prose takes about a four-hundredth of it. Sanitizers and other compilers cut functions into more blocks. */
 #if defined(__clang__) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define BLOCKS_PER_BYTE 16000
+#define BLOCKS_PER_BYTE 96000
 #else
-#define BLOCKS_PER_BYTE 4000
+#define BLOCKS_PER_BYTE 24000
 #endif
-#define HELD_TOKENS_MAX (6 * RULE_AHEAD_MAX)
+#define HELD_TOKENS_MAX (8 * RULE_AHEAD_MAX) /* a cluster at its limit, and what is read ahead behind it */
 #define CONFIDENCE      0.5F
 
 #ifdef __clang__
@@ -33,6 +33,7 @@
 void __sanitizer_cov_trace_pc(void);
 
 static uint64_t blocks;
+static double worst_per_byte;
 
 NOT_COUNTED void __sanitizer_cov_trace_pc(void) {
     blocks++;
@@ -210,6 +211,10 @@ static void grows(const char *front, const char *pattern, entity_set types) {
         at[i] = work((size_t)SMALL_BYTES << i, true, types, &r);
     }
     double growth = (double)at[2] / (double)at[1], per_byte = (double)at[2] / FIND_TEXT_MAX;
+    if (per_byte > worst_per_byte) {
+        worst_per_byte = per_byte;
+        print_message("up to %.0f blocks a byte: '%s%s'\n", per_byte, front, printable(pattern, room));
+    }
     if (growth <= GROWTH_MAX && per_byte <= BLOCKS_PER_BYTE) return;
     fail_msg("'%s%s': %.0f blocks a byte, twice the text is %.2f times the work", front, printable(pattern, room),
              per_byte, growth);
@@ -266,7 +271,7 @@ static void prose_is_cheap(void **state) {
     fill("", prose, FIND_TEXT_MAX);
     double per_byte = (double)work(FIND_TEXT_MAX, true, entity_default_set, &r) / FIND_TEXT_MAX;
     print_message("prose: %.1f blocks a byte\n", per_byte);
-    assert_true(per_byte < BLOCKS_PER_BYTE / 10.0);
+    assert_true(per_byte < BLOCKS_PER_BYTE / 100.0);
 }
 
 static int open_rules(void **state) {
