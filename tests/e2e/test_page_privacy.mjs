@@ -1,13 +1,17 @@
 // test_page_privacy.mjs: personal data on the page: what is asked for, what is shown, saved and heard. A fake server says what each
 // test wants; the last tests have the real one and a telephone number that is said. See browser.mjs.
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { CHROMIUM, downloads, faintTexts, microphone, packages, shot, speech, state, telling, watchTexts, withBrowser } from './browser.mjs';
 import { FakeStream } from './fake_stream.mjs';
-import { samples, test, writeWav } from './harness.mjs';
+import { samples, test, transcribe, writeWav } from './harness.mjs';
 import { turn, withServer, within } from './live_client.mjs';
 import { document as protocol, validateEvent } from './protocol_schema.mjs';
 import { NUMBER, spokenNumber } from './spoken_number.mjs';
+
+// The page's modules are nobody's package: Node would have to guess what they are.
+const formats = readFileSync(new URL('../../web/formats.js', import.meta.url)).toString('base64');
+const { json } = await import(`data:text/javascript;base64,${formats}`);
 
 // `options` are FakeStream's; `body(page, fake)` runs with the page open.
 async function withPage({ options = {}, context = {}, flags = [] }, body) {
@@ -287,6 +291,7 @@ test('page, privacy, steno serve: a telephone number is neither shown, saved nor
       const files = await downloads(page);
       for (const format of ['txt', 'srt', 'vtt']) assert.match(files[format].text, /\[PHONE\]/);
       const { segments } = JSON.parse(files.json.text);
+      assert.equal(segments.flatMap((s) => s.entities)[0].type, 'phone');
       assert.doesNotMatch([files.txt.text, ...segments.flatMap((s) => s.words.map((w) => w.word))].join(' '), figures);
       // The sound: of the number nothing is left; around it all is.
       const played = await heard(page);
@@ -306,6 +311,12 @@ test('page, privacy, steno serve: a telephone number is neither shown, saved nor
       await shot(page, 'privacy-real-tag');
     });
   });
+});
+
+test('page, privacy: what the page saves is what steno transcribe writes of the same entities', () => {
+  const text = transcribe(['-q', '--redact', 'mask', '--format', 'json', spokenNumber()]);
+  assert.match(text, /"type":"phone"/);
+  assert.equal(json(JSON.parse(text)), `${text.replace(/,"stats":.*/s, '')}}\n`, 'to the byte, but for the stats of the server');
 });
 
 test('page, privacy, steno serve: a server that must redact does, and the page says so', async () => {
