@@ -136,6 +136,8 @@ void ner_read_word(reader *r, uint32_t i, const ner_list *list, ner_word *out) {
     cut_possessive(out);
     out->id = ner_hash(out->text, out->n);
     ner_lookup(list, out->id, &out->flags, &out->cls);
+    if (t->sense & (SENSE_DOT | SENSE_UNDERSCORE | SENSE_DASH | SENSE_SLASH | SENSE_AT)) /* "john dot smith at" */
+        out->cls |= NER_LIST_NEVER_BEGINS | NER_LIST_NEVER_IN;
     if (out->cls == 0 && out->flags == 0 && out->n > 1 && out->text[out->n - 1] == '.')
         ner_lookup(list, ner_hash(out->text, out->n - 1u), &out->flags, &out->cls);
 }

@@ -44,11 +44,16 @@ typedef struct run {
     char bytes[4 * NER_HAN_AHEAD];
 } run;
 
+/* 艾特, 下划线, 艾克斯: what is said of a sign or a letter is no name, and ends one. */
+static bool is_sign_said(const token *t) {
+    return t->kind == TOKEN_HAN && t->n > 3 && (t->sense & (SENSE_AT | SENSE_UNDERSCORE | SENSE_DASH | SENSE_LETTER));
+}
+
 /* Reads until there are k characters; false: there are not. */
 static bool read_to(run *u, uint32_t k) {
     while (u->n < k && !u->ended) {
         const token *t = u->next == u->first ? &u->r->tokens[u->first] : reader_at(u->r, u->next);
-        if (t->kind != TOKEN_HAN) {
+        if (t->kind != TOKEN_HAN || is_sign_said(t)) {
             u->ended = true;
             break;
         }
@@ -183,10 +188,26 @@ static uint32_t find_foreign(run *u) {
     return n >= (u->m->zh_end == u->first && u->m->zh_before & (NER_HAN_CUE | NER_HAN_WEAK_CUE) ? 3 : 4) ? n : 0;
 }
 
+/* 这张, 三段: what counts things. */
+static bool is_measure(const run *u) {
+    static const char *const counts[] = {"张", "段", "项", "户"};
+    static const char *const before[] = {"这", "那", "每", "几", "哪", "某", "一", "两", "半", "多少", "第"};
+    bool counts_things = false;
+    if (u->first == 0) return false;
+    for (size_t k = 0; k < sizeof counts / sizeof *counts; k++)
+        counts_things |= memcmp(u->bytes, counts[k], strlen(counts[k])) == 0;
+    const token *t = &u->r->tokens[u->first - 1];
+    if (!counts_things) return false;
+    for (size_t k = 0; k < sizeof before / sizeof *before; k++)
+        if (token_is(u->r->text, t, before[k])) return true;
+    return t->kind == TOKEN_DIGITS || (t->kind == TOKEN_HAN && (t->sense & SENSE_DIGIT));
+}
+
 /* How many characters of a person's name begin here; 0: none does. */
 static uint32_t find_person(run *u, uint32_t word, uint16_t flags, uint8_t common, int *sure) {
     uint8_t c;
     const bool cue = u->m->zh_end == u->first && (u->m->zh_before & NER_HAN_CUE);
+    if (is_measure(u)) return 0;
     uint32_t family = look(u, 0, 1, &c) & NER_HAN_SURNAME ? 1 : 0;
     if (look(u, 0, 1, &c) & NER_HAN_LONGER && look(u, 0, 2, &c) & NER_HAN_SURNAME) family = 2;
     if (flags & NER_HAN_PERSON && word >= 3) {
@@ -246,6 +267,12 @@ void ner_zh_step(names *m, reader *r) {
     uint16_t flags;
     uint8_t common, tag;
     int sure;
+    if (is_sign_said(&r->tokens[i])) {
+        m->tag[i] = NER_O;
+        m->zh_before = 0;
+        m->next = m->zh_end = i + 1;
+        return;
+    }
     const uint32_t word = longest(&u, 0, &flags, &common);
     const uint32_t n = decide(&u, word, flags, common, &tag, &sure);
     const uint32_t end = u.token[n - 1] + 1;
