@@ -26,7 +26,7 @@ typedef struct jobs jobs;
 
 typedef struct jobs_config {
     bool optional;           /* when another server works on the folder there are no jobs here, and the log says so */
-    bool keep_audio;         /* of jobs that are over and hide nothing, until they are forgotten */
+    bool keep_audio;         /* of jobs that are over, until they are forgotten */
     int at_once;             /* jobs heard at the same time */
     int retention_h;         /* jobs that are over are forgotten after so many hours; 0: never */
     int max_queued;          /* more are refused: 429 */

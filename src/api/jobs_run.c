@@ -83,13 +83,6 @@ static steno_err run_write(work *item, db *d) {
     return STENO_OK;
 }
 
-/* What the gate took out of the words must not be heard either: the sound as it came in does not outlive its job. */
-static bool keeps_sound(const finishing *f) {
-    gate_policy policy;
-    jobs_policy(&f->job, &policy);
-    return f->keep_audio && policy.mode <= REDACT_TAG;
-}
-
 /* The store thread. */
 static steno_err run_finish(work *item, db *d) {
     finishing *f = (finishing *)item;
@@ -105,7 +98,7 @@ static steno_err run_finish(work *item, db *d) {
                      .wall_s = j->wall_s,
                      .document = f->made,
                      .document_bytes = f->made_bytes,
-                     .keep_audio = keeps_sound(f),
+                     .keep_audio = f->keep_audio,
                      .notice = wanted ? &notice : NULL};
     steno_err e = job_store_finish(d, j->id, &o, f->now_ms, &f->took);
     mem_free(notice.body);
