@@ -64,7 +64,10 @@ static void try_session(const json_t *given) {
     CHECK(strlen(notes.text) == notes.n && notes.n < sizeof notes.text);
     for (int flat = 0; flat < 2; flat++) {
         s.flat = flat;
-        json_t *said = openai_session_json(&s, &host, "sess_1");
+        gate_policy policy;
+        policy_init(&policy);
+        if (flat) policy.mode = REDACT_MASK;
+        json_t *said = openai_session_json(&s, &host, &policy, "sess_1");
         CHECK(json_is_object(said));
         json_decref(said);
     }

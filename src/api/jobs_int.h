@@ -27,6 +27,7 @@ typedef struct running {
     double audio_s, fraction;
     char failed[160]; /* why no more segments are kept; "" so far */
     bool cancelled;
+    bool hides; /* personal data of its words: then the recording, which says them all, is not kept */
 } running;
 
 /* The one question to the store about who is next. */

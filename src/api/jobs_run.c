@@ -163,7 +163,7 @@ static void put(finishing *f, worker *to) {
     bool store = to == j->store;
     f->head = (work){.run = store ? run_finish : run_write, .done = store ? finished : written};
     f->now_ms = jobs_wall_ms(j);
-    f->keep_audio = j->config.keep_audio;
+    f->keep_audio = j->config.keep_audio && !f->of->hides;
     if (!to || !worker_put(to, &f->head)) keep_unwritten(f, "the store has too much to do");
 }
 
@@ -266,6 +266,7 @@ static steno_err begin(jobs *j, const job *of) {
     redaction_rule(j->service, r->pass, &rule);
     jobs_policy(of, &o.policy);
     policy_join(&o.policy, &rule.floor); /* it may have become stricter */
+    r->hides = o.policy.mode == REDACT_MASK || o.policy.mode == REDACT_PARTLY;
     steno_err e = ask_speakers(r, voices, &o.speakers);
     if (e == STENO_OK) e = recording_open(j->service, &o, &hearing, r, &r->recording);
     diarize_wipe(voices, o.speakers.n_voices);

@@ -52,6 +52,7 @@ static const struct option_words {
     {"score", "unit", "auto word char"},
     {"bench speakers", "contract", "revise delayed enrolled"},
     {"score", "normalise", "basic none"},
+    {"transcribe", "redact-audio", "beep silence"},
     {"redact", "mode", "mask redact tag off"},
     {"redact", "offsets", "characters bytes"},
 };

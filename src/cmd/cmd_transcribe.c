@@ -11,6 +11,7 @@
 #include "cmd/progress.h"
 #include "cmd/session.h"
 #include "cmd/stoppable.h"
+#include "cmd/transcribe_audio.h"
 #include "cmd/voice_names.h"
 #include "cmd/cmd_options.h"
 
@@ -33,6 +34,9 @@ enum option_code {
     OPT_MIN_SPEAKERS,
     OPT_MAX_SPEAKERS,
     OPT_VOICE,
+    OPT_REDACT_AUDIO,
+    OPT_REDACT_AUDIO_OUTPUT,
+    OPT_REDACT_AUDIO_MARGIN,
 };
 
 /* A transcript being written. */
@@ -53,6 +57,8 @@ typedef struct transcribe {
     document **documents; /* [paths.n]; NULL while nothing is written */
     size_t n_open;        /* of them, with a file of their own */
     const steno_model *model;
+    audio_job audio;
+    const feeder_config *feed; /* of the run */
     stoppable standard;
     FILE *standard_output; /* through it */
     progress bar;
@@ -85,6 +91,12 @@ static void help(void) {
     session_help();
     putchar('\n');
     session_privacy_help();
+    printf(
+        "\nSound:\n"
+        "      --redact-audio KIND    write the recording as well, without the sound of what is redacted in its text:\n"
+        "                         beep or silence there; --redact is mask then, unless it says otherwise\n"
+        "      --redact-audio-output PATH  to this WAV file; of several recordings, in this folder\n"
+        "      --redact-audio-margin-ms N  so much before and after as well (default 100)\n");
     printf("\nOther:\n"
            "  -h, --help             this text\n\n"
            "Exit status: 0 all done, 1 something failed, 2 wrong usage.\n");
@@ -96,6 +108,19 @@ static int take_count(const char *name, const char *value, int *out) {
     if (cli_int(value, 1, STENO_SPEAKERS_MAX, out)) return 0;
     return cli_usage("transcribe", "--%s cannot be '%s': want a whole number from 1 to %d", name, value,
                      STENO_SPEAKERS_MAX);
+}
+
+/* Options about the sound. */
+static int take_audio(transcribe *t, int code, const char *value) {
+    switch (code) {
+    case OPT_REDACT_AUDIO:
+        return transcribe_audio_kind(&t->audio, value);
+    case OPT_REDACT_AUDIO_MARGIN:
+        return transcribe_audio_margin(&t->audio, value);
+    default:
+        t->audio.output = value;
+        return 0;
+    }
 }
 
 /* Options about speakers. */
@@ -155,6 +180,10 @@ static int take_option(transcribe *t, int code, const char *value) {
     case OPT_MAX_SPEAKERS:
     case OPT_VOICE:
         return take_speakers(t, code, value);
+    case OPT_REDACT_AUDIO:
+    case OPT_REDACT_AUDIO_OUTPUT:
+    case OPT_REDACT_AUDIO_MARGIN:
+        return take_audio(t, code, value);
     default:
         return session_option(&t->session, "transcribe", code, value);
     }
@@ -169,21 +198,25 @@ static int too_many_inputs(const transcribe *t) {
     return 0;
 }
 
-const struct option cmd_transcribe_options[] = {SESSION_LONG_OPTIONS,
-                                                SESSION_PRIVACY_OPTIONS,
-                                                {"format", required_argument, NULL, 'f'},
-                                                {"output-dir", required_argument, NULL, 'o'},
-                                                {"files-from", required_argument, NULL, OPT_FILES_FROM},
-                                                {"null", no_argument, NULL, '0'},
-                                                {"no-words", no_argument, NULL, OPT_NO_WORDS},
-                                                {"diarize", no_argument, NULL, OPT_DIARIZE},
-                                                {"speakers", required_argument, NULL, OPT_SPEAKERS},
-                                                {"min-speakers", required_argument, NULL, OPT_MIN_SPEAKERS},
-                                                {"max-speakers", required_argument, NULL, OPT_MAX_SPEAKERS},
-                                                {"voice", required_argument, NULL, OPT_VOICE},
-                                                {"quiet", no_argument, NULL, 'q'},
-                                                {"help", no_argument, NULL, 'h'},
-                                                {0}};
+const struct option cmd_transcribe_options[] = {
+    SESSION_LONG_OPTIONS,
+    SESSION_PRIVACY_OPTIONS,
+    {"format", required_argument, NULL, 'f'},
+    {"output-dir", required_argument, NULL, 'o'},
+    {"files-from", required_argument, NULL, OPT_FILES_FROM},
+    {"null", no_argument, NULL, '0'},
+    {"no-words", no_argument, NULL, OPT_NO_WORDS},
+    {"diarize", no_argument, NULL, OPT_DIARIZE},
+    {"speakers", required_argument, NULL, OPT_SPEAKERS},
+    {"min-speakers", required_argument, NULL, OPT_MIN_SPEAKERS},
+    {"max-speakers", required_argument, NULL, OPT_MAX_SPEAKERS},
+    {"voice", required_argument, NULL, OPT_VOICE},
+    {"redact-audio", required_argument, NULL, OPT_REDACT_AUDIO},
+    {"redact-audio-output", required_argument, NULL, OPT_REDACT_AUDIO_OUTPUT},
+    {"redact-audio-margin-ms", required_argument, NULL, OPT_REDACT_AUDIO_MARGIN},
+    {"quiet", no_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},
+    {0}};
 
 /* Reads the command line. Returns -1 to go on, or the exit status. */
 static int read_options(transcribe *t, int argc, char **argv) {
@@ -211,6 +244,7 @@ static int read_options(transcribe *t, int argc, char **argv) {
     if (t->paths.n == 0) return cli_usage("transcribe", "no recording given");
     int status = too_many_inputs(t);
     if (status == 0) status = check_speakers(t);
+    if (status == 0) status = transcribe_audio_check(&t->audio, &t->paths, &t->session.policy);
     t->session.speakers.turns = t->format->turns != NULL && t->diarize;
     if (status == 0) status = session_options_check(&t->session, "transcribe");
     return status ? status : -1;
@@ -289,6 +323,7 @@ static steno_err on_segment(void *ctx, size_t index, int channel, const released
     transcribe *t = ctx;
     document *d = NULL;
     ERR_TRY(document_of(t, index, &d));
+    ERR_TRY(transcribe_audio_segment(&t->audio, index, channel, segment));
     if (!d) return STENO_OK;
     progress_clear(&t->bar);
     if (output_segment(&d->out, channel, segment) == STENO_OK) return STENO_OK;
@@ -330,6 +365,17 @@ static steno_err end_document(transcribe *t, size_t index, const feeder_result *
     return STENO_OK;
 }
 
+/* The recording without what was redacted. Without it the run goes on, unless somebody stops it. */
+static steno_err write_audio(transcribe *t, size_t index, const feeder_result *r) {
+    const char *path = t->paths.path[index];
+    steno_err e = transcribe_audio_done(&t->audio, index, r, t->feed);
+    if (e == STENO_OK || e == STENO_E_CANCELLED) return e;
+    char why[ERR_DETAIL_BYTES];
+    snprintf(why, sizeof why, "%s", steno_error_detail());
+    complain(t, path, cli_reason(path, why));
+    return STENO_OK;
+}
+
 static steno_err on_done(void *ctx, size_t index, const feeder_result *r) {
     transcribe *t = ctx;
     const char *path = t->paths.path[index];
@@ -350,7 +396,7 @@ static steno_err on_done(void *ctx, size_t index, const feeder_result *r) {
         fprintf(stderr, "steno: %s: written to %s, because %s has the same base name\n", path, t->names[index],
                 t->clash[index]);
     }
-    return e;
+    return e == STENO_OK && !error ? write_audio(t, index, r) : e;
 }
 
 static void on_progress(void *ctx, const feeder_progress *at) {
@@ -384,7 +430,7 @@ static int run(transcribe *t) {
     session s;
     sigset_t old;
     int stop_fd = stoppable_signals(&old);
-    if (prepare_results(t, stop_fd) != STENO_OK ||
+    if (prepare_results(t, stop_fd) != STENO_OK || transcribe_audio_prepare(&t->audio) != STENO_OK ||
         voice_names_find(t->voices, t->session.speakers.n_voices) != STENO_OK ||
         session_open(&s, &t->session) != STENO_OK) {
         fprintf(stderr, "steno: %s\n", steno_error_detail());
@@ -392,6 +438,7 @@ static int run(transcribe *t) {
         return 1;
     }
     t->model = s.model;
+    t->feed = &s.feed;
     speaker_names_init(&t->speakers, t->voices, t->session.speakers.n_voices);
     progress_init(&t->bar, t->quiet);
     s.feed.paths = (const char *const *)t->paths.path;
@@ -421,6 +468,7 @@ static int run(transcribe *t) {
 int cmd_transcribe(int argc, char **argv) {
     transcribe t = {.format = &output_text, .words = true};
     session_options_init(&t.session);
+    transcribe_audio_init(&t.audio);
     t.session.speakers.voices = t.voices;
     int status = read_options(&t, argc, argv);
     if (status == -1) status = run(&t);
@@ -428,6 +476,7 @@ int cmd_transcribe(int argc, char **argv) {
     voice_names_wipe(t.voices, t.session.speakers.n_voices);
     cli_names_free(t.names, t.clash, t.paths.n);
     mem_free(t.documents);
+    transcribe_audio_free(&t.audio);
     cli_paths_free(&t.paths);
     return status;
 }

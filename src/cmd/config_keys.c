@@ -103,7 +103,8 @@ const config_key config_keys[] = {
     WHOLE("jobs", retention_h, RELOADS, 0, 87600, NULL, "finished jobs are deleted after so long; 0: never",
           NOTHING_MORE),
     YES_NO("jobs", keep_audio, RELOADS, "recordings stay until their job is deleted",
-           "Otherwise a recording is deleted as soon as its job is over."),
+           "Otherwise a recording is deleted as soon as its job is over, and so is one whose words are masked or "
+           "redacted."),
     WHOLE("jobs", webhook_timeout_s, RELOADS, 1, 300, NULL, "a webhook's server must have answered by then",
           NOTHING_MORE),
     WHOLE("jobs", webhook_attempts, RELOADS, 1, 100, NULL, "tries at a webhook, ever further apart", NOTHING_MORE),

@@ -238,14 +238,20 @@ static int64_t oldest_due_ms(const gate *g) {
 
 /* ---- events ----------------------------------------------------------------------------------------------------- */
 
-static void on_speech(gate *g, const steno_event *d) {
+/* Who goes on first behind the chain's end: it may have begun before the final there came. */
+static void look_for_follower(gate *g) {
     const gate_chain *c = &g->chain;
-    if (g->queue.members > 0 && !(c->following && c->follower == d->segment.id)) {
-        if (is_in_time(g, d->segment.start_s))
-            follow(g, d->segment.id);
-        else
-            finish_chain(g);
-    }
+    uint32_t next;
+    double start_s;
+    if (g->queue.members == 0 || c->following || !gate_begun_behind(&g->begun, c->last_id, &next, &start_s)) return;
+    if (is_in_time(g, start_s))
+        follow(g, next);
+    else
+        finish_chain(g);
+}
+
+static void on_speech(gate *g, const steno_event *d) {
+    look_for_follower(g);
     wait_or_pass(g, d);
 }
 
@@ -265,6 +271,10 @@ static bool on_partial_behind(gate *g, const steno_event *d) {
     const steno_segment *s = &d->segment;
     size_t n = strlen(s->text), stable = s->stable_bytes < n ? s->stable_bytes : n;
     gate_queue_drop_partial(&g->queue);
+    if (gate_begun_before(&g->begun, s->id)) { /* whose words go on what waits, perhaps, and this may go on theirs */
+        (void)!wait(g, d);
+        return true;
+    }
     if (!is_in_time(g, s->start_s) && !(g->chain.following && g->chain.follower == s->id))
         finish_chain(g);
     else if (gate_begins_backchannel(s->text, stable))
@@ -277,6 +287,7 @@ static bool on_partial_behind(gate *g, const steno_event *d) {
 
 static void on_partial(gate *g, const steno_event *d) {
     g->partials_seen = true;
+    if (is_looking(g) && g->queue.members == 0 && gate_begun_before(&g->begun, d->segment.id)) return;
     if (g->queue.members > 0) {
         if (on_partial_behind(g, d)) return;
     } else if (is_looking(g))
@@ -334,6 +345,7 @@ static void hold(gate *g, const steno_event *d, size_t at, const find_result *fo
     g->counts.held++;
     hold_time(g, d);
     show_front(g, found);
+    look_for_follower(g);
 }
 
 /* Room for one more final in queue and text. False: nothing can be said of it. */
@@ -492,6 +504,7 @@ void gate_event(gate *g, const steno_event *draft, int64_t now_ms) {
         finish_chain(g);
         ignore(adopt(g, &g->next));
     }
+    gate_begun_note(&g->begun, draft);
     if (is_off(g))
         gate_pass(g, draft);
     else

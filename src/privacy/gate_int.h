@@ -3,6 +3,7 @@
  *   gate.c          events in their order; when a final waits, and for how long
  *   gate_chain.c    the text that is looked through: finals of which the last may go on, behind what was said before
  *   gate_queue.c    copies of events that wait
+ *   gate_begun.c    utterances that began before the finals of those before them came
  *   gate_compose.c  a draft and what was found in it -> a released segment
  *   gate_spans.c    what of a text is written otherwise, and where it then stands
  *   gate_labels.c   SPEAKERS events, whose labels are of the draft's words
@@ -19,6 +20,7 @@
 
 #include "base/err.h"
 
+#define GATE_BEGUN_MAX   16  /* utterances that began and have no final yet */
 #define GATE_QUEUE_MAX   96  /* events that wait, finals included; then all leave */
 #define GATE_EDITS_MAX   512 /* numbers written in digits, a text */
 #define GATE_FIGURES_MAX 64 /* runs of figures in a message that is forced out; then the last grows over what follows */
@@ -100,6 +102,26 @@ bool gate_is_backchannel(const char *text, size_t n);
 /* It may yet become one: empty, "ok", "mm". */
 bool gate_begins_backchannel(const char *text, size_t n);
 
+/* ---- who has begun --------------------------------------------------------------------------------------------------- */
+
+/* Utterances that began and whose finals have not come: people go on while the words before are still being recognised, so that the next
+ * may be known of before this one's final is here. */
+typedef struct gate_begun {
+    struct {
+        uint32_t id;
+        double start_s;
+        bool worded; /* a partial of it came: a final will */
+    } of[GATE_BEGUN_MAX];
+    uint32_t n;
+} gate_begun;
+
+/* SPEECH, PARTIAL, SEGMENT. What is beyond GATE_BEGUN_MAX is not known. */
+void gate_begun_note(gate_begun *b, const steno_event *d);
+/* The first one behind utterance `id`; false: nobody. */
+bool gate_begun_behind(const gate_begun *b, uint32_t id, uint32_t *next, double *start_s);
+/* Whether the words of one before `id` are still to come. */
+bool gate_begun_before(const gate_begun *b, uint32_t id);
+
 /* ---- what is written otherwise --------------------------------------------------------------------------------------- */
 
 typedef struct gate_span {
@@ -180,6 +202,7 @@ struct gate {
     size_t text_n;
     steno_word withheld;
     /* the utterance that is open */
+    gate_begun begun;
     bool has_open, partials_seen, has_shown;
     uint32_t open_id, shown_id;
     size_t shown_bytes; /* of the draft's text */

@@ -17,7 +17,7 @@ export const SCRIPT = [
   [['I said the quick', 0], ['I said the quick brown <b>fox</b>', 16], ['I said the quick brown <b>fox</b> jumps.', null]],
 ];
 const STEP_S = 0.25; // of audio between two events
-const CONFIG = { encoding: 'pcm_s16le', sample_rate: 16000, channels: 1, endpoint_ms: 500, unfinished_ms: 500, max_utterance_s: 15, partial_ms: 500, language: 'en', words: true, speakers: 'off', max_speakers: 8, hold_ms: 2500, voices: '', stats_ms: 2000 };
+const CONFIG = { encoding: 'pcm_s16le', sample_rate: 16000, channels: 1, endpoint_ms: 500, unfinished_ms: 500, max_utterance_s: 15, partial_ms: 500, language: 'en', words: true, speakers: 'off', max_speakers: 8, hold_ms: 2500, voices: '', redact: 'off', redact_types: 'id, phone, card, iban, ssn, email, passport, plate, ip, birth_date, account, address, url, person, custom', redact_hold_ms: 2000, itn: false, stats_ms: 2000 };
 
 // What a message says of its words: of most of them, and of each stretch.
 function labelsOf(words, names) {

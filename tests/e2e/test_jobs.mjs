@@ -50,6 +50,9 @@ test('jobs: channels apart, and recordings that are kept', async () => {
     assert.equal((await jobs.over(id)).state, 'done');
     assert.ok((await jobs.result(id, 'json')).segments.every((s) => s.channel === 2));
     assert.deepEqual(spool(dir), [id]);
+    const masked = await jobs.post({ redact: 'mask' }, wav(file)); // the sound would say what the words hide
+    assert.equal((await jobs.over(masked.id)).state, 'done');
+    assert.deepEqual(spool(dir), [id]);
     assert.equal((await jobs.ask(`/v1/jobs/${id}`, { method: 'DELETE' })).status, 204);
     assert.deepEqual(spool(dir), []);
     await jobs.job(id, 404);

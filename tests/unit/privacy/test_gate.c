@@ -289,6 +289,43 @@ static void a_split_number_is_masked_in_both(void **state) {
     assert_int_equal(gate_wait_ms(b.g, b.now_ms), -1);
 }
 
+/* People go on while what they said is still being recognised: the engine says so before the words. */
+static void who_goes_on_may_be_known_before_the_final(void **state) {
+    (void)state;
+    open_mode(REDACT_MASK);
+    event_at(STENO_EVENT_SPEECH, 0, 0.2);
+    event_at(STENO_EVENT_SPEECH, 1, 3.4);
+    final_at(0, 1, "it is 138 1234", 0, 3);
+    assert_int_equal(b.out.n, 2);
+    event_at(STENO_EVENT_SPEECH, 2, 9.2); /* long after the end of the first one: there is another between */
+    assert_int_equal(b.out.n, 2);
+    final_at(1, 1, "56", 3.3, 9);
+    assert_int_equal(b.out.n, 2);
+    partial_at(2, 1, "78 I", 4, 9.1, 10);
+    final_at(2, 2, "78 I think", 9.1, 11);
+    expect(2, FINAL, "it is [PHONE]");
+    bool split = false;
+    for (int i = 3; i < b.out.n; i++) {
+        if (b.out.events[i].kind == STENO_EVENT_SEGMENT) split |= strcmp(seen(i)->text, "[PHONE]") == 0;
+        assert_null(strpbrk(seen(i)->text, "0123456789"));
+    }
+    assert_true(split);
+}
+
+/* A partial that comes before the final of the utterance before it shows nothing: it may be the rest of that. */
+static void a_partial_may_come_before_the_final_before_it(void **state) {
+    (void)state;
+    open_mode(REDACT_MASK);
+    partial_at(0, 1, "it is 138 1234", 0, 0, 3);
+    int before = b.out.n;
+    partial_at(1, 1, "5678 I think", 12, 4, 6);
+    assert_int_equal(b.out.n, before);
+    final_at(0, 2, "it is 138 1234", 0, 3);
+    partial_at(1, 2, "5678 I think", 12, 4, 6);
+    final_at(1, 3, "5678 I think", 4, 6);
+    for (int i = 0; i < b.out.n; i++) assert_null(strpbrk(seen(i)->text, "0123456789"));
+}
+
 static void a_split_number_shows_its_own_figures(void **state) {
     (void)state;
     open_mode(REDACT_PARTLY);
@@ -643,6 +680,8 @@ int main(void) {
         TEST(a_partial_shows_what_is_settled),
         TEST(a_partial_of_a_number_alone_says_nothing),
         TEST(a_split_number_is_masked_in_both),
+        TEST(who_goes_on_may_be_known_before_the_final),
+        TEST(a_partial_may_come_before_the_final_before_it),
         TEST(a_split_number_shows_its_own_figures),
         TEST(the_front_of_what_waits_is_shown),
         TEST(nobody_goes_on),
