@@ -60,6 +60,16 @@ static void a_text(void **state) {
     assert_string_equal(redacted(&mask, ""), "");
 }
 
+/* A name in it leaves nothing of an address to be seen. */
+static void names_in_addresses(void **state) {
+    (void)state;
+    gate_policy mask = policy_of(REDACT_MASK);
+    assert_string_equal(redacted(&mask, "john at gmail.com"), "[EMAIL]");
+    assert_string_equal(redacted(&mask, "my email is bob at work dot org no sorry bob at home dot org"),
+                        "my email is [EMAIL] no sorry [EMAIL]");
+    assert_string_equal(redacted(&mask, "my name is john"), "my name is [PERSON]");
+}
+
 static void positions(void **state) {
     (void)state;
     gate_policy mask = policy_of(REDACT_MASK);
@@ -288,6 +298,7 @@ static void no_memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_text),
+        cmocka_unit_test(names_in_addresses),
         cmocka_unit_test(positions),
         cmocka_unit_test(numbers_of_masks),
         cmocka_unit_test(numbers_in_figures),
