@@ -353,10 +353,10 @@ static bool is_plain(const finder *f, const token *t) {
 
 /* Behind what is stable the text may yet be different: only words that mean nothing to any rule are settled there. */
 static uint32_t walk_unstable(const finder *f, uint32_t i, uint32_t closed) {
-    const bool custom = f->custom && (f->types & ENTITY_BIT(ENTITY_CUSTOM)); /* may want any word */
+    const bool own = f->custom && (f->types & ENTITY_BIT(ENTITY_CUSTOM)); /* may want any word */
     for (; i < closed; i++) {
         const token *t = &f->tokens[i];
-        if ((f->kinds & KIND(t->kind)) && (custom || !is_plain(f, t))) break;
+        if ((f->kinds & KIND(t->kind)) && (own || !is_plain(f, t))) break;
         if ((f->senses & t->sense) || (t->sense & SENSE_KEYS)) break;
     }
     return i;
