@@ -10,7 +10,6 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "privacy/check.h"
 #include "privacy/custom.h"
 #include "privacy/ner.h"
 
@@ -343,21 +342,11 @@ static uint32_t walk(finder *f) {
     return f->first;
 }
 
-/* "the", "what", "have": no name, no mail and no code is made of them, whatever stands beside. */
-static bool is_plain(const finder *f, const token *t) {
-    const char *word = f->text->text + t->at;
-    if (t->kind != TOKEN_WORD || !(t->sense & SENSE_COMMON) || t->n < 2) return false;
-    char country[2] = {(char)(word[0] & ~32), (char)(word[1] & ~32)};
-    return t->n > 2 || !check_iban_length(country); /* "is", "no", "be" */
-}
-
 /* Behind what is stable the text may yet be different: only words that mean nothing to any rule are settled there. */
 static uint32_t walk_unstable(const finder *f, uint32_t i, uint32_t closed) {
-    const bool own = f->custom && (f->types & ENTITY_BIT(ENTITY_CUSTOM)); /* may want any word */
     for (; i < closed; i++) {
         const token *t = &f->tokens[i];
-        if ((f->kinds & KIND(t->kind)) && (own || !is_plain(f, t))) break;
-        if ((f->senses & t->sense) || (t->sense & SENSE_KEYS)) break;
+        if ((f->kinds & KIND(t->kind)) || (f->senses & t->sense) || (t->sense & SENSE_KEYS)) break;
     }
     return i;
 }

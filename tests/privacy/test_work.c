@@ -21,7 +21,7 @@
 #else
 #define BLOCKS_PER_BYTE 24000
 #endif
-#define HELD_TOKENS_MAX (8 * RULE_AHEAD_MAX) /* a cluster at its limit, and what is read ahead behind it */
+#define HELD_TOKENS_MAX (9 * RULE_AHEAD_MAX) /* two clusters at their limit, and what is read ahead behind them */
 #define CONFIDENCE      0.5F
 
 #ifdef __clang__
