@@ -6,7 +6,8 @@
 // Reached must be, with a match where entities of the right type overlap:
 //   - structured types, in English and in Mandarin, over all of them: precision >= 0.98, recall >= 0.99;
 //   - card, e-mail, IBAN and phone each, in English of presidio-research's kind: precision >= 0.90, recall >= 0.97.
-// Only reported: numbers in which the recogniser erred once, so that they fail their check (`misheard`).
+//   - numbers in which the recogniser erred once, so that they fail their check, behind a word for them (`misheard`): over all of them
+//     precision >= 0.90, recall >= 0.85.
 //
 // --show N: examples of what was missed or wrongly found, of each type. Not for the seed `test`, which is to judge only.
 import { spawnSync } from 'node:child_process';
@@ -20,7 +21,7 @@ const GOALS = [
   { set: 'en', types: STRUCTURED, each: ['all'], precision: 0.98, recall: 0.99 },
   { set: 'zh', types: STRUCTURED, each: ['all'], precision: 0.98, recall: 0.99 },
   { set: 'presidio', types: FOUR, each: FOUR, precision: 0.9, recall: 0.97 },
-  { set: 'misheard', types: STRUCTURED, each: [] },
+  { set: 'misheard', types: STRUCTURED, each: ['all'], precision: 0.9, recall: 0.85 },
 ];
 const BYTES_MAX = 256 << 20;
 
