@@ -211,7 +211,7 @@ static bool cut_segment(shard *s, int slot, const due_span *due) {
     g->rev = due->rev;
     g->end = due->end;
     g->heard_s = due->heard_s;
-    g->due_s = due->due_s;
+    g->due_s = t->is_live ? due->due_s : s->now_s; /* nobody waits for a recording's: for what is observed */
     if (t->is_live && due->id == t->live.id) {
         g->text_ids = t->live.last;
         g->text_ids.forced = 0; /* a final is as if nothing had been heard before */

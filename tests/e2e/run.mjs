@@ -34,5 +34,6 @@ import './test_deepgram.mjs';
 import './test_labels.mjs';
 import './test_labels_hard.mjs';
 import './test_net.mjs';
+import './test_metrics.mjs';
 
 process.exitCode = await runAll(process.argv[2]);
