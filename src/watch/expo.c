@@ -11,6 +11,7 @@
 
 #define FIRST_BYTES  16384
 #define NUMBER_BYTES 40
+#define WHOLE_MAX    1e15
 
 void expo_init(expo *e) {
     *e = (expo){0};
@@ -49,10 +50,13 @@ static void put_text(expo *e, const char *text) {
     put(e, text, strlen(text));
 }
 
-/* The shortest way to write a number so that it is read as the same one. */
+/* So short that it is read as the same number. Most are whole. */
 static void put_number(expo *e, double value) {
     char digits[NUMBER_BYTES];
-    if (isnan(value)) {
+    if (value > -WHOLE_MAX && value < WHOLE_MAX && value == (double)(int64_t)value) {
+        snprintf(digits, sizeof digits, "%" PRId64, (int64_t)value);
+        put_text(e, digits);
+    } else if (isnan(value)) {
         put_text(e, "NaN");
     } else if (isinf(value)) {
         put_text(e, value > 0 ? "+Inf" : "-Inf");
