@@ -4,7 +4,7 @@
  *     alarms faults  HOSTS DAYS UTTERANCES_AN_HOUR [SEED] [-v]
  *
  * Owner: the main thread. See docs/watching.md; `make bench-alarms` runs the table there. In `faults`, a host in four stays healthy and the
- * others get one fault each, in turn, from day 5 on, at an hour of its own.
+ * others get one fault each, in turn, from day 7 on, a Monday, at an hour of its own.
  */
 #include "../../tests/watch/made_fleet.h"
 #include "watch/alarm.h"
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define WARM_DAYS 5
+#define WARM_DAYS 7
 
 typedef struct tally {
     made_fleet fleet;
@@ -81,7 +81,7 @@ static void inject(made_fleet *f) {
         if (i % 4 == 3) continue;
         made_host *h = &f->host[i];
         h->fault = (made_fault)(1 + (i - i / 4) % (N_FAULTS - 1));
-        h->fault_min = WARM_DAYS * FLEET_DAY_MIN + i * 37 % FLEET_DAY_MIN;
+        h->fault_min = WARM_DAYS * FLEET_DAY_MIN + i * 397 % FLEET_DAY_MIN;
     }
 }
 

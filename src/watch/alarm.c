@@ -113,9 +113,9 @@ static bool beyond(const alarm_rule *rule, const rule_state *st, double value) {
 }
 
 /* So much that a stretch tells the norm from the bound. */
-static double stretch_weight(const alarm_rule *rule, const rule_state *st) {
+static double stretch_weight(const rule_state *st) {
     double between = fabs(st->bound - st->norm), enough = 2.25 * st->variance / (between * between + 1e-12);
-    return enough > rule->least ? enough : rule->least;
+    return enough > st->enough ? enough : st->enough;
 }
 
 static void watch_raised(alarm_set *set, alarm_series *s, size_t rule, alarm_sample sample) {
@@ -127,7 +127,7 @@ static void watch_raised(alarm_set *set, alarm_series *s, size_t rule, alarm_sam
         alarm_lower(set, s, rule, ALARM_ACCEPTED, st->stretch.y / st->stretch.w);
         return;
     }
-    if (lasted_s < CLEAR_S || (st->stretch.w < stretch_weight(&set->rule[rule], st) && lasted_s < CLEAR_MAX_S)) return;
+    if (lasted_s < CLEAR_S || (st->stretch.w < stretch_weight(st) && lasted_s < CLEAR_MAX_S)) return;
     double value = st->stretch.y / st->stretch.w;
     st->well = beyond(&set->rule[rule], st, value) ? 0 : st->well + 1;
     st->stretch = (alarm_sample){0};
@@ -162,7 +162,7 @@ static void rule_step(alarm_set *set, alarm_series *s, size_t rule, const monito
     }
     if (!st->ready) return;
     st->log_m = stats_watch_step(&st->watch, &st->bet, sample.y, sample.w, cell->start_s);
-    if (st->log_m < set->counts.log_needed || st->watch.w < set->rule[rule].least) return;
+    if (st->log_m < set->counts.log_needed || st->watch.w < st->enough) return;
     double value = st->watch.y / st->watch.w;
     if (beyond(&set->rule[rule], st, value)) alarm_raise(set, s, rule, value, st->watch.w);
 }

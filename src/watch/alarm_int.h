@@ -19,6 +19,7 @@
 #define EDGE             2.0  /* standard errors that a norm may be wrong by */
 #define SUSPECT          6.0  /* log evidence from which on an hour is not learnt from */
 #define STREAM_DEFAULT   20.0 /* utterances a stream where streams are not counted */
+#define STREAMS_MIN      4    /* as much evidence as so many streams give, at least: one odd caller is no fault */
 #define CLEAR_S          900  /* an alarm is resolved when two stretches at least this long are well again */
 #define CLEAR_MAX_S      (12 * HOUR_S)
 #define CLEAR_STRETCHES  2
@@ -42,7 +43,8 @@ typedef struct rule_state {
     int n_pending, oldest;
     /* made of it */
     bool ready, learnt;
-    double norm, bound, variance; /* variance: of y - norm * w, for w = 1 */
+    double norm, bound, variance,
+        enough; /* variance: of y - norm * w, for w = 1; enough: weight since a change began */
     stats_bet bet;
     /* evidence */
     stats_watch watch;

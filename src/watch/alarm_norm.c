@@ -103,12 +103,19 @@ static void end_hour(alarm_series *s, const alarm_rule *rule, rule_state *st) {
 
 /* ---- spread ------------------------------------------------------------------------------------------------------- */
 
+static double utterances_a_stream(const alarm_series *s) {
+    return s->streams >= 1 ? s->utterances / s->streams : STREAM_DEFAULT;
+}
+
+static double weight_of_utterance(const alarm_series *s, const rule_state *st) {
+    return s->utterances > 0 && st->w > 0 ? st->w / s->utterances : 1;
+}
+
 /* What the table says. Lengths of streams vary as if exponential: the mean of their squares is twice the square of their mean. */
 static double spread_told(const alarm_series *s, const alarm_rule *rule, const rule_state *st, double norm) {
-    double each = s->streams >= 1 ? s->utterances / s->streams : STREAM_DEFAULT; /* utterances a stream */
-    double weight = s->utterances > 0 && st->w > 0 ? st->w / s->utterances : 1;  /* of an utterance */
-    double alike = is_share(rule) ? each * weight : each;
-    double design = 1 + larger(0, 2 * alike - 1) * rule->likeness;
+    double weight = weight_of_utterance(s, st);
+    double alike = utterances_a_stream(s) * (is_share(rule) ? weight : 1);
+    double design = 1 + 2 * larger(0, alike - 1) * rule->likeness;
     if (is_share(rule)) return norm * (1 - norm) * design;
     return rule->spread * norm * rule->spread * norm * weight * design;
 }
@@ -179,6 +186,7 @@ void alarm_norm_make(const alarm_set *set, alarm_series *s, size_t rule_at) {
     if (fleet && st->learnt) st->learnt = fleet_mean(set, s, &st->norm);
     st->ready = st->norm > 0 && (st->learnt || limit_of(s, rule) > 0);
     if (!st->ready) return;
+    st->enough = larger(rule->least, STREAMS_MIN * utterances_a_stream(s) * weight_of_utterance(s, st));
     st->variance = larger(1e-12, spread_of(s, rule, st, st->norm));
     st->bound = bound_of(s, rule, st);
     make_bets(rule, st);

@@ -15,10 +15,10 @@
 TAKE(empty, c->empty, c->utterances)
 TAKE(looped, c->looped, c->utterances)
 TAKE(switches, c->language_switches, c->utterances)
-TAKE(clipped, c->input_clipped, c->utterances)
-TAKE(quiet, c->input_quiet, c->utterances)
-TAKE(noisy, c->input_noisy, c->utterances)
-TAKE(narrow, c->input_narrow, c->utterances)
+TAKE(clipped, c->streams_clipped, c->streams_judged)
+TAKE(quiet, c->streams_quiet, c->streams_judged)
+TAKE(noisy, c->streams_noisy, c->streams_judged)
+TAKE(narrow, c->streams_narrow, c->streams_judged)
 TAKE(partials, c->partial_revisions, c->partials)
 TAKE(speakers, c->speaker_revisions, c->speaker_labels)
 TAKE(rate, c->characters, c->speech_s)
@@ -35,8 +35,8 @@ static void take_nothing(const monitor_cell *c, alarm_sample *out) {
     *out = (alarm_sample){0};
 }
 
-/* Margins: the healthy drift of a week and the spread between hosts lie within them, the faults they are for far beyond. Likeness 1:
- * a microphone does not change within a call. */
+/* Margins: the healthy drift of a week and the spread between hosts lie within them, the faults they are for far beyond. Streams are
+ * counted for their microphones, which do not change within a call. */
 static const alarm_rule rules[] = {
     {"empty", "utterances with speech and no text",
      "Listen to the newest empty ones (dashboard, worst utterances); compare input quality, then model files: steno "
@@ -53,7 +53,7 @@ static const alarm_rule rules[] = {
      "fp32.",
      ALARM_SHARE, ALARM_OWN_NORM, ALARM_CRITICAL, 1, take_looped, .25, .005, .20, NULL, .01, 0, 50},
     {"repeated", "tokens that repeat those before them", "As for looped; it sees loops too short for the guard.",
-     ALARM_MEAN, ALARM_OWN_NORM, ALARM_WARNING, 1, take_repeated, .40, .01, 0, NULL, .05, 2.0, 500},
+     ALARM_SHARE, ALARM_OWN_NORM, ALARM_WARNING, 1, take_repeated, .40, .01, 0, NULL, .01, 0, 500},
     {"compression", "compression ratio of text", "As for looped: text that compresses well says the same again.",
      ALARM_MEAN, ALARM_OWN_NORM, ALARM_WARNING, 1, take_compression, .20, 0, 0, NULL, .10, .20, 50},
     {"confidence_fleet", "mean confidence, against the other hosts",
@@ -78,16 +78,16 @@ static const alarm_rule rules[] = {
     {"speech_share_high", "share of audio that is speech",
      "Voice activity hears too much: vad_threshold, input_noisy, music on hold.", ALARM_MEAN, ALARM_OWN_NORM,
      ALARM_WARNING, 1, take_speech, .40, .05, 0, NULL, .30, .60, 600},
-    {"input_quiet", "utterances below -45 dBFS",
+    {"input_quiet", "streams below -45 dBFS",
      "A microphone or gateway is turned down: find the key or line it comes from.", ALARM_SHARE, ALARM_OWN_NORM,
-     ALARM_WARNING, 1, take_quiet, .25, .05, 0, NULL, 1, 0, 50},
-    {"input_clipped", "utterances with clipped samples", "A microphone or gateway is turned up too far.", ALARM_SHARE,
-     ALARM_OWN_NORM, ALARM_WARNING, 1, take_clipped, .25, .05, 0, NULL, 1, 0, 50},
-    {"input_noisy", "utterances with an SNR below 5 dB", "A line with noise, or a codec gone wrong: listen to one.",
-     ALARM_SHARE, ALARM_OWN_NORM, ALARM_WARNING, 1, take_noisy, .25, .05, 0, NULL, 1, 0, 50},
-    {"input_narrow", "utterances with nothing above 4 kHz",
+     ALARM_WARNING, 1, take_quiet, .25, .05, 0, NULL, 1, 0, 12},
+    {"input_clipped", "streams with clipped samples", "A microphone or gateway is turned up too far.", ALARM_SHARE,
+     ALARM_OWN_NORM, ALARM_WARNING, 1, take_clipped, .25, .05, 0, NULL, 1, 0, 12},
+    {"input_noisy", "streams with an SNR below 5 dB", "A line with noise, or a codec gone wrong: listen to one.",
+     ALARM_SHARE, ALARM_OWN_NORM, ALARM_WARNING, 1, take_noisy, .25, .05, 0, NULL, 1, 0, 12},
+    {"input_narrow", "streams with nothing above 4 kHz",
      "8 kHz is sent as 16 kHz: the sender should say 8 kHz, or stop resampling.", ALARM_SHARE, ALARM_OWN_NORM,
-     ALARM_WARNING, 1, take_narrow, .25, .05, 0, NULL, 1, 0, 50},
+     ALARM_WARNING, 1, take_narrow, .25, .05, 0, NULL, 1, 0, 12},
     {"partial_revisions", "partials that took back words",
      "Live text flickers: load (partials come late), a new model, or noise.", ALARM_SHARE, ALARM_OWN_NORM,
      ALARM_WARNING, 1, take_partials, .40, .02, 0, NULL, .05, 0, 200},

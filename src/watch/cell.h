@@ -59,6 +59,11 @@ typedef struct monitor_cell {
     /* Utterances whose input is: more than 1 % clipped; below -45 dBFS; SNR below 5 dB; nothing above 4 kHz. */
     uint64_t input_clipped, input_quiet, input_noisy, input_narrow;
 
+    /* Streams of which the same is true of more than half of their utterances. A stream is judged once it has had ten utterances or
+     * ends, and again for every hour that it goes on: a microphone does not change within a call, so utterances are no independent
+     * witnesses of it, and alarms count streams. */
+    uint64_t streams_judged, streams_clipped, streams_quiet, streams_noisy, streams_narrow;
+
     uint64_t latency_bin[CELL_LATENCY_BINS]; /* end of speech to final text, a count an utterance */
 
     /* The host itself (at.model is ""). */

@@ -78,7 +78,8 @@ enum {
 
 typedef struct made_stream {
     double part[S_N];
-    double left_min;
+    double left_min, age_min;
+    bool narrow, quiet, clipped, noisy;
 } made_stream;
 
 typedef struct made_host {
@@ -172,7 +173,9 @@ static inline void fleet_open_stream(made_fleet *f, made_host *h) {
     p[S_SWITCH] = .02 * fleet_exponential(f, 1);
     for (int i = 0; i < S_N; i++)
         h->sum[i] += s->part[i] = rate * fmin(p[i], i == S_CHARS || i == S_COMPRESS ? 1e9 : 1);
+    s->narrow = p[S_NARROW] > 0, s->quiet = p[S_QUIET] > 0, s->clipped = p[S_CLIPPED] > 0, s->noisy = p[S_NOISY] > 0;
     s->left_min = fleet_exponential(f, FLEET_STREAM_MIN);
+    s->age_min = 0;
 }
 
 static inline double fleet_load(const made_fleet *f) {
@@ -182,9 +185,22 @@ static inline double fleet_load(const made_fleet *f) {
     return load * (weekday >= 5 ? .6 : 1.16);
 }
 
-static inline double fleet_streams_step(made_fleet *f, made_host *h) {
+/* Judged after its first minute or at its end, and every hour. */
+static inline void fleet_judge(made_stream *s, bool ends, monitor_cell *c) {
+    if (fmod(s->age_min, 60) != 1 && !(ends && s->age_min < 1)) return;
+    c->streams_judged++;
+    c->streams_narrow += s->narrow;
+    c->streams_quiet += s->quiet;
+    c->streams_clipped += s->clipped;
+    c->streams_noisy += s->noisy;
+}
+
+static inline double fleet_streams_step(made_fleet *f, made_host *h, monitor_cell *c) {
     for (int i = 0; i < h->n;) {
-        if ((h->stream[i].left_min -= 1) > 0) {
+        bool ends = (h->stream[i].left_min -= 1) <= 0;
+        h->stream[i].age_min += 1;
+        fleet_judge(&h->stream[i], ends, c);
+        if (!ends) {
             i++;
             continue;
         }
@@ -231,7 +247,7 @@ static inline void fleet_texts(made_fleet *f, const made_host *h, double n, made
 
 static inline void fleet_minute_of(made_fleet *f, made_host *h, monitor_cell *c) {
     made_fault fault = f->minute >= h->fault_min ? h->fault : FAULT_NONE;
-    c->streams = (uint64_t)fleet_streams_step(f, h);
+    c->streams = (uint64_t)fleet_streams_step(f, h, c);
     double rate = h->sum[S_RATE];
     if (h->n == 0 || rate <= 0) return;
     double n = fleet_poisson(f, rate);
