@@ -14,7 +14,7 @@
 
 #define INPUT_FRAME_SAMPLES 512  /* 32 ms */
 #define INPUT_FRAMES        1024 /* kept: 32.8 s, more than the longest utterance */
-#define INPUT_TAPS          48   /* of the filter that lets pass what is above 4 kHz */
+#define INPUT_TAPS          47   /* of the filter that lets pass what is above 4 kHz */
 
 #define INPUT_QUIET_DB  -45.0 /* of full scale: quieter speech is misheard */
 #define INPUT_NOISY_DB  5.0   /* SNR below it */
@@ -23,10 +23,10 @@
 #define INPUT_FULL      0.98f /* a sample this large is at the limit */
 
 typedef struct input {
-    uint64_t frames;                             /* whole ones heard */
-    uint32_t filled;                             /* samples of the next one */
-    float pcm[INPUT_TAPS + INPUT_FRAME_SAMPLES]; /* the end of the frame before, then the one being filled */
-    float offset;                                /* mean of the samples, over the last seconds */
+    uint64_t frames;                                 /* whole ones heard */
+    uint32_t filled;                                 /* samples of the next one */
+    float pcm[INPUT_TAPS - 1 + INPUT_FRAME_SAMPLES]; /* the end of the frame before, then the one being filled */
+    float offset;                                    /* mean of the samples, over the last seconds */
     uint8_t level[INPUT_FRAMES], high[INPUT_FRAMES], clipped[INPUT_FRAMES]; /* by frame number modulo their size */
 } input;
 
