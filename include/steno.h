@@ -102,6 +102,8 @@ typedef struct steno_stats {
     double audio_s, speech_s;
     double vad_cpu_s, encode_cpu_s, decode_cpu_s, speakers_cpu_s, other_cpu_s;
     uint64_t segments, tokens;
+    uint64_t empty;        /* spans in which somebody seemed to speak and that no text came of … */
+    double empty_s;        /* … and how long that speech was */
     uint64_t partials;     /* live: handed out */
     uint64_t draft_tokens; /* live: tokens of drafts that were verified in one parallel pass … */
     uint64_t draft_kept;   /* … and of them, those that stood: decoder steps saved */
@@ -284,6 +286,7 @@ typedef struct steno_event {
     bool overloaded;   /* OVERLOAD: longer than asked for */
     double heard_s;    /* SEGMENT, PARTIAL, SPEECH of a live stream: seconds of its audio heard when this was decided;
                        SPEAKERS, TURNS: seconds in which it is known by now who speaks, or that nobody can tell */
+    double speech_start_s, speech_end_s; /* SEGMENT: where voice activity heard its speech, words or not */
     double due_s, done_s; /* SEGMENT, PARTIAL of a live stream: when that audio had come in, and when it was recognised;
                               seconds of CLOCK_MONOTONIC */
     steno_err error;      /* ERROR: the stream is dead */

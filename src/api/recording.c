@@ -151,6 +151,8 @@ static void add_stats(steno_stats *sum, const steno_stats *s) {
     sum->other_cpu_s += s->other_cpu_s;
     sum->segments += s->segments;
     sum->tokens += s->tokens;
+    sum->empty += s->empty;
+    sum->empty_s += s->empty_s;
 }
 
 /* What the gate lets pass; of what it held, the last leaves before DONE. */

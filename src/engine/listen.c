@@ -289,6 +289,10 @@ static void emit_segment(shard *s, stream *t, segment *g) {
     if (t->error == STENO_OK) t->error = g->error;
     bool empty = g->error != STENO_OK || g->text.text_bytes == 0; /* nothing was said, or nothing understood */
     if (empty) g->text.text[0] = '\0', g->text.text_bytes = g->text.n_words = 0; /* not what somebody else said */
+    if (empty && g->error == STENO_OK) {
+        t->stats.empty++;
+        t->stats.empty_s += (double)(g->span.speech_end_sample - g->span.speech_start_sample) / STENO_SAMPLE_RATE_HZ;
+    }
     if (empty && !t->is_live) {
         engine_give_segment(s->engine, g);
         return;
