@@ -98,6 +98,7 @@ typedef struct made_fleet {
     uint64_t state;
     int n;
     double an_hour; /* utterances a host */
+    bool rough;     /* callers differ by the hour of the day, and some streams last for hours */
     int64_t minute;
     made_host host[FLEET_HOSTS_MAX];
 } made_fleet;
@@ -156,6 +157,7 @@ static inline bool fleet_has(made_fleet *f, const made_host *h, made_fault fault
 static inline void fleet_open_stream(made_fleet *f, made_host *h) {
     if (h->n == FLEET_STREAMS) return;
     double week = sin(2 * M_PI * (double)f->minute / (7.0 * FLEET_DAY_MIN) + h->phase);
+    if (f->rough) week += 1.5 * cos(2 * M_PI * (double)f->minute / FLEET_DAY_MIN);
     made_stream *s = &h->stream[h->n++];
     double rate = 5 + 10 * fleet_uniform(f), p[S_N];
     p[S_RATE] = 1;
@@ -174,7 +176,8 @@ static inline void fleet_open_stream(made_fleet *f, made_host *h) {
     for (int i = 0; i < S_N; i++)
         h->sum[i] += s->part[i] = rate * fmin(p[i], i == S_CHARS || i == S_COMPRESS ? 1e9 : 1);
     s->narrow = p[S_NARROW] > 0, s->quiet = p[S_QUIET] > 0, s->clipped = p[S_CLIPPED] > 0, s->noisy = p[S_NOISY] > 0;
-    s->left_min = fleet_exponential(f, FLEET_STREAM_MIN);
+    s->left_min =
+        f->rough ? FLEET_STREAM_MIN * exp(1.2 * fleet_normal(f) - .72) : fleet_exponential(f, FLEET_STREAM_MIN);
     s->age_min = 0;
 }
 
