@@ -47,7 +47,8 @@ static void decay(rule_state *st) {
 static void learn(const alarm_rule *rule, rule_state *st, alarm_sample hour) {
     if (st->hours > 2) {
         double off = hour.y - mean_of(rule, st) * hour.w;
-        st->off += off * off;
+        st->off += off * off + off * st->last_off; /* of which neighbouring hours share some: Newey-West with one lag */
+        st->last_off = off;
         st->off_w += hour.w;
     }
     decay(st);
@@ -124,7 +125,7 @@ static double spread_of(const alarm_series *s, const alarm_rule *rule, const rul
     double told = spread_told(s, rule, st, norm), hours = st->hours;
     if (st->off_w <= 0) return told;
     if (is_share(rule)) hours *= smaller(1, st->y / (st->hours * EVENTS_AN_HOUR));
-    double learnt = st->off / st->off_w, floor = is_share(rule) ? norm * (1 - norm) : 0;
+    double learnt = larger(0, st->off) / st->off_w, floor = is_share(rule) ? norm * (1 - norm) : 0;
     return larger(floor, (PRIOR_HOURS * told + hours * learnt) / (PRIOR_HOURS + hours));
 }
 
