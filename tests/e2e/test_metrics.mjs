@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { Client, turn, within, withServer } from './live_client.mjs';
-import { recording, samples, skip, steno, test, work } from './harness.mjs';
+import { STENO, recording, samples, skip, steno, test, work } from './harness.mjs';
 
 const FAST = ['--max-ahead-ms', '60000'];
 const bytesOf = (pcm) => Buffer.from(pcm.buffer, pcm.byteOffset, pcm.byteLength);
@@ -148,6 +148,37 @@ test('metrics: an address that is not loopback needs a key', async () => {
     assert.equal((await raw(`${own}:${port}`, { Host: `localhost:${port}` })).status, 401);
     assert.equal((await raw(`127.0.0.1:${port}`)).status, 200);
   });
+});
+
+test('metrics: the manual lists every family', async () => {
+  const manual = readFileSync('docs/metrics.md', 'utf8');
+  await withServer([...FAST, '--data-dir', folder('manual')], async (server) => {
+    const text = await (await server.get('/metrics')).text();
+    for (const [, name, type] of text.matchAll(/^# TYPE (\S+) (\S+)$/gm)) assert.ok(manual.includes(`| \`${name}\` | ${type} |`), name);
+  });
+});
+
+// The file is as its script makes it.
+const asMade = (script, file, ...args) => {
+  const before = readFileSync(file, 'utf8');
+  const r = spawnSync(process.execPath, [script, ...args], { encoding: 'utf8' });
+  assert.equal(r.status, 0, r.stderr);
+  const after = readFileSync(file, 'utf8');
+  writeFileSync(file, before);
+  assert.equal(after, before, `${script} was not run`);
+};
+
+test('metrics: the rules are those of the table of alarms, and the dashboard is as it is made', () => {
+  asMade('deploy/prometheus/rules.mjs', 'deploy/prometheus/rules.yml', STENO);
+  asMade('deploy/grafana/dashboard.mjs', 'deploy/grafana/steno.json');
+});
+
+test('metrics: promtool takes the rules, and they fire when they should', () => {
+  if (spawnSync('promtool', ['--version']).error) skip('prometheus is not installed');
+  for (const args of [['check', 'rules', 'deploy/prometheus/rules.yml'], ['test', 'rules', 'deploy/prometheus/rules_test.yml']]) {
+    const r = spawnSync('promtool', args, { encoding: 'utf8' });
+    assert.equal(r.status, 0, r.stdout + r.stderr);
+  }
 });
 
 // ---- a real Prometheus --------------------------------------------------------------------------------------------
