@@ -102,6 +102,8 @@ typedef struct steno_stats {
     double audio_s, speech_s;
     double vad_cpu_s, encode_cpu_s, decode_cpu_s, speakers_cpu_s, other_cpu_s;
     uint64_t segments, tokens;
+    uint64_t empty;        /* spans in which somebody seemed to speak and that no text came of … */
+    double empty_s;        /* … and how long that speech was */
     uint64_t partials;     /* live: handed out */
     uint64_t draft_tokens; /* live: tokens of drafts that were verified in one parallel pass … */
     uint64_t draft_kept;   /* … and of them, those that stood: decoder steps saved */
@@ -284,12 +286,38 @@ typedef struct steno_event {
     bool overloaded;   /* OVERLOAD: longer than asked for */
     double heard_s;    /* SEGMENT, PARTIAL, SPEECH of a live stream: seconds of its audio heard when this was decided;
                        SPEAKERS, TURNS: seconds in which it is known by now who speaks, or that nobody can tell */
+    double speech_start_s, speech_end_s; /* SEGMENT: where voice activity heard its speech, words or not */
     double due_s, done_s; /* SEGMENT, PARTIAL of a live stream: when that audio had come in, and when it was recognised;
                               seconds of CLOCK_MONOTONIC */
     steno_err error;      /* ERROR: the stream is dead */
     char detail[160];
     void *owned; /* freed by steno_event_release() */
 } steno_event;
+
+/* Counts by fixed buckets, and their sum. */
+#define STENO_HISTOGRAM_BUCKETS 20
+typedef struct steno_histogram {
+    const double *bounds; /* [n], static: the highest value of each bucket, ascending */
+    int n;
+    uint64_t count[STENO_HISTOGRAM_BUCKETS + 1]; /* [n + 1]: of each bucket; the last is of what is above all bounds */
+    double sum;
+} steno_histogram;
+
+/* What a shard spends its time on, what passes wait for, and which batch of the encoder one belongs to. */
+typedef enum steno_stage {
+    STENO_STAGE_LISTEN, /* voice activity */
+    STENO_STAGE_SPEAKERS,
+    STENO_STAGE_ENCODE,
+    STENO_STAGE_DECODE, /* one step, and word times */
+    STENO_STAGES
+} steno_stage;
+typedef enum steno_pass {
+    STENO_PASS_FINAL, /* live; with those that hear a pause and may become one */
+    STENO_PASS_PARTIAL,
+    STENO_PASS_RECORDING,
+    STENO_PASSES
+} steno_pass;
+typedef enum steno_lane { STENO_LANE_QUICK, STENO_LANE_LONG, STENO_LANE_BULK, STENO_LANE_GROW, STENO_LANES } steno_lane;
 
 /* What the engine is doing: counters since it opened and gauges of now. Any thread. */
 typedef struct steno_engine_stats {
@@ -314,6 +342,14 @@ typedef struct steno_engine_stats {
     int audio_frames, audio_frames_free; /* 32 ms each */
     int segments, segments_free;
     int waiting, active; /* passes that wait for the encoder, that are being decoded */
+    int waiting_by[STENO_PASSES];
+    uint64_t arena_bytes, arena_peak_bytes;    /* of all shards: reserved, and the most that was ever in use */
+    double stage_s[STENO_STAGES];              /* of busy_s */
+    steno_histogram tick_s;                    /* length of ticks */
+    steno_histogram wait_s[STENO_PASSES];      /* from when a pass was due to when the encoder took it */
+    steno_histogram encode_fill[STENO_LANES];  /* rows of a batch as a share of what fits into one */
+    steno_histogram encode_batch[STENO_LANES]; /* utterances of a batch */
+    steno_histogram decode_batch;              /* rows of a decoder step */
 } steno_engine_stats;
 
 void steno_engine_get_stats(steno_engine *engine, steno_engine_stats *out);

@@ -105,7 +105,10 @@ static void free_recording(recording *r) {
     unlink_recording(r);
     uncount(r);
     net_timer_close(r->timer);
-    for (int c = 0; c < CHANNELS_MAX; c++) gate_free(r->lanes[c].gate);
+    for (int c = 0; c < CHANNELS_MAX; c++) {
+        metrics_gate_closed(&r->service->metrics, r->lanes[c].gate);
+        gate_free(r->lanes[c].gate);
+    }
     diarize_wipe(r->voices, r->options.speakers.n_voices);
     mem_free(r->voices);
     service_check_drained(r->service);
@@ -119,12 +122,19 @@ static bool lanes_done(const recording *r) {
     return true;
 }
 
+static void count_end(const recording *r, const recording_result *result) {
+    metrics_end end = result->error == STENO_OK ? METRICS_END_DONE : METRICS_END_FAILED;
+    if (!r->handler) end = METRICS_END_CANCELLED;
+    metrics_recorded(&r->service->metrics, (int)r->options.rank, end, result->audio_s, result->wall_s);
+}
+
 static void end_if_done(recording *r) {
     if (!r->ended || r->media || !lanes_done(r)) return;
     const recording_handler *h = r->handler;
     void *user = r->user;
     recording_result result = r->result;
     result.wall_s = (double)(net_now_ms() - r->opened_ms) / 1000;
+    count_end(r, &result);
     free_recording(r); /* first: whoever is told may open the next one */
     if (h) h->done(user, &result);
 }
@@ -141,6 +151,8 @@ static void add_stats(steno_stats *sum, const steno_stats *s) {
     sum->other_cpu_s += s->other_cpu_s;
     sum->segments += s->segments;
     sum->tokens += s->tokens;
+    sum->empty += s->empty;
+    sum->empty_s += s->empty_s;
 }
 
 /* What the gate lets pass; of what it held, the last leaves before DONE. */
@@ -501,6 +513,12 @@ void recordings_forget_engine(service *v, const engine_slot *slot) {
         if (r->slot != slot) continue;
         for (int c = 0; c < r->result.channels; c++) r->lanes[c].done = true;
         r->slot = NULL;
+    }
+}
+
+void recordings_add_gates(const service *v, metrics_gates *sum) {
+    for (const recording *r = v->recordings; r; r = r->next) {
+        for (int c = 0; c < r->result.channels; c++) metrics_gate_add(sum, r->lanes[c].gate);
     }
 }
 

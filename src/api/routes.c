@@ -25,6 +25,7 @@
 static const route routes[] = {
     {"GET", "/healthz", ROUTE_OPEN, status_answer_health, native_refuse},
     {"GET", "/readyz", ROUTE_OPEN, status_answer_ready, native_refuse},
+    {"GET", "/metrics", ROUTE_METRICS, metrics_answer, native_refuse},
     {"GET", "/v1/status", ROUTE_REQUEST, status_answer, native_refuse},
     {"GET", "/v1/stream", ROUTE_ASK_STREAM, live_answer, native_refuse},
     {"POST", "/v1/jobs", ROUTE_RECORDING, jobs_answer_post, native_refuse},
@@ -188,10 +189,12 @@ typedef struct note {
     char id[LOG_ID_BYTES], key[KEYS_ID_CHARS + 1], method[8], peer[64], path[NET_PATH_BYTES_MAX];
     int64_t begun_ms;
     bool quiet;
+    metrics_dialect dialect;
 } note;
 
 static note note_of(const call *c, bool quiet) {
-    note n = {.begun_ms = net_now_ms(), .quiet = quiet};
+    note n = {
+        .begun_ms = net_now_ms(), .quiet = quiet, .dialect = metrics_dialect_of_path(c->request->path, !c->exchange)};
     snprintf(n.id, sizeof n.id, "%s", c->id);
     snprintf(n.method, sizeof n.method, "%s", c->request->method);
     snprintf(n.peer, sizeof n.peer, "%s", c->request->peer);
@@ -215,6 +218,8 @@ static void log_answer(const note *n, const net_answered *a) {
 void routes_answered(void *ctx, void *user, const net_answered *a) {
     note *n = user;
     log_answer(n, a);
+    metrics_answered(&((service *)ctx)->metrics, n->dialect, a->status, a->complete,
+                     (double)(net_now_ms() - n->begun_ms) / 1000);
     mem_free(n);
     service_check_drained(ctx);
 }
@@ -291,6 +296,10 @@ static bool refuse_body(call *c, const route *to) {
     return true;
 }
 
+static bool is_open(const call *c, const route *to) {
+    return to->use == ROUTE_OPEN || (to->use == ROUTE_METRICS && metrics_open_to(c->service, c->request));
+}
+
 static void answer(call *c, const net_request *with_key, const route *to, note *n) {
     if (!to)
         answer_page(c);
@@ -300,7 +309,7 @@ static void answer(call *c, const net_request *with_key, const route *to, note *
         refuse_method(c, to);
     else if (refuse_body(c, to))
         return;
-    else if (to->use == ROUTE_OPEN || admit(c, with_key, resumes(c) ? AUTH_REQUEST : use_of(to->use), to->refuse)) {
+    else if (is_open(c, to) || admit(c, with_key, resumes(c) ? AUTH_REQUEST : use_of(to->use), to->refuse)) {
         note_key(n, c);
         to->answer(c);
     }
@@ -310,7 +319,7 @@ void routes_request(void *ctx, net_exchange *x, const net_request *r, net_reply 
     net_request hidden;
     call c = begin(ctx, x, r, &hidden, reply);
     const route *to = find_route(r);
-    answer(&c, r, to, take_note(x, &c, !to || to->use == ROUTE_OPEN));
+    answer(&c, r, to, take_note(x, &c, !to || to->use <= ROUTE_METRICS));
     if (reply->status) reply_call_headers(reply, c.id, c.pass); /* else the exchange was taken: its answer says it */
     auth_leave(c.pass);
 }
@@ -332,6 +341,7 @@ const net_conn_handler *routes_upgrade(void *ctx, const net_request *r, net_repl
     }
     if (handler && !reply->protocol) reply->protocol = auth_protocol(r);
     reply_call_headers(reply, c.id, c.pass);
+    metrics_upgraded(&c.service->metrics, n.dialect, handler ? 101 : reply->status);
     log_answer(&n, &(net_answered){.status = handler ? 101 : reply->status, .sent_bytes = handler ? 0 : reply->bytes});
     auth_leave(c.pass);
     return handler;

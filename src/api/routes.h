@@ -34,6 +34,7 @@ typedef void call_refuse(net_reply *reply, const call *c, const call_refusal *wh
 
 typedef enum route_use {
     ROUTE_OPEN,      /* no key is asked for */
+    ROUTE_METRICS,   /* as metrics_open_to() says */
     ROUTE_REQUEST,   /* a key, but no audio */
     ROUTE_RECORDING, /* a recording to be recognised */
     ROUTE_ASK_STREAM /* whether there would be a live stream */

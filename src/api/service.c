@@ -88,6 +88,7 @@ static steno_err add_engine(service *v, steno_model *model, steno_engine *engine
 }
 
 static void close_engine(engine_slot *slot) {
+    metrics_engine_closed(&slot->owner->metrics, slot->engine);
     net_watch_close(slot->watch);
     steno_engine_close(slot->engine);
     steno_model_close(slot->model);
@@ -230,6 +231,7 @@ steno_err service_open(const service_config *config, steno_model *model, steno_e
     }
     *v = (service){.config = *config, .store = config->store, .started_ms = net_now_ms()};
     v->config.net.message_bytes_max = SERVICE_MESSAGE_BYTES_MAX;
+    metrics_init(&v->metrics);
     steno_err e = start(v, model, engine);
     if (e != STENO_OK) {
         service_close(v);

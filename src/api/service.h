@@ -23,6 +23,10 @@
 typedef struct service service;
 typedef struct privacy privacy; /* privacy/find.h */
 
+typedef struct watch_config {
+    bool metrics_public; /* /metrics needs no key from anywhere */
+} watch_config;
+
 typedef struct service_config {
     net_config net;
     int idle_timeout_s, resume_window_s, drain_s, max_ahead_ms;
@@ -40,6 +44,7 @@ typedef struct service_config {
                              service_replace(), but there not on failure */
     gate_policy policy; /* the server's default, or with `forced` what every stream gets at least */
     auth_config auth;
+    watch_config watch;
     jobs_config jobs;
     speakers_config speakers;
 } service_config;

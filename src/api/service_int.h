@@ -3,6 +3,7 @@
 #define STENO_API_SERVICE_INT_H
 
 #include "api/events.h"
+#include "api/metrics.h"
 #include "api/outbox.h"
 #include "api/params.h"
 #include "api/routes.h"
@@ -109,6 +110,7 @@ struct service {
     uint64_t opened, resumed, expired, slow_readers, idle_closed, bad_messages, reloads;
     uint64_t partials, finals, events, coalesced;
     uint64_t refused[REFUSED_KINDS];
+    metrics metrics;
 };
 
 /* ---- live_session.c: life and death ---------------------------------------------------------------------------------- */
@@ -146,6 +148,8 @@ void live_session_put_error(session *s, const char *code, const char *message);
 void recordings_room(service *v); /* the engine may have room again */
 void recordings_forget_engine(service *v, const engine_slot *slot);
 void recordings_close(service *v);
+/* Adds what their gates have done. */
+void recordings_add_gates(const service *v, metrics_gates *sum);
 
 /* ---- service.c -------------------------------------------------------------------------------------------------- */
 
@@ -166,6 +170,7 @@ void live_answer(call *c);
 void status_answer_health(call *c);
 void status_answer_ready(call *c);
 void status_answer(call *c);
+const char *status_refusal_name(refusal r); /* "streams": as in its answer. Static. */
 /* The page's files; what there is not is a 404. */
 void status_answer_asset(call *c);
 

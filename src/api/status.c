@@ -95,11 +95,16 @@ static json_t *engine_json(const engine_slot *slot) {
     return o;
 }
 
+static const char *const refusals[REFUSED_KINDS] = {"parameters", "draining",        "streams",     "overload",
+                                                    "speakers",   "unknown_session", "events_gone", "memory"};
+
+const char *status_refusal_name(refusal r) {
+    return refusals[r];
+}
+
 static json_t *refused_json(const service *v) {
-    static const char *const names[REFUSED_KINDS] = {"parameters", "draining",        "streams",     "overload",
-                                                     "speakers",   "unknown_session", "events_gone", "memory"};
     json_t *o = json_object();
-    put_integers(o, REFUSED_KINDS, names, v->refused);
+    put_integers(o, REFUSED_KINDS, refusals, v->refused);
     return o;
 }
 

@@ -53,6 +53,7 @@ static void end(voice *w) {
 /* What the gate lets pass; of what it held, the last leaves before DONE. */
 static void on_released(void *user, const released_event *e) {
     voice *w = user;
+    metrics_voice_event(w, e, net_now_ms());
     if (e->kind == STENO_EVENT_DONE || e->kind == STENO_EVENT_ERROR) end(w);
     if (e->kind == STENO_EVENT_FINALIZED) w->finalizing = false;
     w->handler->event(w->user, w, e);
@@ -126,11 +127,14 @@ steno_err voice_merge_speakers(voice *w, int from, int into) {
 void voice_free(voice *w) {
     assert(!w->stream); /* its events would have nobody to go to */
     forget_due(w);
+    metrics_gate_closed(&w->service->metrics, w->gate);
     gate_free(w->gate);
 }
 
 void voice_forget_engine(voice *w, const engine_slot *slot) {
-    if (w->slot == slot) end(w);
+    if (w->slot != slot) return;
+    metrics_voice_cancelled(w);
+    end(w);
 }
 
 steno_err voice_admits(service *v) {
@@ -158,6 +162,7 @@ static steno_err open_stream(voice *w) {
     ERR_TRY(steno_live_open(slot->engine, &w->live, &w->owner, &w->stream));
     w->slot = slot;
     slot->streams++;
+    metrics_voice_opened(w);
     return tell_speakers(w);
 }
 

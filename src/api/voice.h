@@ -48,6 +48,8 @@ struct voice {
     engine_slot *slot;      /* while the stream lives */
     steno_stream_id stream; /* 0: not yet, or over */
     bool over;
+    int dialect;         /* metrics_dialect of whoever owns it */
+    int64_t spoke_ms;    /* when the utterance under way began, while it has no words yet; 0: none */
     bool promised;       /* counted as if its stream were open already … */
     int64_t promised_ms; /* … since then */
     const voice_handler *handler;

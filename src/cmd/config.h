@@ -41,6 +41,8 @@ typedef struct config {
     char redact[CONFIG_TEXT_BYTES], redact_types[CONFIG_TEXT_BYTES], redact_rules[CONFIG_TEXT_BYTES];
     bool redact_force, redact_names, itn;
     int redact_hold_ms;
+    /* [watch] */
+    bool metrics_public;
 } config;
 
 /* PATH and LIST may be empty; items of a list stand between commas. A field of kind BOOL is a bool, of INT an int, of

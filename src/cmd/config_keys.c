@@ -144,6 +144,10 @@ const config_key config_keys[] = {
          "See docs/privacy.md."),
     YES_NO("privacy", redact_names, RELOADS, "names of people, places and organisations are looked for", NOTHING_MORE),
     YES_NO("privacy", itn, RELOADS, "spoken numbers, dates and amounts are written in digits", NOTHING_MORE),
+
+    YES_NO(
+        "watch", metrics_public, RELOADS, "/metrics needs no key from anywhere",
+        "Otherwise it needs none from this machine itself, and from elsewhere the key that any other request needs."),
     {0},
 };
 
@@ -152,7 +156,7 @@ const char *config_section_title(const char *section) {
         {"server", "the network"},         {"engine", "recognition and memory"},
         {"live", "how streams are heard"}, {"jobs", "recordings in the background"},
         {"media", "decoding of files"},    {"speakers", "enrolled voices"},
-        {"privacy", "personal data"},
+        {"privacy", "personal data"},      {"watch", "metrics, monitors and alarms"},
     };
     for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++) {
         if (strcmp(titles[i][0], section) == 0) return titles[i][1];

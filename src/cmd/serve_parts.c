@@ -193,6 +193,7 @@ service_config serve_service_config(const config *c, const serve_parts *parts) {
                             .voices = parts->voices,
                             .privacy = parts->privacy,
                             .policy = policy,
+                            .watch = {.metrics_public = c->metrics_public},
                             .speakers = {.key_file = parts->voice_key_file, .voices_max = c->voices_max},
                             .auth = {.allowed_origins = c->allowed_origins,
                                      .allow_anonymous = c->allow_anonymous,

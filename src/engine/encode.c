@@ -119,6 +119,7 @@ static bool finals_press(const shard *s) {
 
 void encode_note_start(shard *s, const segment *g) {
     double cadence_s = FINAL_PATIENCE_S;
+    observe_wait(s, g);
     if (g->pass == PASS_RECORDING || g->early) return;
     if (g->pass == PASS_CLOSING) cadence_s = CLOSING_PATIENCE_S;
     if (g->pass == PASS_PARTIAL) cadence_s = s->engine->streams[g->stream].live.opt.partial_ms / 1000.0;
@@ -213,6 +214,16 @@ static steno_err begin(shard *s, encode_lane *l) {
     return moonshine_encode_begin(&l->encoding, s->engine->model->asr, &l->scratch, l->utt, l->n);
 }
 
+/* Rows that fit into a batch. */
+static int rows_max(const shard *s, lane_kind kind) {
+    if (kind == LANE_LONG) return LONG_LIVE_ROWS;
+    return kind == LANE_QUICK && shard_live(s) > 0 ? QUICK_ROWS : ENCODE_ROWS;
+}
+
+_Static_assert((int)STENO_LANE_QUICK == LANE_QUICK && (int)STENO_LANE_LONG == LANE_LONG &&
+                   (int)STENO_LANE_BULK == LANE_BULK,
+               "lanes are called alike");
+
 /* The batch is encoded, or could not be. */
 static void end_batch(shard *s, encode_lane *l, steno_err err) {
     arena_release(&l->scratch, 0);
@@ -226,9 +237,8 @@ static void end_batch(shard *s, encode_lane *l, steno_err err) {
         g->text.text_bytes = 0;
         recognise_end_sequence(s, l->seq[i]);
     }
-    counter_add(&s->count.encode_batches, 1);
-    counter_add(&s->count.encode_utterances, (uint64_t)l->n);
-    counter_add(&s->count.encode_rows, (uint64_t)l->rows);
+    lane_kind kind = (lane_kind)(l - s->lane);
+    observe_encoded(s, (steno_lane)kind, l->n, l->rows, rows_max(s, kind));
 }
 
 /* Fills an idle lane; true when it has something to do. */

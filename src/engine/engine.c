@@ -546,6 +546,11 @@ static void fill_event(steno_engine *e, const event_message *m, steno_event *eve
         event->due_s = m->segment->due_s;
         event->done_s = m->segment->done_s;
     }
+    if (m->kind == STENO_EVENT_SEGMENT) {
+        const segmenter_span *span = &m->segment->span;
+        event->speech_start_s = (double)span->speech_start_sample / STENO_SAMPLE_RATE_HZ;
+        event->speech_end_s = (double)span->speech_end_sample / STENO_SAMPLE_RATE_HZ;
+    }
     if (m->kind == STENO_EVENT_ERROR)
         snprintf(event->detail, sizeof event->detail, "recognition failed (%s)", steno_err_name(m->error));
 }

@@ -265,9 +265,7 @@ bool grow_step(shard *s) {
         seg->grow->n = 0;
         recognise_end_sequence(s, b.seq[i]);
     }
-    counter_add(&s->count.encode_batches, 1);
-    counter_add(&s->count.encode_utterances, (uint64_t)b.n);
-    counter_add(&s->count.encode_rows, (uint64_t)b.rows);
+    observe_encoded(s, STENO_LANE_GROW, b.n, b.rows, GROW_ROWS);
     return true;
 }
 

@@ -211,7 +211,7 @@ static bool cut_segment(shard *s, int slot, const due_span *due) {
     g->rev = due->rev;
     g->end = due->end;
     g->heard_s = due->heard_s;
-    g->due_s = due->due_s;
+    g->due_s = t->is_live ? due->due_s : s->now_s; /* nobody waits for a recording's: for what is observed */
     if (t->is_live && due->id == t->live.id) {
         g->text_ids = t->live.last;
         g->text_ids.forced = 0; /* a final is as if nothing had been heard before */
@@ -289,6 +289,10 @@ static void emit_segment(shard *s, stream *t, segment *g) {
     if (t->error == STENO_OK) t->error = g->error;
     bool empty = g->error != STENO_OK || g->text.text_bytes == 0; /* nothing was said, or nothing understood */
     if (empty) g->text.text[0] = '\0', g->text.text_bytes = g->text.n_words = 0; /* not what somebody else said */
+    if (empty && g->error == STENO_OK) {
+        t->stats.empty++;
+        t->stats.empty_s += (double)(g->span.speech_end_sample - g->span.speech_start_sample) / STENO_SAMPLE_RATE_HZ;
+    }
     if (empty && !t->is_live) {
         engine_give_segment(s->engine, g);
         return;

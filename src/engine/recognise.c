@@ -46,6 +46,13 @@ static page_plan plan_pages(size_t page_halfs, int samples) {
     return p;
 }
 
+static void publish(shard *s) {
+    atomic_store_explicit(&s->count.waiting, s->waiting_count, memory_order_relaxed);
+    atomic_store_explicit(&s->count.active, s->active, memory_order_relaxed);
+    atomic_store_explicit(&s->count.pages_free, s->pages.free_count, memory_order_relaxed);
+    atomic_store_explicit(&s->count.pages_low, s->pages.low_water, memory_order_relaxed);
+}
+
 steno_err recognise_open(shard *s) {
     const steno_engine *e = s->engine;
     size_t halfs = moonshine_page_halfs(e->model->asr);
@@ -58,6 +65,7 @@ steno_err recognise_open(shard *s) {
     ERR_TRY(kv_pool_init(&s->pages, halfs, (int)pages));
     s->sequences = mem_alloc((size_t)e->config.max_batch, sizeof *s->sequences);
     if (!s->sequences) return err_fail(STENO_E_NOMEM, "cannot reserve a shard's sequences");
+    publish(s); /* a shard without work does not tick */
     return STENO_OK;
 }
 
@@ -362,13 +370,6 @@ static void settle_batch(shard *s, const decode_batch *b, steno_err err) {
     }
 }
 
-static void publish(shard *s) {
-    atomic_store_explicit(&s->count.waiting, s->waiting_count, memory_order_relaxed);
-    atomic_store_explicit(&s->count.active, s->active, memory_order_relaxed);
-    atomic_store_explicit(&s->count.pages_free, s->pages.free_count, memory_order_relaxed);
-    atomic_store_explicit(&s->count.pages_low, s->pages.low_water, memory_order_relaxed);
-}
-
 /* One step; true when there was one. */
 static bool decode_step(shard *s) {
     decode_batch b;
@@ -389,8 +390,7 @@ static bool decode_step(shard *s) {
     s->urgent_s = spent_s * urgent_share;
     load_bulk(s, spent_s - s->urgent_s);
     if (urgent_rows) bulk->credit_s -= spent_s * (1.0 - urgent_share);
-    counter_add(&s->count.decode_steps, 1);
-    counter_add(&s->count.decode_rows, (uint64_t)b.n);
+    observe_decoded(s, b.n, spent_s);
     return true;
 }
 

@@ -178,9 +178,13 @@ int shard_tick(shard *s, int wait_ms) {
     if (s->stopping) return -1;
     counter_add(&s->count.ticks, 1);
     bool moved = listen_step(s);
+    double heard_s = engine_now_s(s->engine);
     moved = voices_step(s) || moved;
+    double spoke_s = engine_now_s(s->engine);
     if (!moved || !listen_first(s)) moved = recognise_step(s) || moved;
-    load_sleep(s, engine_now_s(s->engine));
+    double slept_s = engine_now_s(s->engine);
+    load_sleep(s, slept_s);
+    observe_tick(s, heard_s, spoke_s, slept_s);
     /* The last of what was live may have ended just now, in a step that had nothing else to do: then nobody would wake the
      * shard for the recordings that waited for it. */
     if (moved || listen_may_hear_recordings(s) || voices_may_work(s)) return 0;
@@ -247,4 +251,5 @@ void shard_add_stats(const shard *s, steno_engine_stats *out) {
     out->kv_pages_low += atomic_load_explicit(&c->pages_low, memory_order_relaxed);
     out->waiting += atomic_load_explicit(&c->waiting, memory_order_relaxed);
     out->active += atomic_load_explicit(&c->active, memory_order_relaxed);
+    observe_add(s, out);
 }

@@ -107,6 +107,20 @@ typedef struct shard_counters {
     _Atomic int waiting, active, pages_free, pages_low;
 } shard_counters;
 
+/* What is counted for those who watch; see observe.c. */
+typedef struct shard_histogram {
+    _Atomic uint64_t count[STENO_HISTOGRAM_BUCKETS + 1];
+    _Atomic double sum;
+} shard_histogram;
+
+typedef struct shard_observed {
+    shard_histogram tick_s, wait_s[STENO_PASSES], encode_fill[STENO_LANES], encode_batch[STENO_LANES], decode_batch;
+    _Atomic double stage_s[STENO_STAGES];
+    _Atomic int waiting_by[URGENCIES];
+    _Atomic uint64_t arena_peak_bytes;
+    double decoded_s; /* of this tick */
+} shard_observed;
+
 struct shard {
     steno_engine *engine;
     int index;
@@ -144,6 +158,7 @@ struct shard {
     _Atomic bool woken; /* a WAKE is in the inbox */
     shard_meter meter;
     shard_counters count;
+    shard_observed observed;
 };
 
 static inline void counter_add(_Atomic uint64_t *c, uint64_t n) {
@@ -283,6 +298,18 @@ void grow_keep(shard *s, sequence *q, const transcript_token *tokens);
 bool grow_reclaim(shard *s);
 /* A partial has come to its end, one way or another. */
 void grow_done(shard *s, growing *g);
+
+/* observe.c */
+/* A pass leaves its queue for the encoder. */
+void observe_wait(shard *s, const segment *g);
+/* A batch of utterances was encoded: so many rows of those that fit. */
+void observe_encoded(shard *s, steno_lane lane, int utterances, int rows, int rows_max);
+/* A decoder step. */
+void observe_decoded(shard *s, int rows, double spent_s);
+/* A tick that began at s->now_s: when all was heard, when speakers were looked at, when it ended. */
+void observe_tick(shard *s, double heard_s, double spoke_s, double slept_s);
+/* Adds all that to `out`. Any thread. */
+void observe_add(const shard *s, steno_engine_stats *out);
 
 /* shard.c */
 double thread_cpu_s(void);

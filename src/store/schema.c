@@ -9,5 +9,6 @@ const char *const schema_steps[] = {
     schema_voices,       /* 3 */
     schema_job_speakers, /* 4 */
     schema_redact,       /* 5 */
+    schema_watch,        /* 6 */
     NULL,
 };

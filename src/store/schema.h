@@ -12,6 +12,7 @@ extern const char schema_jobs[];
 extern const char schema_keys[];
 extern const char schema_redact[];
 extern const char schema_voices[];
+extern const char schema_watch[];
 
 extern const char *const schema_steps[]; /* ends with NULL */
 

@@ -39,5 +39,6 @@ import './test_labels.mjs';
 import './test_privacy.mjs';
 import './test_labels_hard.mjs';
 import './test_net.mjs';
+import './test_metrics.mjs';
 
 process.exitCode = await runAll(process.argv[2]);
