@@ -7,6 +7,7 @@ import './test_input.mjs';
 import './test_engine.mjs';
 import './test_live.mjs';
 import './test_help.mjs';
+import './test_alarm.mjs';
 import './test_config.mjs';
 import './test_log.mjs';
 import './test_tls.mjs';
