@@ -136,5 +136,5 @@ double series_step(series_watch *s, double value, int64_t at_s) {
 double series_gaussian(double value, double n, double sum, double squares) {
     double mean = sum / n, variance = squares / n - mean * mean;
     double deviation = variance > 1e-12 ? sqrt(variance) : 1e-6;
-    return 1 - stats_normal_tail(fabs(value - mean) / deviation);
+    return -stats_log_normal_tail(fabs(value - mean) / deviation);
 }

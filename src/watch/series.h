@@ -37,8 +37,8 @@ typedef struct series_watch {
 /* The next value; `at_s` is its time, for the rhythm of days. Returns what there is to say: 0, or surprise as -log of a chance. */
 double series_step(series_watch *s, double value, int64_t at_s);
 
-/* NAB's windowed Gaussian, to compare with: 1 - the tail probability of the value in a normal distribution over the window before it.
- * Takes the window's sums; see bench/watch/nab.c. */
+/* NAB's windowed Gaussian, to compare with: how small the tail probability of the value is in a normal distribution over the window before
+ * it, whose n values have these sums; as its negative logarithm, which orders values as 1 - p does and does not end at 1. */
 double series_gaussian(double value, double n, double sum, double squares);
 
 #endif

@@ -64,3 +64,21 @@ test('alarm test: what is no minute costs one line and status 1', () => {
   const many = ['a', 'b', 'c'].map((host) => minute(0, { host })).join('\n');
   assert.match(steno(['alarm', 'test', '--max-series', '2', write('many.jsonl', many)]).err, /1 minutes of more than 2 series/);
 });
+
+test('alarm series: a shift in a noisy rhythm is said once, headings are skipped, what is no line is named', () => {
+  let state = 7;
+  const noise = () => ((state = (state * 1103515245 + 12345) % 2147483648) / 2147483648) - 0.5;
+  const lines = Array.from({ length: 2500 }, (_, i) => `${START + 300 * i},${(Math.sin((2 * Math.PI * i) / 288) + 0.2 * noise() + (i >= 2000 ? 4 : 0)).toFixed(4)}`);
+  const r = steno(['alarm', 'series', '--json', '--least', '11', write('series.csv', ['timestamp,value', ...lines].join('\n') + '\n')]);
+  assert.equal(r.status, 0, r.err);
+  const said = r.out.trim().split('\n').map((line) => JSON.parse(line));
+  assert.ok(said.length >= 1 && said.length <= 6, r.out);
+  assert.equal(said[0].time, String(START + 300 * 2000));
+  assert.equal(steno(['alarm', 'series', '--least', '0', '-'], { input: '2026-01-05 00:00:00,1\n2026-01-05T00:05:00Z,2\n' }).out, '2026-01-05 00:00:00,1,0\n2026-01-05T00:05:00Z,2,0\n');
+  const wrong = steno(['alarm', 'series', write('wrong.csv', '1,2\n3;4\n')]);
+  assert.equal(wrong.status, 1);
+  for (const time of ['2026-01-05T00:00:00."x', '2026-01-05', '0x10', '1e5'])
+    assert.match(steno(['alarm', 'series', '-'], { input: `1,2\n,2\n` }).err, /line 2: want/, time);
+  assert.match(wrong.err, /line 2: want TIME,VALUE\n$/);
+  assert.equal(steno(['alarm', 'series', '--least', '-1', 'x']).status, 2);
+});

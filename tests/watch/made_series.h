@@ -97,11 +97,12 @@ static inline void series_windows(made_series *s) {
     }
 }
 
-static inline void series_make(made_series *s, uint64_t seed) {
+/* Plain: bases with Gaussian noise about a level or a daily rhythm, and spikes, shifts, visits alone: what a Gaussian is made for. */
+static inline void series_make(made_series *s, uint64_t seed, bool plain) {
     memset(s, 0, sizeof *s);
     s->state = seed;
     for (int i = 0; i < 8; i++) (void)series_uniform(s);
-    s->base = (int)(N_BASES * series_uniform(s));
+    s->base = (int)((plain ? BASE_BURSTS : N_BASES) * series_uniform(s));
     bool rhythm = s->base == BASE_DAILY || s->base == BASE_WEEKLY || s->base == BASE_COUNTS || s->base == BASE_SQUARE;
     int at = SERIES_PROBATE + 250;
     s->n_labels = (int)(5 * series_uniform(s)); /* 0 to 4 */
@@ -109,7 +110,7 @@ static inline void series_make(made_series *s, uint64_t seed) {
     for (int i = 0; i < s->n_labels; i++) {
         at += (int)(room * series_uniform(s));
         s->from[i] = at;
-        s->odd[i] = (int)(N_ODDS * series_uniform(s));
+        s->odd[i] = (int)((plain ? ODD_DRIFT : N_ODDS) * series_uniform(s));
         if (s->odd[i] == ODD_RHYTHM && (!rhythm || flat >= 0)) s->odd[i] = ODD_SPIKE;
         if (s->odd[i] == ODD_RHYTHM) flat = i;
         at += SERIES_APART;

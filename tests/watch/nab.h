@@ -100,7 +100,7 @@ static inline int nab_best(nab_point *p, size_t n, nab_result *out) {
     return 0;
 }
 
-static inline int nab_score(nab_detector *detector, int count, uint64_t seed, nab_result *out) {
+static inline int nab_score(nab_detector *detector, int count, uint64_t seed, bool plain, nab_result *out) {
     static made_series s;
     static double score[SERIES_N];
     nab_point *all = malloc((size_t)count * SERIES_N * sizeof *all);
@@ -108,7 +108,7 @@ static inline int nab_score(nab_detector *detector, int count, uint64_t seed, na
     size_t n = 0;
     *out = (nab_result){0};
     for (int i = 0; i < count; i++) {
-        series_make(&s, seed * 1000003 + (uint64_t)i);
+        series_make(&s, seed * 1000003 + (uint64_t)i, plain);
         detector(&s, score);
         n += nab_weigh(&s, score, out->windows, all + n);
         out->windows += s.n_labels;

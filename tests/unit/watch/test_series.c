@@ -10,12 +10,16 @@ static void more_is_found_than_by_a_windowed_gaussian(void **state) {
     (void)state;
     uint64_t seed = random_bits() % 1000000;
     nab_result gaussian, ours;
-    assert_int_equal(nab_score(nab_gaussian, 60, seed, &gaussian), 0);
-    assert_int_equal(nab_score(nab_ours, 60, seed, &ours), 0);
+    assert_int_equal(nab_score(nab_gaussian, 60, seed, false, &gaussian), 0);
+    assert_int_equal(nab_score(nab_ours, 60, seed, false, &ours), 0);
     print_message("seed %llu: windowed Gaussian %.1f, series.h %.1f, of %d windows\n", (unsigned long long)seed,
                   gaussian.score, ours.score, ours.windows);
     assert_int_equal(gaussian.windows, ours.windows);
     assert_true(ours.score > gaussian.score + 5);
+    assert_int_equal(nab_score(nab_gaussian, 60, seed, true, &gaussian), 0);
+    assert_int_equal(nab_score(nab_ours, 60, seed, true, &ours), 0);
+    print_message("plain series, made for a Gaussian: %.1f and %.1f\n", gaussian.score, ours.score);
+    assert_true(ours.score > gaussian.score);
 }
 
 /* What a perfect detector, a silent one and one that cries all the time get. */
@@ -32,11 +36,11 @@ static void silent(const made_series *s, double score[SERIES_N]) {
 static void scores_are_what_the_rules_say(void **state) {
     (void)state;
     nab_result r;
-    assert_int_equal(nab_score(perfect, 20, 1, &r), 0);
+    assert_int_equal(nab_score(perfect, 20, 1, false, &r), 0);
     assert_true(fabs(r.score - 100) < 1);
     assert_int_equal(r.hits, r.windows);
     assert_int_equal(r.wrong, 0);
-    assert_int_equal(nab_score(silent, 20, 1, &r), 0);
+    assert_int_equal(nab_score(silent, 20, 1, false, &r), 0);
     assert_true(fabs(r.score) < 1e-9);
     assert_true(fabs(nab_sigmoid(-1) - .98661) < 1e-5 && nab_sigmoid(0) == 0 && nab_sigmoid(3) == -1);
 }
