@@ -78,7 +78,7 @@ size_t alarm_print_json(char out[ALARM_JSON_BYTES], const alarm_event *event);
 typedef struct alarm_set alarm_set;
 typedef void alarm_sink(void *context, const alarm_event *event);
 
-/* max_series: of 1 to ALARM_SERIES_MAX; each takes about 10 KB. STENO_E_NOMEM. Freed by alarm_close(), which takes NULL. */
+/* max_series: of 1 to ALARM_SERIES_MAX; each takes about 16 KB. STENO_E_NOMEM. Freed by alarm_close(), which takes NULL. */
 STENO_CHECK steno_err alarm_open(size_t max_series, alarm_set **out);
 void alarm_close(alarm_set *set);
 
