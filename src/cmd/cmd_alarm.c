@@ -2,6 +2,7 @@
  *
  * Owner: the main thread. See docs/man/steno-alarm.1 and docs/watching.md. Minutes are JSON lines as watch/cell.h has them.
  */
+#include "cmd/alarm_series.h"
 #include "cmd/cli.h"
 #include "cmd/cmd.h"
 #include "cmd/cmd_options.h"
@@ -14,32 +15,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_JSON = 256, OPT_SERIES };
+enum { OPT_JSON = 256, OPT_SERIES, OPT_LEAST };
 
 const struct option cmd_alarm_options[] = {{"help", no_argument, NULL, 'h'},
                                            {"json", no_argument, NULL, OPT_JSON},
                                            {"max-series", required_argument, NULL, OPT_SERIES},
+                                           {"least", required_argument, NULL, OPT_LEAST},
                                            {NULL, 0, NULL, 0}};
 
 typedef struct alarm_job {
     bool json;
     int max_series;
+    float least;
     uint64_t raised, resolved;
 } alarm_job;
 
 static void help(void) {
     printf("Usage: steno alarm list [--json]\n"
-           "       steno alarm test [--json] [--max-series N] FILE\n\n"
-           "  list   the rules: from where on something is an alarm, and what to do then\n"
-           "  test   replays minutes, JSON lines in the order of time, and prints what would have been raised and\n"
-           "         resolved. '-' is standard input\n\n"
+           "       steno alarm test [--json] [--max-series N] FILE\n"
+           "       steno alarm series [--json] [--least X] FILE\n\n"
+           "  list    the rules: from where on something is an alarm, and what to do then\n"
+           "  test    replays minutes, JSON lines in the order of time, and prints what would have been raised and\n"
+           "          resolved. '-' is standard input\n"
+           "  series  what surprises in any series, lines TIME,VALUE: times, values, surprise. Learns from what came "
+           "before\n\n"
            "Options:\n"
            "      --json           JSON lines\n"
            "      --max-series N   test: so many series (host, model, language, key) are watched, 1 to %d; more are\n"
            "                       counted and left out (default %d)\n"
+           "      --least X        series: print surprises of X and more, as -log of a chance, 0 to 100 (default %g)\n"
            "  -h, --help           this text\n\n"
            "Exit status: 0 done, 1 the file could not be used, 2 wrong usage.\n",
-           ALARM_SERIES_MAX, ALARM_SERIES_DEFAULT);
+           ALARM_SERIES_MAX, ALARM_SERIES_DEFAULT, ALARM_SERIES_LEAST);
 }
 
 /* ---- list --------------------------------------------------------------------------------------------------------- */
@@ -129,13 +136,8 @@ static void put_summary(const alarm_job *job, const alarm_set *set) {
            c.cells, c.series, c.learnt, job->raised, job->resolved);
 }
 
-static int test(alarm_job *job, const char *path) {
+static int test(alarm_job *job, const char *path, FILE *in) {
     alarm_set *set;
-    FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-    if (!in) {
-        cli_complain(path, strerror(errno));
-        return 1;
-    }
     steno_err e = alarm_open((size_t)job->max_series, &set);
     if (e == STENO_OK) e = replay(job, set, in);
     if (e == STENO_OK) put_summary(job, set);
@@ -146,8 +148,24 @@ static int test(alarm_job *job, const char *path) {
         fprintf(stderr, "steno: %s: %" PRIu64 " minutes of more than %d series were left out\n", path, c.refused,
                 job->max_series);
     alarm_close(set);
-    if (in != stdin) fclose(in);
     return e == STENO_OK ? 0 : 1;
+}
+
+static int series(const alarm_job *job, const char *path, FILE *in) {
+    if (alarm_series_run(in, job->least, job->json) == STENO_OK) return 0;
+    cli_complain(path, steno_error_detail());
+    return 1;
+}
+
+static int with_file(alarm_job *job, const char *action, const char *path) {
+    FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    if (!in) {
+        cli_complain(path, strerror(errno));
+        return 1;
+    }
+    int status = strcmp(action, "test") == 0 ? test(job, path, in) : series(job, path, in);
+    if (in != stdin) fclose(in);
+    return status;
 }
 
 /* ---- the command -------------------------------------------------------------------------------------------------- */
@@ -161,6 +179,8 @@ static int read_options(alarm_job *job, int argc, char **argv) {
         }
         if (code == '?' || code == ':') return cli_wrong_option("alarm", code, argv);
         if (code == OPT_JSON) job->json = true;
+        if (code == OPT_LEAST && !cli_float(optarg, 0, 100, &job->least))
+            return cli_usage("alarm", "--least cannot be '%.40s': want a number from 0 to 100", optarg);
         if (code == OPT_SERIES && !cli_int(optarg, 1, ALARM_SERIES_MAX, &job->max_series))
             return cli_usage("alarm", "--max-series cannot be '%.40s': want a whole number from 1 to %d", optarg,
                              ALARM_SERIES_MAX);
@@ -169,14 +189,15 @@ static int read_options(alarm_job *job, int argc, char **argv) {
 }
 
 int cmd_alarm(int argc, char **argv) {
-    alarm_job job = {.max_series = ALARM_SERIES_DEFAULT};
+    alarm_job job = {.max_series = ALARM_SERIES_DEFAULT, .least = ALARM_SERIES_LEAST};
     int status = read_options(&job, argc, argv);
     if (status >= 0) return status;
     argc -= optind;
     argv += optind;
-    if (argc < 1) return cli_usage("alarm", "no action; want list or test");
+    if (argc < 1) return cli_usage("alarm", "no action; want list, test or series");
     if (strcmp(argv[0], "list") == 0) return argc == 1 ? list(&job) : cli_usage("alarm", "list takes no file");
-    if (strcmp(argv[0], "test") != 0) return cli_usage("alarm", "unknown action '%.40s'; want list or test", argv[0]);
-    if (argc != 2) return cli_usage("alarm", "test takes one file, or - for standard input");
-    return test(&job, argv[1]);
+    if (strcmp(argv[0], "test") != 0 && strcmp(argv[0], "series") != 0)
+        return cli_usage("alarm", "unknown action '%.40s'; want list, test or series", argv[0]);
+    if (argc != 2) return cli_usage("alarm", "%s takes one file, or - for standard input", argv[0]);
+    return with_file(&job, argv[0], argv[1]);
 }

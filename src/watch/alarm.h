@@ -78,11 +78,12 @@ size_t alarm_print_json(char out[ALARM_JSON_BYTES], const alarm_event *event);
 typedef struct alarm_set alarm_set;
 typedef void alarm_sink(void *context, const alarm_event *event);
 
-/* max_series: of 1 to ALARM_SERIES_MAX; each takes about 10 KB. STENO_E_NOMEM. Freed by alarm_close(), which takes NULL. */
+/* max_series: of 1 to ALARM_SERIES_MAX; each takes about 16 KB. STENO_E_NOMEM. Freed by alarm_close(), which takes NULL. */
 STENO_CHECK steno_err alarm_open(size_t max_series, alarm_set **out);
 void alarm_close(alarm_set *set);
 
-/* One cell: the next minute of its series. `sink` is called before it returns, for each alarm that changes. */
+/* One cell: the next minute of its series. `sink` is called before it returns, for each alarm that changes. `sink` may be NULL: after a
+ * restart the cells of the last week from the store teach what is normal again, silently, in some 6 ms a series. */
 void alarm_feed(alarm_set *set, const monitor_cell *cell, alarm_sink *sink, void *context);
 
 /* Each alarm that is raised now, as the event that raised it, with value, samples and evidence of now. */

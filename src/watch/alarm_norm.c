@@ -150,7 +150,7 @@ static double bound_of(const alarm_series *s, const alarm_rule *rule, const rule
 static void make_bets(const alarm_rule *rule, rule_state *st) {
     double margin = larger(fabs(st->bound - st->norm), .1 * st->bound), to[STATS_BETS];
     if (is_share(rule)) {
-        st->bound = larger(SHARE_MIN, smaller(SHARE_MAX, st->bound));
+        st->bound = larger(SHARE_MIN, st->bound);
         for (int k = 0; k < STATS_BETS; k++) to[k] = smaller(st->bound + share_steps[k] * margin, .5 * (1 + st->bound));
         stats_bet_share(&st->bet, st->bound, to, st->variance / (st->norm * (1 - st->norm)));
         return;
@@ -190,6 +190,8 @@ void alarm_norm_make(const alarm_set *set, alarm_series *s, size_t rule_at) {
     st->enough = larger(rule->least, STREAMS_MIN * utterances_a_stream(s) * weight_of_utterance(s, st));
     st->variance = larger(1e-12, spread_of(s, rule, st, st->norm));
     st->bound = bound_of(s, rule, st);
+    if (is_share(rule) && st->bound > SHARE_MAX) st->ready = false; /* nearly all are so always: it cannot get worse */
+    if (!st->ready) return;
     make_bets(rule, st);
 }
 

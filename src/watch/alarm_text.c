@@ -43,9 +43,12 @@ size_t alarm_print(char out[ALARM_TEXT_BYTES], const alarm_event *e) {
     put_value(norm, e->rule, e->norm);
     put_value(tolerated, e->rule, e->tolerated);
     put_series(series, sizeof series, &e->at);
-    const char *usual = e->rule->against == ALARM_FLEET ? "the other hosts" : "usual";
-    int n = snprintf(out, ALARM_TEXT_BYTES, "%s %s %s %s: %s: %s, %s %s, tolerated up to %s", at,
-                     change_name(e->change), e->rule->name, series, e->rule->what, value, usual, norm, tolerated);
+    const char *usual = e->rule->against == ALARM_FLEET ? "the other hosts " : "usual ",
+               *to = e->rule->direction > 0 ? "up" : "down";
+    bool limit = e->rule->against == ALARM_LIMIT;
+    int n = snprintf(out, ALARM_TEXT_BYTES, "%s %s %s %s: %s: %s, %s%s%stolerated %s to %s", at, change_name(e->change),
+                     e->rule->name, series, e->rule->what, value, limit ? "" : usual, limit ? "" : norm,
+                     limit ? "" : ", ", to, tolerated);
     if (e->change == ALARM_RAISED && n > 0 && n < ALARM_TEXT_BYTES)
         n += snprintf(out + n, ALARM_TEXT_BYTES - (size_t)n, "; since %s, of %.0f", since, e->samples);
     return n < ALARM_TEXT_BYTES ? (size_t)n : ALARM_TEXT_BYTES - 1;

@@ -190,6 +190,60 @@ static void neither_size_nor_evidence_alone_is_enough(void **state) {
     alarm_close(set);
 }
 
+/* A host whose weights were damaged when it was installed: its own norm says nothing of it. */
+static void a_host_that_was_never_good_is_found_by_the_others(void **state) {
+    (void)state;
+    log_book book = {0};
+    alarm_set *set = opened(8);
+    for (int64_t m = 0; m < DAY / 2; m++) {
+        for (int i = 0; i < 6; i++) {
+            monitor_cell c = minute_of(m, 20, 0);
+            c.at.host[6] = (char)('0' + i);
+            c.texts = 20;
+            c.confidence_sum = i == 4 ? 13.6 : 17;
+            alarm_feed(set, &c, note, &book);
+        }
+    }
+    assert_int_equal(book.all_raised, 1);
+    assert_string_equal(book.first[4].rule->name, "confidence_fleet");
+    assert_true(fabs(book.first[4].value - .68) < 1e-9 && fabs(book.first[4].norm - .85) < .001);
+    alarm_close(set);
+}
+
+/* Two others are no fleet. */
+static void two_hosts_are_no_fleet(void **state) {
+    (void)state;
+    log_book book = {0};
+    alarm_set *set = opened(3);
+    for (int64_t m = 0; m < DAY / 2; m++) {
+        for (int i = 0; i < 3; i++) {
+            monitor_cell c = minute_of(m, 20, 0);
+            c.at.host[6] = (char)('0' + i);
+            c.texts = 20;
+            c.confidence_sum = i == 1 ? 13.6 : 17;
+            alarm_feed(set, &c, note, &book);
+        }
+    }
+    assert_int_equal(book.all_raised, 0);
+    alarm_close(set);
+}
+
+/* All callers use telephones, and somebody samples them up: that is how it is, not a fault. */
+static void what_is_always_so_is_no_alarm(void **state) {
+    (void)state;
+    log_book book = {0};
+    alarm_set *set = opened(1);
+    for (int64_t m = 0; m < 3 * DAY; m++) {
+        monitor_cell c = minute_of(m, 20, 0);
+        c.streams_judged = c.streams_narrow = 2;
+        c.streams_quiet = 7; /* more than there are: somebody else miscounts */
+        c.texts = 20, c.confidence_sum = 20, c.confidence_squares = 20;
+        alarm_feed(set, &c, note, &book);
+    }
+    assert_int_equal(book.all_raised, 0);
+    alarm_close(set);
+}
+
 static void lost_chinese_speech_needs_no_norm(void **state) {
     (void)state;
     log_book book = {0};
@@ -258,6 +312,9 @@ int main(void) {
         cmocka_unit_test(a_week_of_it_is_how_things_are),
         cmocka_unit_test(a_fault_is_not_learnt),
         cmocka_unit_test(neither_size_nor_evidence_alone_is_enough),
+        cmocka_unit_test(a_host_that_was_never_good_is_found_by_the_others),
+        cmocka_unit_test(two_hosts_are_no_fleet),
+        cmocka_unit_test(what_is_always_so_is_no_alarm),
         cmocka_unit_test(lost_chinese_speech_needs_no_norm),
         cmocka_unit_test(series_are_bounded),
         cmocka_unit_test(every_rule_says_what_to_do),
