@@ -9,6 +9,7 @@
 #include "api/service_int.h"
 #include "api/speakers.h"
 #include "api/vosk.h"
+#include "api/watch.h"
 #include "api/wire.h"
 #include "base/mem.h"
 
@@ -25,6 +26,7 @@ static const route routes[] = {
     {"GET", "/healthz", ROUTE_OPEN, status_answer_health, native_refuse},
     {"GET", "/readyz", ROUTE_OPEN, status_answer_ready, native_refuse},
     {"GET", "/v1/status", ROUTE_REQUEST, status_answer, native_refuse},
+    {"GET", "/v1/watch", ROUTE_REQUEST, watch_answer, native_refuse},
     {"GET", "/v1/stream", ROUTE_ASK_STREAM, live_answer, native_refuse},
     {"POST", "/v1/jobs", ROUTE_RECORDING, jobs_answer_post, native_refuse},
     {"GET", "/v1/jobs", ROUTE_REQUEST, jobs_answer_list, native_refuse},

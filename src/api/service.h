@@ -12,6 +12,7 @@
 #include "audio/media.h"
 #include "api/jobs.h"
 #include "api/speakers.h"
+#include "api/watch.h"
 #include "net/net.h"
 #include "privacy/policy.h"
 #include "steno.h"
@@ -42,6 +43,7 @@ typedef struct service_config {
     auth_config auth;
     jobs_config jobs;
     speakers_config speakers;
+    watch_config watch;
 } service_config;
 
 /* Listens, and takes over model and engine (on failure they stay the caller's). */

@@ -4,6 +4,7 @@
  * too far ahead of time, it is not read from (the voice is stalled).
  */
 #include "api/service_int.h"
+#include "api/watch_tap.h"
 
 #include "base/mem.h"
 #include "privacy/gate.h"
@@ -79,6 +80,7 @@ static void on_gate_timer(void *ctx) {
 static void on_event(stream_owner *o, const steno_event *e) {
     voice *w = (voice *)o;
     int64_t now_ms = net_now_ms();
+    watch_tap_event(w->tap, e);
     gate_event(w->gate, e, now_ms);
     set_gate_timer(w, now_ms);
 }
@@ -127,6 +129,7 @@ void voice_free(voice *w) {
     assert(!w->stream); /* its events would have nobody to go to */
     forget_due(w);
     gate_free(w->gate);
+    watch_tap_close(w->tap);
 }
 
 void voice_forget_engine(voice *w, const engine_slot *slot) {
@@ -158,6 +161,11 @@ static steno_err open_stream(voice *w) {
     ERR_TRY(steno_live_open(slot->engine, &w->live, &w->owner, &w->stream));
     w->slot = slot;
     slot->streams++;
+    watch_stream of = {.owner = w->pass ? auth_owner(w->pass) : AUTH_NONE_ID,
+                       .live = true,
+                       .rate_hz = w->audio.format.rate_hz,
+                       .policy = *gate_get_policy(w->gate)};
+    w->tap = watch_tap_open(w->service->watch, slot, &of);
     return tell_speakers(w);
 }
 
@@ -182,6 +190,7 @@ static steno_err hold(voice *w, const float *samples, size_t n) {
 
 static steno_err push(voice *w, const float *samples, size_t n) {
     size_t taken = 0;
+    watch_tap_audio(w->tap, samples, n);
     if (w->held_at < w->held_n) return hold(w, samples, n);
     steno_err e = steno_stream_push(w->slot->engine, w->stream, samples, n, &taken);
     /* Any other failure is the end of the stream, which its own event tells. */

@@ -194,6 +194,13 @@ service_config serve_service_config(const config *c, const serve_parts *parts) {
                             .privacy = parts->privacy,
                             .policy = policy,
                             .speakers = {.key_file = parts->voice_key_file, .voices_max = c->voices_max},
+                            .watch = {.on = c->watch,
+                                      .key_labels = c->key_labels,
+                                      .texts = c->worst_texts,
+                                      .series_max = c->series_max,
+                                      .retain_days = c->retain_days,
+                                      .webhook_url = c->webhook_url,
+                                      .secret_file = c->webhook_secret_file},
                             .auth = {.allowed_origins = c->allowed_origins,
                                      .allow_anonymous = c->allow_anonymous,
                                      .loopback = parts->loopback}};

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define INPUT_FRAME_SAMPLES 512  /* 32 ms */
-#define INPUT_FRAMES        1024 /* kept: 32.8 s, more than the longest utterance */
+#define INPUT_FRAMES        2048 /* kept: 65 s; a recording is read that far ahead of its words */
 #define INPUT_TAPS          47   /* of the filter that lets pass what is above 4 kHz */
 
 #define INPUT_QUIET_DB  -45.0 /* of full scale: quieter speech is misheard */
