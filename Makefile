@@ -21,7 +21,7 @@ build = cmake --build $(1) $(2) -j $(JOBS) -- --quiet >$(1)/build.log 2>&1; stat
 .DEFAULT_GOAL := build
 .PHONY: help build models golden run transcribe test test-privacy unit asan tsan fuzz lint format layers bench bench-live bench-connections bench-live-quality bench-peers bench-peers-live bench-privacy bench-speakers bench-times \
         bench-calibration install deb test-deb clean setup-build setup-run setup-test setup-dev \
-        setup-bench setup-deb setup-train train-speakers bench-voices
+        setup-bench setup-deb setup-train train-speakers train-names bench-voices
 
 help:
 	@echo 'make build        the program: $(STENO)'
@@ -39,6 +39,7 @@ help:
 	@echo 'make bench-peers-live    how many people at once, beside vosk and sherpa-onnx'
 	@echo 'make bench-speakers   who is speaking: error rates, how soon labels come, how often they change'
 	@echo 'make bench-voices     how well voices can be told apart at all;  make train-speakers: the space they are compared in'
+	@echo 'make train-names      the tables of the tagger of names, and how good it is'
 	@echo 'make bench-privacy     what looking for personal data costs'
 	@echo 'make bench-times bench-calibration    how good word times and confidence are'
 	@echo 'make install      PREFIX=$(PREFIX), DESTDIR=$(DESTDIR)'
@@ -215,6 +216,23 @@ bench-voices: models setup-test setup-bench
 train-speakers: models setup-test setup-train
 	@$(call build,$(BUILD),--target speakers_looks)
 	@node bench/speakers/train.mjs $(BUILD)/speakers_looks $(MODELS) models/node_modules --work $(BUILD)/speakers/train
+
+bench/names/node_modules/.package-lock.json: bench/names/package-lock.json bench/names/package.json
+	@cd bench/names && $(NPM_CI)
+	@touch $@
+
+# src/privacy/ner_tables.bin, and how good it is (docs/names.md); NER_FOLDS=1: five times over. Then: make build.
+NER_DATA ?= ../shared/data/ner-en
+train-names: setup-build setup-run setup-train
+	@$(MAKE) --no-print-directory -s bench/names/node_modules/.package-lock.json
+	@$(call build,$(BUILD),--target ner_train)
+	@mkdir -p $(BUILD)/names
+	@node bench/names/lists.mjs $(BUILD)/names/en.tsv
+	@node bench/names/lists_zh.mjs $(BUILD)/names/zh.tsv
+	@cat $(BUILD)/names/en.tsv $(BUILD)/names/zh.tsv >$(BUILD)/names/lists.tsv
+	@node bench/names/spoken.mjs $(BUILD)/names/en.tsv $(BUILD)/names/spoken.conll
+	@if [ -n '$(NER_FOLDS)' ]; then node bench/names/folds.mjs $(BUILD)/ner_train $(NER_DATA) $(BUILD)/names/lists.tsv $(BUILD)/names/spoken.conll; fi
+	@$(BUILD)/ner_train $(NER_DATA) $(BUILD)/names/lists.tsv $(BUILD)/names/spoken.conll src/privacy/ner_tables.bin
 
 # How good word times and confidence are (docs/word-times.md, docs/confidence.md).
 bench-times: models setup-test

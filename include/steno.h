@@ -236,9 +236,9 @@ STENO_CHECK steno_err steno_stream_speakers(steno_engine *engine, steno_stream_i
                                             const steno_speakers_options *speakers);
 /* Whether steno_stream_speakers() would find places for `n` more streams now: STENO_OK or STENO_E_LIMIT. */
 STENO_CHECK steno_err steno_speakers_admits(steno_engine *engine, int n);
-/* Somebody says that `from` and `into` are one person: from now on they are, and messages that said `from` are revised.
- * STENO_E_UNSUPPORTED where labels never change; STENO_E_AGAIN: earlier ones are still on their way. Numbers that nobody has
- * are not an error: nothing happens. */
+/* Makes numbers `from` and `into` one person, as somebody who knows has said: whatever was or would be `from` is `into`, and
+ * messages that said `from` are revised. STENO_E_UNSUPPORTED where labels never change; STENO_E_AGAIN: merges asked for before
+ * are still on their way to the stream. A number that nobody has is no error: nothing happens. */
 STENO_CHECK steno_err steno_stream_merge_speakers(steno_engine *engine, steno_stream_id id, int from, int into);
 
 /* What steno_live_open() would answer now if `promised` more live streams were open: STENO_OK, STENO_E_LIMIT or
@@ -344,7 +344,7 @@ typedef struct steno_enrolment {
 #define STENO_ENROL_MIN_SPEECH_S 5.0
 
 /* A voice print of n samples of 16 kHz mono audio of one person (several recordings one after the other). Takes about
- * 10 ms a second on the calling thread; any thread. STENO_E_INVALID with a reason fit for people when it is too short, too
+ * 2 ms of work a second of audio on the calling thread; any thread. STENO_E_INVALID with a reason fit for people when it is too short, too
  * noisy, clipped or holds two voices; *out is filled then too. */
 STENO_CHECK steno_err steno_voice_enrol(const steno_model *model, const float *pcm, size_t n, steno_enrolment *out);
 

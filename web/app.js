@@ -5,6 +5,7 @@ import { StenoClient, isMergeRefusal } from './client.js';
 import { $, Trouble, child, clockTime, recall, remember } from './dom.js';
 import { FORMATS } from './formats.js';
 import { Player } from './player.js';
+import { enablePrivacy, forgetPrivacy, learnPrivacy, openPrivacy, privacyParams } from './privacy_settings.js';
 import { Recording } from './recording.js';
 import { enableSettings, openSettings, speakerParams } from './settings.js';
 import { decodeFile, fileSource, openMicrophone } from './sources.js';
@@ -44,7 +45,7 @@ class Marks {
 const transcript = new Transcript();
 const player = new Player((text) => showTrouble(text));
 let run = null; // { client, source, session, recording, marks, live, stopping, first: Set of message ids whose first text came,
-                // speakers: their parameters, merged: what takes back each merge that was asked for }
+                // speakers, privacy: their parameters, merged: what takes back each merge that was asked for }
 let keyWanted = null; // what to run again once there is a key
 
 const STATE_TEXT = { idle: 'Ready', opening: 'Opening…', connecting: 'Connecting…', open: 'Listening', resuming: 'Connection lost: resuming…', finishing: 'Finishing…', failed: 'Stopped', key: 'A key is needed' };
@@ -76,6 +77,7 @@ function showState(state) {
   $('choose').disabled = running;
   $('fast').disabled = running;
   enableSettings(!running);
+  enablePrivacy(!running);
 }
 
 function showTrouble(text) {
@@ -135,6 +137,7 @@ function following(change) {
 let keyHere = recall(KEY);
 
 function keepKey(key) {
+  if (key !== keyHere) forgetPrivacy();
   keyHere = key;
   $('forget-key').hidden = !key;
   remember(KEY, key);
@@ -197,7 +200,9 @@ function onError(current, { code, message, fatal }) {
 
 function onReady(current, event) {
   Object.assign(current.session, { model: event.model, language: event.language });
+  current.session.guard(event.config?.redact ?? 'off');
   current.session.showMeta();
+  if (learnPrivacy(current.privacy, event.config ?? {})) showNotice('Personal data is treated more strictly than was asked for: this is set by the server.');
 }
 
 function listen(current) {
@@ -220,7 +225,7 @@ function finish(current, { cause, message, retryAfterS }) {
   run = null;
   current.source.stop();
   current.awake?.release();
-  const any = transcript.close(current.session, current.recording);
+  const any = transcript.close(current.session, current.recording, cause === 'done');
   if (any) player.load(current.session);
   who.refresh(mergeRefusal);
   $('progress').hidden = true;
@@ -235,7 +240,7 @@ function finish(current, { cause, message, retryAfterS }) {
 // Runs `open`, which gives { source, name, live }, to its end.
 async function begin(open) {
   if (run) return;
-  const current = { open, stopping: false, first: new Set(), merged: [], speakers: speakerParams() };
+  const current = { open, stopping: false, first: new Set(), merged: [], speakers: speakerParams(), privacy: privacyParams() };
   run = current;
   player.unload();
   $('error').hidden = true;
@@ -258,7 +263,7 @@ async function begin(open) {
   const { rate } = current.source;
   current.marks = new Marks(rate);
   current.recording = new Recording(rate);
-  current.client = new StenoClient(stream(), { encoding: 'pcm_s16le', sample_rate: rate, ...current.speakers }, { key: keyHere });
+  current.client = new StenoClient(stream(), { encoding: 'pcm_s16le', sample_rate: rate, ...current.speakers, ...current.privacy }, { key: keyHere });
   current.session = transcript.open(current.name, current.speakers.speakers);
   $('progress').value = 0;
   $('progress').hidden = current.microphone === true;
@@ -422,6 +427,7 @@ function onKey(event) {
 }
 
 openSettings();
+openPrivacy();
 $('speak').addEventListener('click', () => (run ? stop(run) : speak()));
 $('choose').addEventListener('click', () => $('file').click());
 $('file').addEventListener('change', () => {

@@ -2,7 +2,7 @@
 // (src/cmd/output_*.c; a test compares the two). Nothing here touches the page, so that Node can test it.
 //
 // A recording: { file, model, language, duration, segments: [{ start, end, text, confidence, speaker?, words?, unfinished? }], speakers? };
-// words: [{ word, start, end, confidence, speaker? }]. Times are seconds. speakers: [{ label, seconds? }], in their order, where they were
+// words: [{ word, start, end, confidence, speaker? }]; entities?: personal data, as docs/protocol.md has it. Times are seconds. speakers: [{ label, seconds? }], in their order, where they were
 // told apart; speaker: such a label, "other", or null: nobody can tell.
 
 const CUE_LINE_COLUMNS = 42;
@@ -177,12 +177,13 @@ function spokenSeconds({ segments, speakers }) {
   return [...seconds].map(([label, n]) => ({ label, seconds: rounded(known.get(label) ?? n) })).filter((one) => one.seconds > 0);
 }
 
-function jsonSegment({ start, end, text, confidence, words, unfinished, speaker = null }, id, told) {
+function jsonSegment({ start, end, text, confidence, words, entities, unfinished, speaker = null }, id, told) {
   const who = (one) => (told ? { speaker: one } : {});
   const word = (w) => ({ word: w.word, start: rounded(w.start), end: rounded(w.end), confidence: rounded(w.confidence), ...who(w.speaker === undefined ? speaker : w.speaker) });
+  const entity = ({ type, start_char, end_char, first_word, words: n, ...e }) => ({ type, start_char, end_char, first_word, words: n, start: rounded(e.start), end: rounded(e.end), confidence: rounded(e.confidence) });
   return {
     id, start: rounded(start), end: rounded(end), text, confidence: rounded(confidence), ...who(speaker),
-    ...(words ? { words: words.map(word) } : {}), ...(unfinished ? { unfinished: true } : {}),
+    ...(words ? { words: words.map(word) } : {}), ...(entities ? { entities: entities.map(entity) } : {}), ...(unfinished ? { unfinished: true } : {}),
   };
 }
 

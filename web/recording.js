@@ -1,9 +1,11 @@
 // recording.js: the sound of a session as the server got it, kept in this browser so that it can be played back.
-// Invariant: never more than RECORDING_MAX_S of it; of a longer session the beginning is gone, and `offset` says how much.
+// What is hidden of it is overwritten, so that nothing of it is left here. Invariant: never more than RECORDING_MAX_S of it; of a longer session the beginning is gone, and `offset` says how much.
 
 export const RECORDING_MAX_S = 3600;
 const BLOCK_S = 10;
 const HEADER_BYTES = 44;
+const TONE_HZ = 1000;
+const TONE_LEVEL = 1600; // of 32767: heard, and not louder than speech
 
 export class Recording {
   #blocks = []; // Int16Array of BLOCK_S each; the last one is filled up to #filled
@@ -30,6 +32,17 @@ export class Recording {
       this.#blocks.at(-1).set(part, this.#filled);
       this.#filled += part.length;
       at += part.length;
+    }
+  }
+
+  // Puts a tone, or silence, over what was heard from `start` to `end`, seconds of the session.
+  hide({ start, end, tone }) {
+    const first = Math.max(0, Math.floor(start * this.rate) - this.#dropped);
+    const behind = Math.min(this.#samples(), Math.ceil(end * this.rate) - this.#dropped);
+    const step = (2 * Math.PI * TONE_HZ) / this.rate;
+    for (let i = first; i < behind; i++) {
+      const sample = tone ? TONE_LEVEL * Math.sin(step * i) : 0;
+      this.#blocks[Math.floor(i / this.blockSamples)][i % this.blockSamples] = Math.round(sample);
     }
   }
 

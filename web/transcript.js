@@ -2,26 +2,60 @@
 // Invariants: text from the server enters the page as text only; the words of a final are never changed; a word's element knows
 // when the word was spoken (Session.words()).
 import { $, child, clockTime, spokenTime } from './dom.js';
+import { entitiesIn, hides, kindName, spansOf, strictness, unheard } from './privacy.js';
 import { RECORDING_MAX_S } from './recording.js';
 import { COLOURS, Speakers, relabelled, turnsOf } from './speakers.js';
 
 const ANNOUNCED_MAX = 20; // finals kept for screen readers that come late
 const MENDED_MS = 1600; // a row whose speakers changed shows it for so long
+const GUARDED_TEXT = { mask: 'masked', redact: 'redacted', tag: 'tagged' };
 const MENDED_TEXT = 'Speakers of earlier messages were corrected.';
 
-// Puts `text` into `parent`, each of `words`, which stand in it from `at` on, in an element of its own; returns [{ start, end, element }].
-function putWords(parent, text, words, at) {
-  const timed = [];
-  let done = at;
-  parent.textContent = '';
-  for (const { from, to, start, end, unsure } of words) {
-    parent.append(text.slice(done - at, from - at));
-    const element = child(parent, 'span', unsure ? 'word unsure' : 'word');
-    element.textContent = text.slice(from - at, to - at);
-    timed.push({ start, end, element });
-    done = to;
+const overlap = (a, b) => a.from < b.to && b.from < a.to;
+const holds = (outer, inner) => outer.from <= inner.from && inner.to <= outer.to;
+const clipped = (all, { from, to }) => all.filter((one) => overlap(one, { from, to })).map((one) => ({ ...one, from: Math.max(one.from, from), to: Math.min(one.to, to) }));
+
+// Puts `text`, which begins at `at`, into `parent`, and has `put(part, its text)` make an element of each of `parts`.
+function putParts(parent, text, at, parts, put) {
+  let done = 0;
+  for (const part of parts) {
+    parent.append(text.slice(done, part.from - at));
+    put(part, text.slice(part.from - at, part.to - at));
+    done = part.to - at;
   }
-  parent.append(text.slice(done - at));
+  parent.append(text.slice(done));
+}
+
+// An element for personal data, or what stands in its place. Its kind is said in words where the text does not say it.
+function entityElement(parent, { type }, text, hidden) {
+  const element = child(parent, 'span', `entity ${hidden ? 'hides' : 'marks'}`);
+  const name = kindName(type);
+  const masked = hidden && text.startsWith('[');
+  if (!masked) element.dataset.kind = type.replace(/[_-]/g, ' ');
+  element.title = hidden ? `${name}, not shown` : name;
+  element.setAttribute('role', masked ? 'img' : 'group');
+  element.setAttribute('aria-label', element.title);
+  return element;
+}
+
+// Puts `text` into `parent`, each of `words`, which stand in it from `at` on, in an element of its own, and each of `entities` in one
+// inside or round those; returns [{ start, end, element }] of the words. hidden: entities stand for what they were.
+function putWords(parent, text, words, at, { entities, hidden }) {
+  const timed = [];
+  const putEntity = (into, entity, said) => entityElement(into, entity, said, hidden);
+  const putWord = (into, word, said) => {
+    const element = child(into, 'span', word.unsure ? 'word unsure' : 'word');
+    putParts(element, said, word.from, entities.filter((entity) => holds(word, entity)), (entity, part) => putEntity(element, entity, part).append(part));
+    timed.push({ start: word.start, end: word.end, element });
+  };
+  const wide = entities.filter((entity) => !words.some((word) => holds(word, entity)));
+  const parts = [...wide, ...words.filter((word) => !wide.some((entity) => overlap(entity, word)))].sort((a, b) => a.from - b.from);
+  parent.textContent = '';
+  putParts(parent, text, at, parts, (part, said) => {
+    if (!wide.includes(part)) return putWord(parent, part, said);
+    const element = putEntity(parent, part, said);
+    putParts(element, said, part.from, clipped(words, part), (word, piece) => putWord(element, word, piece));
+  });
   return timed;
 }
 
@@ -63,15 +97,17 @@ class Turn {
   }
 
   // stable: how far `text` will stay. What is there already is left alone, with a reader's selection in it. Words that are not
-  // clickable get elements only where one of them says that its speaker is not known.
-  putText({ from, to, words }, text, { stable, clickable }) {
+  // clickable get elements only where one of them says that its speaker is not known. privacy: { entities, hidden }.
+  putText({ from, to, words }, text, { stable, clickable, privacy }) {
     const end = from + text.slice(from, to).trimEnd().length;
-    const cut = Math.max(from, Math.min(end, stable));
-    const shown = JSON.stringify([text.slice(from, end), cut - from, clickable, words]);
+    const entities = clipped(privacy.entities, { from, to: end });
+    const limit = Math.max(from, Math.min(end, stable));
+    const cut = entities.find((entity) => entity.from < limit && limit < entity.to)?.from ?? limit; // not through a chip
+    const shown = JSON.stringify([text.slice(from, end), cut - from, clickable, words, entities, privacy.hidden]);
     if (shown === this.#shown) return;
     this.#shown = shown;
     const wanted = clickable ? words : words.filter((word) => word.unsure);
-    const put = (parent, a, b) => putWords(parent, text.slice(a, b), wanted.filter((word) => word.from >= a && word.to <= b), a);
+    const put = (parent, a, b) => putWords(parent, text.slice(a, b), wanted.filter((word) => word.from >= a && word.to <= b), a, { entities: clipped(entities, { from: a, to: b }), hidden: privacy.hidden });
     const all = [...put(this.stable, from, cut), ...put(this.tail, cut, end)];
     this.words = clickable ? all : [];
   }
@@ -83,6 +119,7 @@ class Row {
   final = false;
   words = [];
   turns = [];
+  spans = []; // when personal data was said: known also when the text is cleared
   #mended = 0;
 
   constructor(session) {
@@ -96,6 +133,7 @@ class Row {
     this.rev = event.rev ?? 0;
     this.final = event.type === 'final';
     this.event = event;
+    this.spans = spansOf(event);
     this.time.textContent = clockTime(event.start);
     this.item.classList.remove('speech_started', 'partial', 'final');
     this.item.classList.add(event.type);
@@ -135,6 +173,7 @@ class Row {
     const turns = turnsOf({ ...event, text }, session.speakers);
     const stable = this.final ? text.length : Array.from(text).slice(0, event.stable_chars ?? 0).join('').length; // which counts characters, not UTF-16 units
     const waits = session.speakers.awaits(event);
+    const privacy = { entities: entitiesIn({ ...event, text }), hidden: session.hidden };
     this.item.classList.toggle('told', session.speakers.on);
     let focusLost = false;
     while (this.turns.length > turns.length) {
@@ -145,7 +184,7 @@ class Row {
     while (this.turns.length < turns.length) this.turns.push(new Turn(this.body));
     turns.forEach((turn, i) => {
       this.turns[i].putChip(session, turn.label, waits && turn.label === null && session.speakers.contract === 'delayed');
-      this.turns[i].putText(turn, text, { stable: this.left ? 0 : stable, clickable: this.final || this.left });
+      this.turns[i].putText(turn, text, { stable: this.left ? 0 : stable, clickable: this.final || this.left, privacy });
     });
     this.words = this.turns.flatMap((turn) => turn.words);
     if (focusLost && this.turns.at(-1).chip?.tagName === 'BUTTON') this.turns.at(-1).chip.focus({ preventScroll: true });
@@ -185,6 +224,7 @@ export class Session {
   recording = null;
   model = '';
   language = '';
+  mode = 'off'; // what becomes of personal data
   duration = 0;
   started = new Date();
 
@@ -200,7 +240,17 @@ export class Session {
 
   showMeta() {
     const clock = this.started.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
-    this.section.querySelector('.meta').textContent = [clock, this.duration ? clockTime(this.duration, true) : '', this.model].filter(Boolean).join(' · ');
+    this.section.querySelector('.meta').textContent = [clock, this.duration ? clockTime(this.duration, true) : '', this.model, GUARDED_TEXT[this.mode] ?? ''].filter(Boolean).join(' · ');
+  }
+
+  get hidden() {
+    return hides(this.mode);
+  }
+
+  // What the server does with personal data of this session; at its strictest, should that change when it is resumed.
+  guard(mode) {
+    if (strictness(mode) > strictness(this.mode)) this.mode = mode;
+    this.section.classList.toggle('guarded', this.hidden);
   }
 
   // A `speech_started`, `partial` or `final` replaces what its message_id showed before. True when it was news.
@@ -335,9 +385,10 @@ export class Transcript {
     if (who) this.#announce(`That was ${who}.`);
   }
 
-  // True when words are left.
-  close(session, recording) {
+  // True when words are left. whole: the server has understood all there is.
+  close(session, recording, whole) {
     session.end();
+    if (session.hidden) for (const span of unheard([...session.rows.values()], whole)) recording.hide(span);
     session.showMeta();
     if (session.any) session.setRecording(recording);
     else this.#remove(session);

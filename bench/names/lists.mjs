@@ -108,6 +108,7 @@ for (const [part, number] of PARTS) {
     classes.set(lemma, [count, Number(data.slice(at + 9, at + 11)) + 1, data.slice(at, at + 4000).split('\n')[0].includes(' @i ')]);
   }
 }
+// A word stands in one list only, where it is commoner.
 const spoken = rank('us_tv_and_film'), written = rank('english_wikipedia');
 // Inflected forms share their lemma's class.
 const lemmas = (w) => [w, w.replace(/ies$/, 'y'), w.replace(/es$/, ''), w.replace(/s$/, ''), w.replace(/ied$/, 'y'), w.replace(/ed$/, ''), w.replace(/d$/, ''), w.replace(/(.)\1ed$/, '$1'), w.replace(/ing$/, ''), w.replace(/ing$/, 'e'), w.replace(/(.)\1ing$/, '$1'), w.replace(/er$/, ''), w.replace(/est$/, '')];
@@ -116,7 +117,7 @@ for (const w of seen) {
   const s = spoken.get(w) ?? 1e9, t = written.get(w) ?? 1e9, best = Math.min(s, t);
   const lemma = lemmas(w).find((l) => classes.has(l));
   const e = entry(w);
-  if (s < 1500) e.flags |= FLAG.TOP;
+  if (s < 1500 || t < 250) e.flags |= FLAG.TOP;
   else if (s < 8000 || t < 5000) e.flags |= FLAG.COMMON;
   else e.flags |= FLAG.KNOWN;
   if (lemma) e.cls = classes.get(lemma)[1];

@@ -3,8 +3,10 @@
 
 #include "api/events.h"
 #include "base/mem.h"
+#include "privacy/released.h"
 
 #include <math.h>
+#include <string.h>
 
 #include <utf8proc.h>
 
@@ -23,12 +25,13 @@ static utf8proc_int32_t next(const char *text, size_t n, size_t *at) {
     return len > 0 ? c : '?';
 }
 
-/* The bytes of a word without the punctuation round it. */
+/* The bytes of a word without the punctuation round it; a mask is none. */
 static void trim(const char *text, size_t *start, size_t *end) {
     size_t first = *end, behind = *end;
     for (size_t at = *start; at < *end;) {
-        size_t here = at;
-        if (is_punctuation(next(text, *end, &at))) continue;
+        size_t here = at, mask = released_mask_bytes(text + at, *end - at);
+        at += mask;
+        if (!mask && is_punctuation(next(text, *end, &at))) continue;
         if (first == *end) first = here;
         behind = at;
     }
@@ -38,8 +41,14 @@ static void trim(const char *text, size_t *start, size_t *end) {
 
 static size_t put_lower(char *out, const char *text, size_t start, size_t end) {
     size_t n = 0;
-    while (start < end)
-        n += (size_t)utf8proc_encode_char(utf8proc_tolower(next(text, end, &start)), (utf8proc_uint8_t *)out + n);
+    while (start < end) {
+        size_t mask = released_mask_bytes(text + start, end - start);
+        memcpy(out + n, text + start, mask);
+        n += mask;
+        start += mask;
+        if (!mask)
+            n += (size_t)utf8proc_encode_char(utf8proc_tolower(next(text, end, &start)), (utf8proc_uint8_t *)out + n);
+    }
     return n;
 }
 

@@ -6,6 +6,7 @@
 #include "api/funasr.h"
 #include "api/jobs.h"
 #include "api/openai.h"
+#include "api/redact_http.h"
 #include "api/service_int.h"
 #include "api/speakers.h"
 #include "api/vosk.h"
@@ -36,6 +37,7 @@ static const route routes[] = {
     {"POST", "/v1/speakers", ROUTE_RECORDING, speakers_answer_post, native_refuse},
     {"GET", "/v1/speakers", ROUTE_REQUEST, speakers_answer_list, native_refuse},
     {"DELETE", "/v1/speakers/*", ROUTE_REQUEST, speakers_answer_delete, native_refuse},
+    {"POST", "/v1/redact", ROUTE_REQUEST, redact_answer, native_refuse},
     {"POST", "/v1/audio/transcriptions", ROUTE_RECORDING, openai_answer_transcription, openai_refuse},
     {"POST", "/v1/audio/translations", ROUTE_REQUEST, openai_answer_unsupported, openai_refuse},
     {"POST", "/v1/audio/speech", ROUTE_REQUEST, openai_answer_unsupported, openai_refuse},

@@ -101,6 +101,7 @@ struct service {
     worker *known;      /* listens to known speakers of OpenAI's requests; NULL: none came yet */
     net_watch *known_watch;
     int known_waiting;
+    int redactions; /* texts of POST /v1/redact that are worked on */
     net_timer *sweep, *retry;
     int64_t started_ms;
     bool draining, ending;

@@ -1,6 +1,8 @@
 /* vosk_plain.c: see vosk_plain.h. */
 #include "api/vosk_plain.h"
 
+#include "privacy/released.h"
+
 #include <stdbool.h>
 #include <string.h>
 #include <utf8proc.h>
@@ -53,8 +55,21 @@ size_t vosk_plain(const char *text, size_t n, char *out) {
     reading r = {(const utf8proc_uint8_t *)text, (const utf8proc_uint8_t *)text + n};
     size_t length = 0;
     bool apart = false;
+    const utf8proc_uint8_t *here = r.at; /* where c stands */
     utf8proc_int32_t before = 0, c = next(&r);
     while (c) {
+        size_t mask = released_mask_bytes((const char *)here, (size_t)(r.end - here));
+        if (mask) {
+            if (apart && length) out[length++] = ' ';
+            memcpy(out + length, here, mask);
+            length += mask;
+            here = r.at = here + mask;
+            apart = false;
+            before = 0;
+            c = next(&r);
+            continue;
+        }
+        here = r.at;
         utf8proc_int32_t after = next(&r);
         utf8proc_int32_t kept = is_word(c) ? utf8proc_tolower(c) : is_said(c) ? c : joiner(before, c, after);
         if (kept) {

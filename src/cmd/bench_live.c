@@ -95,6 +95,8 @@ static void help(void) {
            "      --threads N        and other recognition options of 'steno transcribe' go to the server that is "
            "started:\n"
            "                         --model --precision --models-dir --max-batch\n"
+           "      --redact HOW, --redact-types LIST, --redact-rules FILE, --itn: it looks for personal data, as 'steno "
+           "live' does\n"
            "\nCapacity:\n"
            "      --find-capacity    the largest number of streams that meets the objective: doubles, then halves the "
            "distance\n"
@@ -136,6 +138,7 @@ const struct option bench_live_options[] = {{"streams", required_argument, NULL,
                                             {"max-utterance-s", required_argument, NULL, OPT_MAX_UTTERANCE_S},
                                             {"partial-ms", required_argument, NULL, OPT_PARTIAL_MS},
                                             {"speakers", required_argument, NULL, OPT_SPEAKERS},
+                                            SESSION_PRIVACY_OPTIONS,
                                             {"final-ms", required_argument, NULL, OPT_FINAL},
                                             {"first-ms", required_argument, NULL, OPT_FIRST},
                                             {"interval-ms", required_argument, NULL, OPT_INTERVAL},
@@ -235,7 +238,7 @@ static int take_option(bench *b, int code, const char *name, const char *value) 
     if (status != 0) return 2;
     snprintf(spelled[code - SESSION_MODEL], TEXT_BYTES, "--%s", name);
     server_arg(b, spelled[code - SESSION_MODEL]);
-    server_arg(b, value);
+    server_arg(b, value ? value : "yes"); /* --itn */
     return 0;
 }
 

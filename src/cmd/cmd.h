@@ -17,6 +17,7 @@ int cmd_live(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 int cmd_model(int argc, char **argv);
+int cmd_redact(int argc, char **argv);
 int cmd_score(int argc, char **argv);
 
 #endif

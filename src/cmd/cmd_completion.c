@@ -25,6 +25,7 @@ static const struct command_words {
     {"key", cmd_key_options, "create list revoke"},
     {"speaker", cmd_speaker_options, "enroll list check delete rotate-key"},
     {"live", cmd_live_options, NULL},
+    {"redact", cmd_redact_options, NULL},
     {"bench", cmd_bench_options, "live speakers"},
     {"bench live", bench_live_options, NULL},
     {"bench speakers", bench_speakers_options, NULL},
@@ -51,6 +52,8 @@ static const struct option_words {
     {"score", "unit", "auto word char"},
     {"bench speakers", "contract", "revise delayed enrolled"},
     {"score", "normalise", "basic none"},
+    {"redact", "mode", "mask redact tag off"},
+    {"redact", "offsets", "characters bytes"},
 };
 
 /* ---- options of a command --------------------------------------------------------------------------------------- */

@@ -83,6 +83,8 @@ static void help(void) {
            "      --max-speakers N   at most so many (default 8, 16 at most)\n"
            "      --voice NAME       this enrolled voice may be one of them; again for each (steno speaker list)\n\n");
     session_help();
+    putchar('\n');
+    session_privacy_help();
     printf("\nOther:\n"
            "  -h, --help             this text\n\n"
            "Exit status: 0 all done, 1 something failed, 2 wrong usage.\n");
@@ -168,6 +170,7 @@ static int too_many_inputs(const transcribe *t) {
 }
 
 const struct option cmd_transcribe_options[] = {SESSION_LONG_OPTIONS,
+                                                SESSION_PRIVACY_OPTIONS,
                                                 {"format", required_argument, NULL, 'f'},
                                                 {"output-dir", required_argument, NULL, 'o'},
                                                 {"files-from", required_argument, NULL, OPT_FILES_FROM},

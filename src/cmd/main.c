@@ -27,6 +27,7 @@ static const struct command {
     {"key", cmd_key, "API keys: made, listed, revoked"},
     {"speaker", cmd_speaker, "voices: enrolled with consent, listed, checked, deleted"},
     {"live", cmd_live, "words while people speak: a recording or a microphone, at the pace of time"},
+    {"redact", cmd_redact, "text or JSON lines without the personal data in them"},
     {"bench", cmd_bench, "measure speed, CPU time by stage and memory on recordings"},
     {"plan", cmd_plan, "capacity arithmetic: real-time factors and key/value memory"},
     {"model", cmd_model, "list, inspect, verify and convert models"},

@@ -32,8 +32,7 @@ void session_help(void) {
         "  --vad-min-silence-ms N a pause this long ends a long segment (default 400)\n"
         "  --vad-join-ms N        and one this long a short segment (default 2000; 0: no joining)\n"
         "  --vad-pad-ms N         sound kept before and after speech (default 300)\n"
-        "  --max-segment-s S      cut longer speech at its best pause (default 20)\n\n");
-    session_privacy_help();
+        "  --max-segment-s S      cut longer speech at its best pause (default 20)\n");
 }
 
 void session_privacy_help(void) {
@@ -151,8 +150,8 @@ static int take_privacy(session_options *o, const char *command, int code, const
 int session_option(session_options *o, const char *command, int code, const char *value) {
     static const struct option names[] = {SESSION_LONG_OPTIONS};
     if (code < SESSION_MODEL || code >= SESSION_OPTION_LAST) return -1;
-    const char *name = names[code - SESSION_MODEL].name;
     if (code >= SESSION_REDACT) return take_privacy(o, command, code, value);
+    const char *name = names[code - SESSION_MODEL].name;
     range r = range_of(o, code);
     if (r.words) {
         if (take_word(o, code, value)) return 0;

@@ -55,9 +55,11 @@ enum session_option {
         {"vad-min-speech-ms", required_argument, NULL, SESSION_VAD_MIN_SPEECH_MS},                                     \
         {"vad-min-silence-ms", required_argument, NULL, SESSION_VAD_MIN_SILENCE_MS},                                   \
         {"vad-join-ms", required_argument, NULL, SESSION_VAD_JOIN_MS},                                                 \
-        {"vad-pad-ms", required_argument, NULL, SESSION_VAD_PAD_MS},                                                   \
-        {"max-segment-s", required_argument, NULL, SESSION_MAX_SEGMENT_S}, SESSION_PRIVACY_OPTIONS
+        {"vad-pad-ms", required_argument, NULL, SESSION_VAD_PAD_MS}, {                                                 \
+        "max-segment-s", required_argument, NULL, SESSION_MAX_SEGMENT_S                                                \
+    }
 
+/* For those that show words. */
 #define SESSION_PRIVACY_OPTIONS                                                                                        \
     {"redact", required_argument, NULL, SESSION_REDACT},                                                               \
         {"redact-types", required_argument, NULL, SESSION_REDACT_TYPES},                                               \

@@ -4,9 +4,9 @@
  * Invariants rows are made as a live stream's are (same mean normalisation, same threshold of speech), so that prints and looks
  *            compare; nothing is kept of the audio.
  */
-#include "audio/mfcc.h"
 #include "base/mem.h"
 #include "engine/model.h"
+#include "engine/voice_rows.h"
 #include "listen/level.h"
 #include "speakers/backend.h"
 #include "speakers/enrol.h"
@@ -16,10 +16,8 @@
 #include <string.h>
 
 #define FRAMES_A_STEP 16
-#define MEAN_AHEAD    10   /* rows; as a live stream's */
 #define FEED_SAMPLES  1600 /* through the features at once */
 #define FEED_ROWS     (FEED_SAMPLES / 160 + 2 + MFCC_MEAN_AHEAD_MAX)
-#define BLOCK_ROWS    (SPEAKERS_BLOCK_MS / MFCC_HOP_MS)
 #define JOB_ROWS      (BLOCK_ROWS + XVECTOR_AHEAD)
 #define ROW_MIDDLE_MS 12 /* of the 25 ms that a row is made from */
 #define FRAME_MS      32
@@ -87,18 +85,10 @@ static steno_err hear(enrolling *w) {
 
 static bool is_speech(const enrolling *w, int64_t row) {
     int64_t frame = (row * MFCC_HOP_MS + ROW_MIDDLE_MS) / FRAME_MS;
-    return row >= 0 && frame < w->n_frames && w->prob[frame] >= ENROL_SPEECH_PROB;
+    return row >= 0 && frame < w->n_frames && w->prob[frame] >= SPEAKERS_SPEECH_PROB;
 }
 
 /* ---- looks -------------------------------------------------------------------------------------------------------- */
-
-static void add_sums(xvector_sums *to, const xvector_sums *s) {
-    to->n += s->n;
-    for (int i = 0; i < XVECTOR_POOLED; i++) {
-        to->sum[i] += s->sum[i];
-        to->square[i] += s->square[i];
-    }
-}
 
 /* Of the newest blocks, if they have enough speech. */
 static steno_err look_back(enrolling *w) {
@@ -106,7 +96,7 @@ static steno_err look_back(enrolling *w) {
     const xvector_sums *one = &all;
     int64_t first = w->blocks > ENROL_LOOK_BLOCKS ? w->blocks - ENROL_LOOK_BLOCKS : 0;
     w->looked = w->blocks;
-    for (int64_t b = first; b < w->blocks; b++) add_sums(&all, &w->sums[b % ENROL_LOOK_BLOCKS]);
+    for (int64_t b = first; b < w->blocks; b++) xvector_add_sums(&all, &w->sums[b % ENROL_LOOK_BLOCKS]);
     float speech_s = all.n * MFCC_HOP_MS / 1000;
     if (speech_s < ENROL_LOOK_SPEECH_S || w->n_looks == w->room) return STENO_OK;
     speakers_look *l = &w->looks[w->n_looks];
@@ -163,7 +153,7 @@ static steno_err end_rows(enrolling *w) {
 static steno_err make_looks(enrolling *w) {
     float rows[FEED_ROWS * MFCC_CEPS], level_rows[FEED_ROWS * MFCC_CEPS];
     mfcc_reset(&w->mfcc);
-    mfcc_mean_reset(&w->mean, MEAN_AHEAD);
+    mfcc_mean_reset(&w->mean, VOICE_MEAN_AHEAD);
     xvector_reset(&w->state);
     for (size_t at = 0; at < w->n; at += FEED_SAMPLES) {
         size_t left = w->n - at;

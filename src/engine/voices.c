@@ -11,10 +11,9 @@
 #include <assert.h>
 #include <string.h>
 
-#define VOICE_JOBS      16  /* blocks in one batch */
-#define VOICE_FEW_JOBS  3   /* in one tick while live streams are open: labels do not press */
-#define VOICE_FULL_ROWS 250 /* a stream that has so many rows waiting is not given more */
-#define SPEECH_PROB     0.5f
+#define VOICE_JOBS      16                          /* blocks in one batch */
+#define VOICE_FEW_JOBS  3                           /* in one tick while live streams are open: labels do not press */
+#define VOICE_FULL_ROWS 250                         /* a stream that has so many rows waiting is not given more */
 #define GAP_ROWS        (2 * XVECTOR_AHEAD)         /* more of them cost more than to begin anew */
 #define JOB_ROWS        (BLOCK_ROWS + GAP_ROWS + 1) /* of one block, at most */
 #define ROW_SAMPLES     (MFCC_HOP_MS * STENO_SAMPLE_RATE_HZ / 1000)
@@ -62,7 +61,7 @@ static bool row_is_speech(const voices *v, int64_t row) {
     if (f >= v->frames) f = v->frames - 1;
     assert(f >= v->frames - VOICE_FRAMES);
     float p = v->frame_speech[f % VOICE_FRAMES];
-    return p < 0.0f || p >= SPEECH_PROB; /* without VAD all is speech */
+    return p < 0.0f || p >= SPEAKERS_SPEECH_PROB; /* without VAD all is speech */
 }
 
 static void keep_rows(voices *v, const float *rows, int n) {
@@ -244,18 +243,12 @@ static unsigned look_blocks(const voices *v, int64_t block, speakers_look *look)
     return rows < LOOK_MIN_ROWS ? 0 : bits;
 }
 
-static void add_sums(xvector_sums *to, const xvector_sums *from) {
-    to->n += from->n;
-    for (int i = 0; i < XVECTOR_POOLED; i++) to->sum[i] += from->sum[i];
-    for (int i = 0; i < XVECTOR_POOLED; i++) to->square[i] += from->square[i];
-}
-
 static xvector_sums *pool_look(shard *s, const voices *v, int64_t block, unsigned bits) {
     xvector_sums *sums = arena_take(&s->scratch, 1, sizeof *sums);
     assert(sums); /* voices_scratch_bytes() */
     memset(sums, 0, sizeof *sums);
     for (int k = LOOK_BLOCKS - 1; k >= 0; k--) {
-        if (bits >> k & 1) add_sums(sums, &v->sums[(block - k) % LOOK_BLOCKS]);
+        if (bits >> k & 1) xvector_add_sums(sums, &v->sums[(block - k) % LOOK_BLOCKS]);
     }
     return sums;
 }

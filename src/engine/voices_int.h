@@ -15,17 +15,15 @@
 #ifndef STENO_ENGINE_VOICES_INT_H
 #define STENO_ENGINE_VOICES_INT_H
 
-#include "audio/mfcc.h"
 #include "engine/shard_int.h"
+#include "engine/voice_rows.h"
 #include "speakers/book.h"
 #include "speakers/history.h"
 #include "speakers/tracker.h"
 #include "speakers/whole.h"
 
 #define VOICE_RING        512 /* rows that wait for the network: 5 s */
-#define VOICE_MEAN_AHEAD  10  /* rows that the mean looks ahead: part of how late a label is */
 #define VOICE_FRAMES      128 /* speech probabilities kept, a frame each: those of rows that wait for their mean, and more */
-#define BLOCK_ROWS        (SPEAKERS_BLOCK_MS / MFCC_HOP_MS)
 #define LOOK_ROWS         100 /* of speech in one look, at most … */
 #define LOOK_MIN_ROWS     50  /* … and at least, */
 #define LOOK_BLOCK_ROWS   8   /* so many of them in its newest block, */

@@ -116,6 +116,14 @@ void xvector_reset(xvector_state *state) {
     memset(state, 0, sizeof *state);
 }
 
+void xvector_add_sums(xvector_sums *to, const xvector_sums *from) {
+    to->n += from->n;
+    for (int i = 0; i < XVECTOR_POOLED; i++) {
+        to->sum[i] += from->sum[i];
+        to->square[i] += from->square[i];
+    }
+}
+
 /* ---- scratch ---------------------------------------------------------------------------------------------------- */
 
 /* A run has at least one row, so what the states remember is at most a multiple of the block's rows. */

@@ -55,6 +55,9 @@ size_t xvector_arena_bytes(int rows);
 /* All jobs as one batch. STENO_E_NOMEM when the arena is too small. */
 STENO_CHECK steno_err xvector_step(const xvector *m, arena *scratch, xvector_job *jobs, int n);
 
+/* Adds another stretch's to a stretch's sums. */
+void xvector_add_sums(xvector_sums *to, const xvector_sums *from);
+
 /* Mean and standard deviation of each sums' rows through the segment layer, relu and its batch norm: what the network's
  * classifier of speakers was given in training. sums[i]->n > 0; out [n, XVECTOR_DIM]. STENO_E_NOMEM when the arena is too
  * small. */

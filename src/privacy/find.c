@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "privacy/custom.h"
+#include "privacy/ner.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -21,6 +22,8 @@
 #define NO_CLUSTER   UINT32_MAX
 #define KIND(kind)   (1u << (kind))
 #define SPOKEN_SENSE (SENSE_DIGIT | SENSE_TEEN | SENSE_TENS | SENSE_SCALE | SENSE_REPEAT)
+
+#define NAME_TYPES (ENTITY_BIT(ENTITY_PERSON) | ENTITY_BIT(ENTITY_PLACE) | ENTITY_BIT(ENTITY_ORGANISATION))
 
 /* A rule is asked at tokens of these kinds or with one of these senses, if one of its types is looked for. */
 typedef struct rule_line {
@@ -67,6 +70,7 @@ static const rule_line rules[] = {
      .types = ENTITY_BIT(ENTITY_AMOUNT),
      .kinds = KIND(TOKEN_DIGITS),
      .senses = SPOKEN_SENSE | SENSE_CURRENCY},
+    {.ask = rule_name, .types = NAME_TYPES, .kinds = KIND(TOKEN_WORD) | KIND(TOKEN_HAN)},
 };
 #define RULES (sizeof rules / sizeof *rules)
 
@@ -84,6 +88,7 @@ typedef struct candidate {
 struct finder {
     privacy *p;
     custom_scratch *custom; /* NULL: no rules of the operator */
+    names *names;           /* NULL: names are not looked for */
     token *tokens;          /* [FIND_TEXT_MAX] */
     uint32_t n_tokens;
     finding *results; /* [FIND_RESULTS_MAX] */
@@ -145,7 +150,8 @@ steno_err finder_open(const privacy *p, finder **out) {
         return err_fail(STENO_E_NOMEM, "privacy: no memory for a finder's tokens and results");
     }
     f->p = privacy_share((privacy *)(uintptr_t)p);
-    steno_err err = custom_rules(p->custom) ? custom_scratch_open(p->custom, &f->custom) : STENO_OK;
+    steno_err err = p->options.no_names ? STENO_OK : names_open(&f->names);
+    if (!err && custom_rules(p->custom)) err = custom_scratch_open(p->custom, &f->custom);
     if (err) {
         finder_free(f);
         return err;
@@ -159,6 +165,7 @@ void finder_free(finder *f) {
     custom_scratch_free(f->custom);
     mem_free(f->tokens);
     mem_free(f->results);
+    names_free(f->names);
     privacy_close(f->p);
     mem_free(f);
 }
@@ -418,6 +425,7 @@ static uint64_t senses_of(const finder *f) {
 steno_err find_run(finder *f, const find_text *text, entity_set types, float min_confidence, find_result *out) {
     if (text->n > FIND_TEXT_MAX)
         return err_fail(STENO_E_LIMIT, "privacy: a text of %zu bytes is longer than %d", text->n, FIND_TEXT_MAX);
+    if (!f->names) types &= ~NAME_TYPES;
     begin(f, text, types, min_confidence);
     size_t n = text->whole ? text->n : token_whole_characters(text->text, text->n), at = 0;
     f->n_tokens = token_read(text->text, n, &at, f->tokens, FIND_TEXT_MAX);
@@ -425,6 +433,8 @@ steno_err find_run(finder *f, const find_text *text, entity_set types, float min
     uint32_t stable = text->whole ? closed : count_stable(f, closed, text->stable);
     f->reader = (reader){.text = text->text, .n = n, .tokens = f->tokens, .n_tokens = stable, .whole = text->whole};
     f->reader.absent = ~senses_of(f);
+    f->reader.names = f->names;
+    if (types & NAME_TYPES) names_reset(f->names);
     uint32_t hold = walk(f);
     if (hold == stable) hold = walk_unstable(f, hold, closed);
     size_t settled = hold < f->n_tokens ? f->tokens[hold].at : n;

@@ -224,6 +224,7 @@ steno_err gate_compose(gate *g, const steno_segment *s, const gate_view *v, rele
 void gate_withhold(gate *g, const steno_segment *s, released_segment *out) {
     *out = gate_as_it_is(s);
     out->text = GATE_WITHHELD;
+    out->withheld = true;
     out->stable_bytes = s->stable_bytes ? sizeof GATE_WITHHELD - 1 : 0;
     out->words = &g->withheld;
     out->n_words = s->n_words > 0;

@@ -28,7 +28,9 @@ steno_err names_open(names **out) {
     return STENO_OK;
 }
 
-void names_free(names *m) { mem_free(m); }
+void names_free(names *m) {
+    mem_free(m);
+}
 
 static void begin_sentence(names *m) {
     m->tag1 = m->tag2 = NER_O;
@@ -81,7 +83,13 @@ static ner_tag decide(names *m, reader *r, ner_choose *choose, void *user, int *
     const uint8_t allowed = ner_allowed(m->tag1, now);
     *margin = NER_CERTAIN;
     if (allowed == 1 << NER_O) return NER_O;
-    ner_view v = {{&m->before[0], &m->before[1], now, look(m, r, 1), look(m, r, 2)}, m->tag1, m->tag2, 0, m->position, recall(m, r, now), NER_O};
+    ner_view v = {{&m->before[0], &m->before[1], now, look(m, r, 1), look(m, r, 2)},
+                  m->tag1,
+                  m->tag2,
+                  0,
+                  m->position,
+                  recall(m, r, now),
+                  NER_O};
     v.known_next = recall(m, r, v.w[3]);
     ner_casing casing = m->casing;
     for (uint32_t k = 2; k < 5; k++) ner_casing_add(&casing, v.w[k]);
@@ -147,7 +155,11 @@ static uint32_t name_end(names *m, reader *r, uint32_t i, uint8_t *margin) {
     }
 }
 
-static void find_name(names *m, reader *r, uint32_t i, entity_set types, rule_found found[RULE_FOUND_MAX], uint32_t *n, uint32_t *skip) {
+/* "john" in john@example.com: a name is never surer than what has a form of its own. */
+#define SUREST .74F
+
+static void find_name(names *m, reader *r, uint32_t i, entity_set types, rule_found found[RULE_FOUND_MAX], uint32_t *n,
+                      uint32_t *skip) {
     uint8_t margin;
     if (!reach(m, r, i)) return;
     const uint8_t tag = m->tag[i];
@@ -156,7 +168,9 @@ static void find_name(names *m, reader *r, uint32_t i, entity_set types, rule_fo
     if (end == 0) return;
     *skip = end - i;
     if (!(types & ENTITY_BIT(type_of(tag)))) return;
-    found[0] = (rule_found){.type = type_of(tag), .first = i, .end = end, .confidence = 1 / (1 + expf(-MARGIN_SCALE * (float)margin))};
+    const float sure = 1 / (1 + expf(-MARGIN_SCALE * (float)margin)); /* .5 and more */
+    found[0] = (rule_found){
+        .type = type_of(tag), .first = i, .end = end, .confidence = .5F + (sure - .5F) * 2 * (SUREST - .5F)};
     *n = 1;
 }
 
@@ -164,7 +178,8 @@ void rule_name(reader *r, uint32_t i, entity_set types, rule_found found[RULE_FO
     *n = 0;
     *skip = 1;
     names *m = r->names;
-    if (!m || !(types & (ENTITY_BIT(ENTITY_PERSON) | ENTITY_BIT(ENTITY_PLACE) | ENTITY_BIT(ENTITY_ORGANISATION)))) return;
+    if (!m || !(types & (ENTITY_BIT(ENTITY_PERSON) | ENTITY_BIT(ENTITY_PLACE) | ENTITY_BIT(ENTITY_ORGANISATION))))
+        return;
     m->types = types;
     find_name(m, r, i, types, found, n, skip);
     if (r->touched) names_reset(m);

@@ -14,39 +14,46 @@ typedef struct out {
 static void put(out *o, uint32_t template, uint64_t value) {
     if (o->n < NER_FEATURES_MAX) o->ids[o->n++] = ner_mix(value, template + 1);
 }
-static void put2(out *o, uint32_t template, uint64_t a, uint64_t b) { put(o, template, ner_mix(a, b)); }
+static void put2(out *o, uint32_t template, uint64_t a, uint64_t b) {
+    put(o, template, ner_mix(a, b));
+}
 
 enum {
     T_BIAS,
-    T_WORD,                   /* + position 0..4 */
-    T_PAIR = T_WORD + 5,      /* before and this; this and behind */
-    T_START = T_PAIR + 4,     /* + letters 1..4 */
-    T_ENDING = T_START + 5,   /* + letters 1..4 */
-    T_NEAR = T_ENDING + 5,    /* endings of neighbours */
-    T_SHAPE = T_NEAR + 4,     /* how it is written */
-    T_LIST = T_SHAPE + 16,    /* + position: each list */
-    T_LISTS = T_LIST + 5,     /* all of them at once */
-    T_CLASS = T_LISTS + 16,   /* + position */
-    T_TAG = T_CLASS + 16,     /* tags before */
-    T_KNOWN = T_TAG + 16      /* names said a moment ago */
+    T_WORD,                 /* + position 0..4 */
+    T_PAIR = T_WORD + 5,    /* before and this; this and behind */
+    T_START = T_PAIR + 4,   /* + letters 1..4 */
+    T_ENDING = T_START + 5, /* + letters 1..4 */
+    T_NEAR = T_ENDING + 5,  /* endings of neighbours */
+    T_SHAPE = T_NEAR + 4,   /* how it is written */
+    T_LIST = T_SHAPE + 16,  /* + position: each list */
+    T_LISTS = T_LIST + 5,   /* all of them at once */
+    T_CLASS = T_LISTS + 16, /* + position */
+    T_TAG = T_CLASS + 16,   /* tags before */
+    T_KNOWN = T_TAG + 16    /* names said a moment ago */
 };
 
 /* Everything that lists say of a word, as one number. */
 static uint64_t all_of(const ner_word *w) {
     return (uint64_t)w->flags | (uint64_t)w->kind << 16 | (uint64_t)w->owns << 20;
 }
-static uint64_t class_of(const ner_word *w) { return (uint64_t)(w->cls & NER_LIST_CLASS) | (uint64_t)w->kind << 8; }
+static uint64_t class_of(const ner_word *w) {
+    return (uint64_t)(w->cls & NER_LIST_CLASS) | (uint64_t)w->kind << 8;
+}
 /* Names it may be of, and how common it is, in a few bits. */
 static uint64_t names_of(const ner_word *w) {
     const uint16_t f = w->flags;
-    return (uint64_t)((f & (NER_LIST_FIRST | NER_LIST_FIRST_RARE)) != 0) | (uint64_t)((f & (NER_LIST_LAST | NER_LIST_LAST_RARE)) != 0) << 1 |
-           (uint64_t)((f & (NER_LIST_PLACE | NER_LIST_PLACE_SMALL)) != 0) << 2 | (uint64_t)((f & (NER_LIST_TOP | NER_LIST_COMMON)) != 0) << 3 |
-           (uint64_t)((f & NER_LIST_TITLE) != 0) << 4 | (uint64_t)((f & NER_LIST_KNOWN) != 0) << 5 | (uint64_t)w->kind << 6;
+    return (uint64_t)((f & (NER_LIST_FIRST | NER_LIST_FIRST_RARE)) != 0) |
+           (uint64_t)((f & (NER_LIST_LAST | NER_LIST_LAST_RARE)) != 0) << 1 |
+           (uint64_t)((f & (NER_LIST_PLACE | NER_LIST_PLACE_SMALL)) != 0) << 2 |
+           (uint64_t)((f & (NER_LIST_TOP | NER_LIST_COMMON)) != 0) << 3 | (uint64_t)((f & NER_LIST_TITLE) != 0) << 4 |
+           (uint64_t)((f & NER_LIST_KNOWN) != 0) << 5 | (uint64_t)w->kind << 6;
 }
 /* How it is written, where the sentence is written as sentences are. */
 static uint64_t shape_of(const ner_view *v, const ner_word *w) {
     const bool tells = v->mode == NER_MODE_TRUE || w->shape == NER_SHAPE_ONE || w->shape == NER_SHAPE_DOTTED;
-    return (uint64_t)(tells ? w->shape : 7) | (uint64_t)w->kind << 4 | (uint64_t)w->hyphen << 8 | (uint64_t)v->mode << 9;
+    return (uint64_t)(tells ? w->shape : 7) | (uint64_t)w->kind << 4 | (uint64_t)w->hyphen << 8 |
+           (uint64_t)v->mode << 9;
 }
 
 static void put_words(out *o, const ner_view *v) {
@@ -66,7 +73,9 @@ static void put_parts(out *o, const ner_word *w) {
     if (w->hyphen) put(o, T_ENDING, 2);
 }
 
-static uint64_t ending_of(const ner_word *w, uint32_t k) { return w->n > k ? ner_hash(w->text + w->n - k, k) : w->id; }
+static uint64_t ending_of(const ner_word *w, uint32_t k) {
+    return w->n > k ? ner_hash(w->text + w->n - k, k) : w->id;
+}
 
 static void put_shapes(out *o, const ner_view *v) {
     const uint64_t before = shape_of(v, v->w[1]), now = shape_of(v, v->w[2]), behind = shape_of(v, v->w[3]);
@@ -152,6 +161,9 @@ uint8_t ner_allowed(uint8_t before, const ner_word *w) {
     if (w->kind == NER_EDGE) return allowed;
     if (!(w->cls & NER_LIST_NEVER_BEGINS)) allowed |= 1 << NER_B_PER | 1 << NER_B_LOC | 1 << NER_B_ORG;
     if (before == NER_O || (w->cls & NER_LIST_NEVER_IN)) return allowed;
+    /* people's names have no function words inside, but letters: "Thomas A Edison" */
+    if (before <= NER_I_PER && (w->cls & NER_LIST_NEVER_BEGINS) && (w->flags & NER_LIST_TOP) && w->n > 1)
+        return allowed;
     return (uint8_t)(allowed | 1 << ((before - 1) / 2 * 2 + 2));
 }
 
@@ -186,5 +198,6 @@ ner_tag ner_decide(void *user, const ner_view *v, uint8_t allowed, int *margin) 
             break;
         }
     }
+    score[NER_B_PER] -= t->caution;
     return ner_best(score, allowed, margin);
 }

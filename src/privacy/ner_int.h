@@ -12,25 +12,25 @@
 /* ---- tables: ner_tables.c ------------------------------------------------------------------------------------------ */
 
 /* What lists say of a word; bench/names/lists.mjs has the same names in the same order. */
-#define NER_LIST_FIRST          0x0001 /* a given name … */
-#define NER_LIST_FIRST_RARE     0x0002 /* … that is rare, or from elsewhere */
-#define NER_LIST_LAST           0x0004
-#define NER_LIST_LAST_RARE      0x0008
-#define NER_LIST_PLACE          0x0010
-#define NER_LIST_PLACE_SMALL    0x0020
-#define NER_LIST_PLACE_BEGINS   0x0040 /* San, Los */
-#define NER_LIST_PLACE_GOES_ON  0x0080 /* Francisco */
-#define NER_LIST_ORGANISATION   0x0100
-#define NER_LIST_PEOPLE         0x0200 /* French */
-#define NER_LIST_TITLE          0x0400
-#define NER_LIST_CALENDAR       0x0800
-#define NER_LIST_TOP            0x1000 /* among the 1,500 commonest words of talk */
-#define NER_LIST_COMMON         0x2000
-#define NER_LIST_KNOWN          0x4000
-#define NER_LIST_PERSON_CLASS   0x8000 /* somebody famous is called so */
-#define NER_LIST_CLASS          0x3f   /* of `cls`: WordNet's lexicographer file + 1 */
-#define NER_LIST_NEVER_BEGINS   0x40   /* of `cls`: no name begins with it … */
-#define NER_LIST_NEVER_IN       0x80   /* … or goes on with it */
+#define NER_LIST_FIRST         0x0001 /* a given name … */
+#define NER_LIST_FIRST_RARE    0x0002 /* … that is rare, or from elsewhere */
+#define NER_LIST_LAST          0x0004
+#define NER_LIST_LAST_RARE     0x0008
+#define NER_LIST_PLACE         0x0010
+#define NER_LIST_PLACE_SMALL   0x0020
+#define NER_LIST_PLACE_BEGINS  0x0040 /* San, Los */
+#define NER_LIST_PLACE_GOES_ON 0x0080 /* Francisco */
+#define NER_LIST_ORGANISATION  0x0100
+#define NER_LIST_PEOPLE        0x0200 /* French */
+#define NER_LIST_TITLE         0x0400
+#define NER_LIST_CALENDAR      0x0800
+#define NER_LIST_TOP           0x1000 /* among the 1,500 commonest words of talk */
+#define NER_LIST_COMMON        0x2000
+#define NER_LIST_KNOWN         0x4000
+#define NER_LIST_PERSON_CLASS  0x8000 /* somebody famous is called so */
+#define NER_LIST_CLASS         0x3f   /* of `cls`: WordNet's lexicographer file + 1 */
+#define NER_LIST_NEVER_BEGINS  0x40   /* of `cls`: no name begins with it … */
+#define NER_LIST_NEVER_IN      0x80   /* … or goes on with it */
 
 /* A table of words: `slots` of them, open addressing, a fingerprint of 0 is an empty slot. */
 typedef struct ner_list {
@@ -51,6 +51,7 @@ typedef struct ner_tables {
     ner_list english, chinese;
     uint32_t buckets;
     const ner_bucket *weights; /* [buckets] */
+    int32_t caution;           /* by which a person must be likelier than anything else to begin */
     uint32_t han;              /* characters from U+4E00 on that `given` knows */
     const int8_t *given;       /* [han][NER_HAN_SCORES] */
 } ner_tables;
@@ -59,7 +60,8 @@ typedef struct ner_tables {
 /* Head of the file that train.c writes; what it counts follows in this order, each part on 64 bytes: English marks, flags, classes;
  * Chinese the same; buckets; characters. */
 typedef struct ner_head {
-    uint32_t magic, english_slots, chinese_slots, buckets, han, reserved[3];
+    uint32_t magic, english_slots, chinese_slots, buckets, han, reserved[2];
+    int32_t caution;
 } ner_head;
 
 /* Those of the program. False: it has none. */
@@ -75,9 +77,15 @@ static inline uint64_t ner_mix(uint64_t a, uint64_t b) {
     return h ^ h >> 29;
 }
 uint64_t ner_hash(const char *text, size_t n);
-static inline uint32_t ner_slot(uint64_t id, uint32_t slots) { return (uint32_t)(((id >> 32) * slots) >> 32); }
-static inline uint16_t ner_mark16(uint64_t id) { return (uint16_t)((id & 0xffff) == 0 ? 1 : id & 0xffff); }
-static inline uint8_t ner_mark8(uint64_t id) { return (uint8_t)(id % 255 + 1); }
+static inline uint32_t ner_slot(uint64_t id, uint32_t slots) {
+    return (uint32_t)(((id >> 32) * slots) >> 32);
+}
+static inline uint16_t ner_mark16(uint64_t id) {
+    return (uint16_t)((id & 0xffff) == 0 ? 1 : id & 0xffff);
+}
+static inline uint8_t ner_mark8(uint64_t id) {
+    return (uint8_t)(id % 255 + 1);
+}
 
 /* ---- words: ner_words.c -------------------------------------------------------------------------------------------- */
 
@@ -102,7 +110,7 @@ typedef struct ner_word {
     uint8_t cls;
     uint8_t kind, shape;
     uint8_t n;
-    uint16_t pair;               /* what lists say of it and the next word together */
+    uint16_t pair;             /* what lists say of it and the next word together */
     bool owns;                 /* 's stands behind it */
     bool hyphen;               /* one is inside */
     char text[NER_WORD_BYTES]; /* [n] in lower case, without 's; cut where it is longer */
@@ -130,7 +138,8 @@ typedef struct ner_view {
     uint8_t tag1, tag2;   /* of the words before */
     uint8_t mode;         /* ner_mode, from the words up to two behind */
     uint16_t position;    /* in the sentence */
-    uint8_t known, known_next; /* the tag that this word, or the one behind it, had in a name nearby; NER_O: it had none */
+    uint8_t known,
+        known_next; /* the tag that this word, or the one behind it, had in a name nearby; NER_O: it had none */
 } ner_view;
 
 /* Lists say something of words a and b together, "new york": a->pair. */
@@ -151,8 +160,8 @@ ner_tag ner_best(const int32_t score[NER_TAGS], uint8_t allowed, int *margin);
 #define NER_CERTAIN 255
 #define NER_JOINED  NER_TAGS /* instead of a tag: within a word */
 
-/* Words of names that were said a moment ago: "Tom Bobick … Bobick". Only so near that it lies within the context that a stream keeps
- * (RULE_CONTEXT_BYTES), so that a text cut in pieces has the same names as the whole. */
+/* Words of names that were said before: "Tom Bobick … Bobick". Of the text that is looked through: what a caller has dropped from its front is
+ * forgotten. */
 #define NER_HEARD       64
 #define NER_HEARD_BYTES 3000
 
@@ -169,12 +178,12 @@ struct names {
         uint64_t id;
         uint32_t at; /* byte */
         uint8_t tag;
-    } heard[NER_HEARD]; /* words of names, the latest NER_HEARD */
-    uint32_t n_heard;   /* since the text began */
-    entity_set types;    /* that are looked for */
-    uint32_t zh_end;     /* the token behind the last word of Han characters … */
-    uint16_t zh_before;  /* … and what the list says of it */
-    uint8_t tag[FIND_TEXT_MAX];     /* of the word that begins at a token */
+    } heard[NER_HEARD];         /* words of names, the latest NER_HEARD */
+    uint32_t n_heard;           /* since the text began */
+    entity_set types;           /* that are looked for */
+    uint32_t zh_end;            /* the token behind the last word of Han characters … */
+    uint16_t zh_before;         /* … and what the list says of it */
+    uint8_t tag[FIND_TEXT_MAX]; /* of the word that begins at a token */
     uint8_t margin[FIND_TEXT_MAX];
 };
 

@@ -8,7 +8,8 @@
 #include <string.h>
 
 #ifdef NER_TABLES_FILE
-__asm__(".section .rodata\n.balign 64\nner_file:\n.incbin \"" NER_TABLES_FILE "\"\nner_file_end:\n.byte 0\n.previous\n");
+__asm__(".section .rodata\n.balign 64\nner_file:\n.incbin \"" NER_TABLES_FILE
+        "\"\nner_file_end:\n.byte 0\n.previous\n");
 extern const uint8_t ner_file[], ner_file_end[];
 #else
 static const uint8_t ner_file[64] __attribute__((aligned(64))), *const ner_file_end = ner_file;
@@ -43,11 +44,14 @@ bool ner_read_tables(const uint8_t *bytes, size_t n, ner_tables *out) {
     out->buckets = head.buckets;
     out->weights = take(bytes, n, &at, (size_t)head.buckets * sizeof *out->weights);
     out->han = head.han;
+    out->caution = head.caution;
     out->given = take(bytes, n, &at, (size_t)head.han * NER_HAN_SCORES);
     return out->weights && out->given;
 }
 
-bool ner_get_tables(ner_tables *out) { return ner_read_tables(ner_file, (size_t)(ner_file_end - ner_file), out); }
+bool ner_get_tables(ner_tables *out) {
+    return ner_read_tables(ner_file, (size_t)(ner_file_end - ner_file), out);
+}
 
 uint64_t ner_hash(const char *text, size_t n) {
     uint64_t h = n;

@@ -7,12 +7,14 @@
 #include <string.h>
 #include <utf8proc.h>
 
-static bool is_letters(const token *t) { return t->kind == TOKEN_WORD || t->kind == TOKEN_DIGITS; }
+static bool is_letters(const token *t) {
+    return t->kind == TOKEN_WORD || t->kind == TOKEN_DIGITS;
+}
 static bool is_sign(const reader *r, const token *t, const char *any) {
     return t->kind == TOKEN_SIGN && t->n == 1 && strchr(any, r->text[t->at]) != NULL;
 }
 
-/* A blank stands behind token t, whatever follows. */
+/* A blank stands behind token t, a word: it was not the reader's if what stands behind it could change. */
 static bool blank_follows(const reader *r, const token *t) {
     const size_t at = (size_t)t->at + t->n;
     return at < r->n && (r->text[at] == ' ' || r->text[at] == '\n' || r->text[at] == '\t');
@@ -20,7 +22,9 @@ static bool blank_follows(const reader *r, const token *t) {
 
 /* "J." and "Mr." keep their full stop, and what follows it at once: "U.S.". */
 static bool is_abbreviation(const reader *r, uint32_t first, uint32_t end) {
-    static const char *const known[] = {"mr", "mrs", "ms", "dr", "st", "jr", "sr", "prof", "sgt", "gen", "col", "lt", "capt", "inc", "co", "corp", "ltd", "mt", "ft", "rev", "hon", "gov", "sen", "rep"};
+    static const char *const known[] = {"mr",  "mrs", "ms",  "dr",  "st",   "jr",  "sr",  "prof",
+                                        "sgt", "gen", "col", "lt",  "capt", "inc", "co",  "corp",
+                                        "ltd", "mt",  "ft",  "rev", "hon",  "gov", "sen", "rep"};
     const token *last = &r->tokens[end - 1];
     if (last->kind != TOKEN_WORD) return false;
     if (last->n == 1) return true;
@@ -35,7 +39,8 @@ static bool is_abbreviation(const reader *r, uint32_t first, uint32_t end) {
 /* Tokens [i, end) are one word. */
 static uint32_t find_end(reader *r, uint32_t i) {
     uint32_t end = i + 1;
-    while (end - i + 1 < NER_WORD_TOKENS && !blank_follows(r, &r->tokens[end - 1])) {
+    while (end - i + 1 < NER_WORD_TOKENS) {
+        if (is_letters(&r->tokens[end - 1]) && blank_follows(r, &r->tokens[end - 1])) break;
         const token *next = reader_at(r, end);
         if (next->kind == TOKEN_END || next->spaced) break;
         if (is_letters(next)) {
@@ -47,7 +52,7 @@ static uint32_t find_end(reader *r, uint32_t i) {
             end++;
             continue;
         }
-        if (stop || !is_sign(r, next, "-&'") || blank_follows(r, next)) break;
+        if (stop || !is_sign(r, next, "-&'")) break;
         const token *after = reader_at(r, end + 1);
         if (!is_letters(after) || after->spaced) break;
         end += 2;
@@ -63,7 +68,8 @@ static void read_text(const reader *r, ner_word *w) {
     for (size_t k = at; k < end && w->n + 4 < NER_WORD_BYTES;) {
         utf8proc_int32_t c = (unsigned char)r->text[k], size = 1;
         if (c >= 0x80) {
-            size = (utf8proc_int32_t)utf8proc_iterate((const utf8proc_uint8_t *)r->text + k, (utf8proc_ssize_t)(end - k), &c);
+            size = (utf8proc_int32_t)utf8proc_iterate((const utf8proc_uint8_t *)r->text + k,
+                                                      (utf8proc_ssize_t)(end - k), &c);
             if (size < 1) size = 1, c = '?';
         }
         k += (size_t)size;
@@ -130,6 +136,8 @@ void ner_read_word(reader *r, uint32_t i, const ner_list *list, ner_word *out) {
     cut_possessive(out);
     out->id = ner_hash(out->text, out->n);
     ner_lookup(list, out->id, &out->flags, &out->cls);
+    if (t->sense & (SENSE_DOT | SENSE_UNDERSCORE | SENSE_DASH | SENSE_SLASH | SENSE_AT)) /* "john dot smith at" */
+        out->cls |= NER_LIST_NEVER_BEGINS | NER_LIST_NEVER_IN;
     if (out->cls == 0 && out->flags == 0 && out->n > 1 && out->text[out->n - 1] == '.')
         ner_lookup(list, ner_hash(out->text, out->n - 1u), &out->flags, &out->cls);
 }
@@ -137,7 +145,8 @@ void ner_read_word(reader *r, uint32_t i, const ner_list *list, ner_word *out) {
 void ner_pair(ner_word *a, const ner_word *b, const ner_list *list) {
     uint8_t cls;
     a->pair = 0;
-    if ((a->flags & NER_LIST_PLACE_BEGINS) && b->kind == NER_WORD) ner_lookup(list, ner_mix(a->id, b->id), &a->pair, &cls);
+    if ((a->flags & NER_LIST_PLACE_BEGINS) && b->kind == NER_WORD)
+        ner_lookup(list, ner_mix(a->id, b->id), &a->pair, &cls);
 }
 
 void ner_casing_add(ner_casing *c, const ner_word *w) {

@@ -16,19 +16,19 @@
 #define WORD_MAX 8 /* characters */
 
 /* What speaks for a name, or against it. */
-#define AWARD_CUE          30
-#define AWARD_WEAK_CUE     10
-#define AWARD_BEGINS       4
-#define AWARD_AFTER        6
-#define AWARD_TITLE        24
-#define AWARD_COMPOUND     34
-#define PENALTY_STOP       26
-#define PENALTY_NEXT_WORD  10
-#define ENOUGH             42
-#define ENOUGH_WITH_TITLE  12 /* of the surname alone */
-#define GIVEN_TYPICAL      12
-#define ENOUGH_WITH_NICK   18
-#define FOREIGN_WORD_MOST  24 /* how common a word within a name from elsewhere may be */
+#define AWARD_CUE         30
+#define AWARD_WEAK_CUE    10
+#define AWARD_BEGINS      4
+#define AWARD_AFTER       6
+#define AWARD_TITLE       24
+#define AWARD_COMPOUND    34
+#define PENALTY_STOP      26
+#define PENALTY_NEXT_WORD 10
+#define ENOUGH            42
+#define ENOUGH_WITH_TITLE 12 /* of the surname alone */
+#define GIVEN_TYPICAL     12
+#define ENOUGH_WITH_NICK  18
+#define FOREIGN_WORD_MOST 24 /* how common a word within a name from elsewhere may be */
 
 /* The characters from a token on, read one by one. */
 typedef struct run {
@@ -44,17 +44,23 @@ typedef struct run {
     char bytes[4 * NER_HAN_AHEAD];
 } run;
 
+/* 艾特, 下划线, 艾克斯: what is said of a sign or a letter is no name, and ends one. */
+static bool is_sign_said(const token *t) {
+    return t->kind == TOKEN_HAN && t->n > 3 && (t->sense & (SENSE_AT | SENSE_UNDERSCORE | SENSE_DASH | SENSE_LETTER));
+}
+
 /* Reads until there are k characters; false: there are not. */
 static bool read_to(run *u, uint32_t k) {
     while (u->n < k && !u->ended) {
         const token *t = u->next == u->first ? &u->r->tokens[u->first] : reader_at(u->r, u->next);
-        if (t->kind != TOKEN_HAN) {
+        if (t->kind != TOKEN_HAN || is_sign_said(t)) {
             u->ended = true;
             break;
         }
         for (uint32_t at = 0; at < t->n && u->n < NER_HAN_AHEAD;) {
             utf8proc_int32_t c;
-            const utf8proc_ssize_t size = utf8proc_iterate((const utf8proc_uint8_t *)u->r->text + t->at + at, (utf8proc_ssize_t)(t->n - at), &c);
+            const utf8proc_ssize_t size =
+                utf8proc_iterate((const utf8proc_uint8_t *)u->r->text + t->at + at, (utf8proc_ssize_t)(t->n - at), &c);
             if (size < 1) break;
             memcpy(u->bytes + u->at[u->n], u->r->text + t->at + at, (size_t)size);
             u->code[u->n] = c;
@@ -74,7 +80,8 @@ static uint16_t look(run *u, uint32_t from, uint32_t n, uint8_t *common) {
     uint16_t flags;
     *common = 0;
     if (!read_to(u, from + n)) return 0;
-    ner_lookup(&u->m->tables.chinese, ner_hash(u->bytes + u->at[from], (size_t)(u->at[from + n] - u->at[from])), &flags, common);
+    ner_lookup(&u->m->tables.chinese, ner_hash(u->bytes + u->at[from], (size_t)(u->at[from + n] - u->at[from])), &flags,
+               common);
     return flags;
 }
 
@@ -127,7 +134,8 @@ static int name_score(run *u, uint32_t family, uint32_t given) {
     uint8_t c;
     if (!read_to(u, end)) return -1000;
     int score = family == 2 ? AWARD_COMPOUND : given_score(u, 0, 0);
-    const int both = given == 2 ? given_score(u, family, 1) + given_score(u, family + 1, 2) : given_score(u, family, 3) + 8;
+    const int both =
+        given == 2 ? given_score(u, family, 1) + given_score(u, family + 1, 2) : given_score(u, family, 3) + 8;
     score += both;
     for (uint32_t k = family; k < end; k++)
         if (look(u, k, 1, &c) & NER_HAN_STOP) score -= PENALTY_STOP;
@@ -164,7 +172,8 @@ static bool is_surname_alone(run *u, uint32_t family, uint32_t word) {
 static bool is_nick(run *u, uint32_t word) {
     uint8_t c;
     if (word > 1 || !(look(u, 0, 1, &c) & NER_HAN_NICK) || !(look(u, 1, 1, &c) & NER_HAN_SURNAME)) return false;
-    if (given_score(u, 1, 0) < ENOUGH_WITH_NICK || (behind_score(u, 2) == 0 && !(look(u, 2, 2, &c) & NER_HAN_WORD))) return false;
+    if (given_score(u, 1, 0) < ENOUGH_WITH_NICK || (behind_score(u, 2) == 0 && !(look(u, 2, 2, &c) & NER_HAN_WORD)))
+        return false;
     return !(look(u, 1, 2, &c) & NER_HAN_WORD);
 }
 
@@ -179,10 +188,26 @@ static uint32_t find_foreign(run *u) {
     return n >= (u->m->zh_end == u->first && u->m->zh_before & (NER_HAN_CUE | NER_HAN_WEAK_CUE) ? 3 : 4) ? n : 0;
 }
 
+/* 这张, 三段: what counts things. */
+static bool is_measure(const run *u) {
+    static const char *const counts[] = {"张", "段", "项", "户"};
+    static const char *const before[] = {"这", "那", "每", "几", "哪", "某", "一", "两", "半", "多少", "第"};
+    bool counts_things = false;
+    if (u->first == 0) return false;
+    for (size_t k = 0; k < sizeof counts / sizeof *counts; k++)
+        counts_things |= memcmp(u->bytes, counts[k], strlen(counts[k])) == 0;
+    const token *t = &u->r->tokens[u->first - 1];
+    if (!counts_things) return false;
+    for (size_t k = 0; k < sizeof before / sizeof *before; k++)
+        if (token_is(u->r->text, t, before[k])) return true;
+    return t->kind == TOKEN_DIGITS || (t->kind == TOKEN_HAN && (t->sense & SENSE_DIGIT));
+}
+
 /* How many characters of a person's name begin here; 0: none does. */
 static uint32_t find_person(run *u, uint32_t word, uint16_t flags, uint8_t common, int *sure) {
     uint8_t c;
     const bool cue = u->m->zh_end == u->first && (u->m->zh_before & NER_HAN_CUE);
+    if (is_measure(u)) return 0;
     uint32_t family = look(u, 0, 1, &c) & NER_HAN_SURNAME ? 1 : 0;
     if (look(u, 0, 1, &c) & NER_HAN_LONGER && look(u, 0, 2, &c) & NER_HAN_SURNAME) family = 2;
     if (flags & NER_HAN_PERSON && word >= 3) {
@@ -242,6 +267,12 @@ void ner_zh_step(names *m, reader *r) {
     uint16_t flags;
     uint8_t common, tag;
     int sure;
+    if (is_sign_said(&r->tokens[i])) {
+        m->tag[i] = NER_O;
+        m->zh_before = 0;
+        m->next = m->zh_end = i + 1;
+        return;
+    }
     const uint32_t word = longest(&u, 0, &flags, &common);
     const uint32_t n = decide(&u, word, flags, common, &tag, &sure);
     const uint32_t end = u.token[n - 1] + 1;

@@ -20,5 +20,8 @@ typedef struct number_stretch {
 
 /* In order; returns how many. */
 uint32_t number_cut(const number_run *run, const number_context *c, number_stretch out[RUN_PARTS_MAX]);
+/* What the words right before call a card or an identity number, and is none by its check digit: into found [n], of which the weak findings
+ * within give way. Returns how many there are now, RUN_PARTS_MAX at most. */
+uint32_t number_misheard(const number_run *run, const number_context *c, number_stretch *found, uint32_t n);
 
 #endif

@@ -14,11 +14,12 @@
 
 /* What the words around say, for all of a run. */
 typedef struct number_context {
-    uint64_t nearest; /* SENSE_KEY_* of the last word before that has some, within NUMBER_NEAR_TOKENS */
-    uint64_t near;    /* of all words there */
-    uint64_t around;  /* of all within RULE_CONTEXT_BYTES */
-    bool priced;      /* an amount of money, or numbered by # */
-    bool mailed;      /* an @ follows: its end is the name of somebody's mail */
+    uint64_t nearest;        /* SENSE_KEY_* of the last word before that has some, within NUMBER_NEAR_TOKENS */
+    uint32_t nearest_tokens; /* how many tokens lie between */
+    uint64_t near;           /* of all words there */
+    uint64_t around;         /* of all within RULE_CONTEXT_BYTES */
+    bool priced;             /* an amount of money, or numbered by # */
+    bool mailed;             /* an @ follows: its end is the name of somebody's mail */
     entity_set types;
 } number_context;
 

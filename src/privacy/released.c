@@ -66,6 +66,14 @@ released_segment released_kept(const steno_segment *kept, const released_entity 
                               .n_entities = n_entities};
 }
 
+size_t released_mask_bytes(const char *text, size_t n) {
+    size_t at = 1;
+    if (n < 3 || text[0] != '[') return 0;
+    while (at < n && ((text[at] >= 'A' && text[at] <= 'Z') || (text[at] >= '0' && text[at] <= '9') || text[at] == '_'))
+        at++;
+    return at > 1 && at < n && text[at] == ']' ? at + 1 : 0;
+}
+
 void released_label(released_segment *copy, const released_segment *labels) {
     steno_word *words = (steno_word *)(uintptr_t)copy->words; /* released_copy() made them */
     for (uint32_t i = 0; i < copy->n_words && i < labels->n_words; i++) words[i].speaker = labels->words[i].speaker;

@@ -29,6 +29,7 @@ typedef struct released_segment {
     double start_s, end_s;
     float confidence;
     bool looped;
+    bool withheld; /* nothing of it may be shown: it could not be looked at, and the text says so */
     const char *text;
     const steno_word *words;
     uint32_t n_words;
@@ -61,6 +62,9 @@ void released_free(released_segment *s);
 extern const released_segment released_nothing;
 /* What a store kept of released ones, on its way out again. Text, words and entities stay the caller's. */
 released_segment released_kept(const steno_segment *kept, const released_entity *entities, uint32_t n_entities);
+/* The bytes of a mask ("[PHONE_1]") that text [n] begins with; 0: it does not. For those who write words otherwise: a mask stays as
+ * it is. */
+size_t released_mask_bytes(const char *text, size_t n);
 /* Labels of a SPEAKERS event into a copy of the same id. */
 void released_label(released_segment *copy, const released_segment *labels);
 

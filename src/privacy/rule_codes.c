@@ -121,6 +121,19 @@ static bool is_plain_word(const reader *r, uint32_t i) {
     return i + 1 >= r->n_tokens || r->tokens[i + 1].spaced || r->tokens[i + 1].kind != TOKEN_DIGITS;
 }
 
+/* Called an IBAN right before, with about as many characters as its country's have: a recogniser erred in one. */
+static void find_iban_misheard(const reader *r, uint32_t i, const code_run *run, uint32_t length, rule_found *found,
+                               uint32_t *n) {
+    uint32_t tokens_away = 0, best = 0;
+    if (!(rule_key_nearest(r, i, &tokens_away) & SENSE_KEY_IBAN) || tokens_away > NEAR_TOKENS) return;
+    for (uint32_t b = 1; b <= run->n_parts; b++) {
+        uint32_t here = text_end(run, b);
+        if (here > length + 2) break;
+        if (here + 2 >= length && is_figure(run->text[here - 1]) && (best == 0 || here <= length)) best = b;
+    }
+    if (best) report(run, 0, best, ENTITY_IBAN, 0.6f, run->text, text_end(run, best), found, n);
+}
+
 static void find_iban(reader *r, uint32_t i, code_run *run, rule_found *found, uint32_t *n) {
     char text[IBAN_MAX];
     if (!may_be_iban(r, i)) return;
@@ -134,6 +147,7 @@ static void find_iban(reader *r, uint32_t i, code_run *run, rule_found *found, u
         report(run, 0, b, ENTITY_IBAN, 0.97f, text, length, found, n);
         return;
     }
+    if (called) find_iban_misheard(r, i, run, length, found, n);
 }
 
 /* ---- passports --------------------------------------------------------------------------------------------------- */

@@ -34,7 +34,7 @@ static void keys_near(const reader *r, uint32_t i, number_context *c) {
         uint64_t keys = t->sense & SENSE_KEYS;
         if (!keys && is_my_number(r, k - 1)) keys = SENSE_KEY_PHONE;
         if (i - k >= OTHER_TOKENS) keys &= ~SENSE_KEY_OTHER;
-        if (!c->nearest) c->nearest = keys;
+        if (!c->nearest && keys) c->nearest = keys, c->nearest_tokens = i - k;
         c->near |= keys;
     }
 }
@@ -110,7 +110,7 @@ void rule_digits(reader *r, uint32_t i, entity_set types, rule_found found[RULE_
     *skip = run.end - i;
     if (run.n_text < NUMBER_MIN) return;
     look_around(r, &run, types, &c);
-    uint32_t n_best = number_cut(&run, &c, best), rest = 0;
+    uint32_t n_best = number_misheard(&run, &c, best, number_cut(&run, &c, best)), rest = 0;
     for (uint32_t k = 0; k < n_best; k++) {
         report_rest(&run, rest, best[k].a, &c, found, n);
         report(r, &run, &best[k], &c, found, n);

@@ -9,9 +9,9 @@
 #include <math.h>
 #include <string.h>
 
-#define STEP_LOOKS  64   /* rows of neighbours counted in one step */
-#define LIKE        0.4f /* cosine of neighbours, centred and weighted */
-#define SHARPNESS   7.0f /* how much a look belongs to the seeds it is like, at first */
+#define STEP_PAIRS  65536 /* of looks compared in one step, VB_DIM products each */
+#define LIKE        0.4f  /* cosine of neighbours, centred and weighted */
+#define SHARPNESS   7.0f  /* how much a look belongs to the seeds it is like, at first */
 #define ROUNDS      30
 #define STILL       0.002f /* no gamma changes by more: it is over */
 #define FADED       0.5f   /* looks that a speaker explains: less, and it goes */
@@ -20,6 +20,10 @@
 #define COST_LEAST  0.2f   /* of a speaker (vb_options.fb), when there must be more of them … */
 #define CHEAPER     0.7f   /* … and how it is lowered until there are */
 #define SMALL       40.0f  /* looks: with fewer a speaker costs less */
+/* Looks, times what they count; with more of them a speaker costs more. What people sound like changes in an hour: they sit
+ * elsewhere, another noise begins. Of enough looks the model would sooner explain that by another person, whatever a person
+ * costs, unless the cost grows with what there is to explain. (Looks that count less instead tell no turns apart.) */
+#define EVIDENCE_MOST 350.0f
 
 static const vb_options options = {.fa = 0.3f, .fb = 5.6f, .loop = 0.9f};
 
@@ -36,6 +40,8 @@ static void load(cluster *p, int step) {
     float apart =
         (float)(step * p->h->stride); /* in places of looks: those further apart share less speech and count more */
     o.fa *= apart < APART_MOST ? apart : APART_MOST;
+    float evidence = o.fa * (float)n;
+    if (evidence > EVIDENCE_MOST) o.fb *= evidence / EVIDENCE_MOST;
     if ((float)n * apart < SMALL) o.fb *= (float)n * apart / SMALL;
     vb_begin(p->w, n, &o);
     for (int i = 0; i < n; i++) {
@@ -91,7 +97,7 @@ static void count_neighbours(cluster *p) {
             w->scale[i] = 1.0f;
         }
     }
-    for (int end = p->at + STEP_LOOKS; p->at < w->n && p->at < end; p->at++) {
+    for (int end = p->at + STEP_PAIRS / w->n + 1; p->at < w->n && p->at < end; p->at++) {
         unit_of(p, p->at, unit);
         float n = 0.0f;
         for (int j = 0; j < w->n; j++) n += dot(p, j, unit) * w->ahead[j][0] > LIKE ? 1.0f : 0.0f;
@@ -144,9 +150,11 @@ static void seed(cluster *p) {
     begin_fit(p);
 }
 
-/* The one who has least to say goes, until there are no more people than there may be. */
-static void keep_limit(cluster *p) {
-    while (p->w->speakers > p->limits.most && p->w->speakers > 1) {
+/* The one who has least to say goes, until there are no more people than there may be; where the cost was lowered because there
+ * must be more of them, than there must be. */
+static void keep_limits(cluster *p) {
+    int most = p->cheaper && p->limits.least < p->limits.most ? p->limits.least : p->limits.most;
+    while (p->w->speakers > most && p->w->speakers > 1) {
         vb_drop_least(p->w);
         (void)vb_round(p->w);
     }
@@ -159,10 +167,11 @@ static void fit(cluster *p) {
     if (!over) return;
     if (w->speakers < p->limits.least && p->seeds > w->speakers && w->opt.fb > COST_LEAST) {
         w->opt.fb *= CHEAPER; /* somebody knows that there are more */
+        p->cheaper = true;
         begin_fit(p);
         return;
     }
-    keep_limit(p);
+    keep_limits(p);
     p->phase = CLUSTER_DONE;
 }
 

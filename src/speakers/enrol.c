@@ -45,7 +45,7 @@ static int clipped_in(const float *pcm, int n) {
 
 void enrol_sound_step(enrol_sound *s, const float *pcm, int n, float prob) {
     double power = mean_square(pcm, n);
-    if (prob >= ENROL_SPEECH_PROB) {
+    if (prob >= SPEAKERS_SPEECH_PROB) {
         s->speech[level_of(power)]++;
         s->speech_power += power;
         s->speech_frames++;

@@ -19,7 +19,6 @@
 #define ENROL_LOOK_SPEECH_S 0.6f /* with less speech it is no look */
 
 /* Where the verdicts lie; docs/speakers.md says by which measurements. */
-#define ENROL_SPEECH_PROB   0.5f
 #define ENROL_PAUSE_PROB    0.2f
 #define ENROL_MIN_SNR_DB    10.0
 #define ENROL_MAX_CLIPPED   0.01

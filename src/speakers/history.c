@@ -32,10 +32,8 @@ int history_add(history *h, const speakers_look *look, int speaker) {
     while (h->n == HISTORY_LOOKS) thin(h);
     if (!is_due(h, look)) return -1;
     history_look *l = &h->look[h->n];
-    float speech = look->speech_s * (1000.0f / SPEAKERS_BLOCK_MS) * 32.0f;
     l->first = (int32_t)look->first;
     l->end = (int32_t)look->end;
-    l->speech = (uint8_t)(speech > 255.0f ? 255.0f : speech);
     l->speaker = (int8_t)speaker;
     for (int d = 0; d < SPEAKERS_DIM; d++) l->z[d] = packed(look->e[d]);
     return h->n++;

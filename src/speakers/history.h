@@ -16,7 +16,6 @@
 typedef struct history_look {
     int32_t first, end;      /* blocks */
     int16_t z[SPEAKERS_DIM]; /* in 1 / HISTORY_SCALE */
-    uint8_t speech;          /* blocks of it, in 1/32 */
     int8_t speaker;          /* who the tracker thinks it is, or UNKNOWN */
 } history_look;
 

@@ -8,11 +8,12 @@
 
 #include "base/err.h"
 
-#define SPEAKERS_BLOCK_MS 250
-#define SPEAKERS_DIM      STENO_VOICE_FLOATS
-#define SPEAKERS_UNKNOWN  STENO_SPEAKER_UNKNOWN
-#define SPEAKERS_OTHER    STENO_SPEAKER_OTHER
-#define SPEAKERS_SILENCE  (-3) /* of a block: nobody speaks */
+#define SPEAKERS_BLOCK_MS    250
+#define SPEAKERS_DIM         STENO_VOICE_FLOATS
+#define SPEAKERS_UNKNOWN     STENO_SPEAKER_UNKNOWN
+#define SPEAKERS_OTHER       STENO_SPEAKER_OTHER
+#define SPEAKERS_SPEECH_PROB 0.5f /* what the VAD calls so likely is heard: by streams and enrolments alike */
+#define SPEAKERS_SILENCE     (-3) /* of a block: nobody speaks */
 
 typedef struct speakers_look {
     int64_t first, end;    /* blocks [first, end) it was pooled from */

@@ -44,9 +44,9 @@ void timeline_append(timeline *t, int64_t block, float speech) {
     assert(block >= t->end);
     /* Who is silent for longer than all that is kept has nothing before. */
     if (block - t->end > TIMELINE_BLOCKS) t->end = block - TIMELINE_BLOCKS;
-    for (; t->end < block; t->end++) *slot_of(t, t->end) = (timeline_block){SPEAKERS_SILENCE, SPEAKERS_SILENCE, 0, 0};
+    for (; t->end < block; t->end++) *slot_of(t, t->end) = (timeline_block){SPEAKERS_SILENCE, 0, 0};
     int8_t speaker = speech > 0.0f ? SPEAKERS_UNKNOWN : SPEAKERS_SILENCE;
-    *slot_of(t, t->end++) = (timeline_block){speaker, SPEAKERS_SILENCE, 0, to_byte(speech)};
+    *slot_of(t, t->end++) = (timeline_block){speaker, 0, to_byte(speech)};
 }
 
 static void note_change(timeline *t, int64_t block) {
@@ -69,21 +69,13 @@ void timeline_set(timeline *t, int64_t block, int speaker, float margin) {
     if (changed) note_change(t, block);
 }
 
-void timeline_set_second(timeline *t, int64_t block, int speaker) {
-    if (!is_kept(t, block) || slot_of(t, block)->second == speaker) return;
-    slot_of(t, block)->second = (int8_t)speaker;
-    note_change(t, block);
-}
-
 void timeline_rename(timeline *t, int from, int into) {
     int64_t first = t->end > TIMELINE_BLOCKS ? t->end - TIMELINE_BLOCKS : 0;
     if (from == into || from < 0) return;
     for (int64_t i = first; i < t->end; i++) {
         timeline_block *b = slot_of(t, i);
-        if (b->speaker != from && b->second != from) continue;
-        if (b->speaker == from) b->speaker = (int8_t)into;
-        if (b->second == from) b->second = (int8_t)into;
-        if (b->second == b->speaker) b->second = SPEAKERS_SILENCE;
+        if (b->speaker != from) continue;
+        b->speaker = (int8_t)into;
         note_change(t, i);
     }
 }
@@ -91,7 +83,7 @@ void timeline_rename(timeline *t, int from, int into) {
 timeline_block timeline_at(const timeline *t, int64_t block) {
     if (is_kept(t, block)) return *slot_of(t, block);
     bool forgotten = block >= 0 && block < t->end;
-    return (timeline_block){forgotten ? SPEAKERS_UNKNOWN : SPEAKERS_SILENCE, SPEAKERS_SILENCE, 0, 0};
+    return (timeline_block){forgotten ? SPEAKERS_UNKNOWN : SPEAKERS_SILENCE, 0, 0};
 }
 
 void timeline_unchanged(timeline *t) {

@@ -13,7 +13,6 @@
 
 typedef struct timeline_block {
     int8_t speaker; /* 0 .. STENO_SPEAKERS_MAX - 1, UNKNOWN, OTHER or SILENCE */
-    int8_t second;  /* who speaks too (overlap), or SILENCE */
     uint8_t margin; /* 0..255: how much better the speaker fits than the next one */
     uint8_t speech; /* 0..255: share of the block that is speech */
 } timeline_block;
@@ -31,7 +30,6 @@ void timeline_free(timeline *t);
 /* Appends blocks up to `end`, as SILENCE or, from `speech` > 0 on, UNKNOWN. */
 void timeline_append(timeline *t, int64_t block, float speech);
 void timeline_set(timeline *t, int64_t block, int speaker, float margin);
-void timeline_set_second(timeline *t, int64_t block, int speaker);
 /* Everybody called `from` is called `into`. */
 void timeline_rename(timeline *t, int from, int into);
 timeline_block timeline_at(const timeline *t, int64_t block); /* SILENCE outside */

@@ -93,22 +93,49 @@ static float look_variance(float speech_s) {
     return WITHIN * LOOK_S / (speech_s > 0.5f ? speech_s : 0.5f);
 }
 
-/* How much likelier x [DIM] (variance `v`) is of the speaker whose mean over `n` looks is m, than of a stranger; nats. */
-static float likeness(const tracker *t, const float *x, float v, const float *m, float n) {
-    float sum = 0.0f;
+/* Where a speaker is, as far as `n` looks of his tell: normal in each direction, seen from the centre. */
+typedef struct whereabouts {
+    float mean[SPEAKERS_DIM], variance[SPEAKERS_DIM];
+} whereabouts;
+
+/* Of him whose mean over `n` looks is m / scale. */
+static void locate(const tracker *t, const float *m, float scale, float n, whereabouts *out) {
     if (n > WEIGHT_CAP) n = WEIGHT_CAP;
     for (int d = 0; d < SPEAKERS_DIM; d++) {
-        float b = backend_between[d], p = b * n / (b * n + WITHIN) * (m[d] - t->centre[d]);
-        float own = b * WITHIN / (b * n + WITHIN) + v + DRIFT, other = b + v + DRIFT, xc = x[d] - t->centre[d];
-        sum += logf(other / own) + xc * xc / other - (xc - p) * (xc - p) / own;
+        float b = backend_between[d], per = 1.0f / (b * n + WITHIN);
+        out->mean[d] = b * n * per * (m[d] / scale - t->centre[d]);
+        out->variance[d] = b * WITHIN * per;
     }
-    return 0.5f * sum;
 }
 
-static float fits(const tracker *t, const recent_look *l, int k) {
+static void locate_speaker(const tracker *t, int k, whereabouts *out) {
+    locate(t, t->sum[k], t->weight[k], t->weight[k], out);
+}
+
+/* How much likelier x [DIM] (variance `v`) is of that speaker than of a stranger; nats. The variances' ratios are at least 1, and
+ * their product is below e^29 whatever the look (WEIGHT_CAP bounds it): so one logarithm of a float does for all of them. */
+static float likeness(const tracker *t, const float *x, float v, const whereabouts *of) {
+    float sum = 0.0f, ratio = 1.0f;
+    for (int d = 0; d < SPEAKERS_DIM; d++) {
+        float own = 1.0f / (of->variance[d] + v + DRIFT), other = backend_between[d] + v + DRIFT;
+        float xc = x[d] - t->centre[d], off = xc - of->mean[d];
+        ratio *= other * own;
+        sum += xc * xc / other - off * off * own;
+    }
+    return 0.5f * (logf(ratio) + sum);
+}
+
+/* The same of a speaker's mean. */
+static float speaker_likeness(const tracker *t, int k, float v, int other) {
     float m[SPEAKERS_DIM];
+    whereabouts of;
     for (int d = 0; d < SPEAKERS_DIM; d++) m[d] = t->sum[k][d] / t->weight[k];
-    return likeness(t, l->z, look_variance(l->speech_s), m, t->weight[k]);
+    locate_speaker(t, other, &of);
+    return likeness(t, m, v, &of);
+}
+
+static float fits(const tracker *t, const recent_look *l, const whereabouts *of) {
+    return likeness(t, l->z, look_variance(l->speech_s), of);
 }
 
 static recent_look *recent(tracker *t, int64_t look) {
@@ -216,13 +243,15 @@ static int bear(tracker *t, int64_t from, int64_t to) {
 static int look_for_birth(tracker *t) {
     int64_t now = t->looks - 1;
     const recent_look *l = recent(t, now);
+    whereabouts of;
     if (!has_room(t)) return -1;
     if (people(t) == 0) return l->speech_s >= FIRST_S ? bear(t, now, now) : -1;
     for (int64_t i = now - 1; i >= 0 && now - i < TRACKER_RECENT; i--) {
         recent_look *o = recent(t, i);
         if (l->end - o->end > BIRTH_MEMORY) break;
         if (!o->stranger || l->end - o->end < BIRTH_BLOCKS) continue;
-        if (likeness(t, l->z, look_variance(l->speech_s), o->z, o->speech_s / LOOK_S) < COHERENT) continue;
+        locate(t, o->z, 1.0f, o->speech_s / LOOK_S, &of);
+        if (fits(t, l, &of) < COHERENT) continue;
         return bear(t, i, now);
     }
     return -1;
@@ -232,9 +261,13 @@ static int look_for_birth(tracker *t) {
 static int take(tracker *t) {
     recent_look *l = recent(t, t->looks - 1);
     float score[STENO_SPEAKERS_MAX], second = STRANGER;
+    whereabouts of;
     int who = -1;
     for (int k = 0; k < t->n; k++) {
-        score[k] = t->alive[k] ? fits(t, l, k) : NEVER;
+        score[k] = NEVER;
+        if (!t->alive[k]) continue;
+        locate_speaker(t, k, &of);
+        score[k] = fits(t, l, &of);
         if (score[k] > (who < 0 ? bar(t, k) : score[who])) who = k;
     }
     if (who < 0) {
@@ -265,11 +298,11 @@ static int label_of(const tracker *t, int state) {
     return state < NOBODY ? t->shown[state] : SPEAKERS_UNKNOWN;
 }
 
-/* score [STATES] of a look; returns by how much the best one is ahead of the next person. */
-static float score_look(tracker *t, const recent_look *l, float *score) {
+/* score [STATES] of a look, of speakers at of [t->n]; returns by how much the best one is ahead of the next person. */
+static float score_look(tracker *t, const recent_look *l, const whereabouts *of, float *score) {
     int top = NOBODY;
     float second = NEVER;
-    for (int k = 0; k < NOBODY; k++) score[k] = k < t->n && t->alive[k] ? fits(t, l, k) : NEVER;
+    for (int k = 0; k < NOBODY; k++) score[k] = k < t->n && t->alive[k] ? fits(t, l, &of[k]) : NEVER;
     score[NOBODY] = bar(t, 0);
     for (int k = 0; k < NOBODY; k++) {
         if (score[k] > score[top]) top = k;
@@ -291,11 +324,15 @@ static int best_of(const float *total) {
 static void find_path(tracker *t, path *p) {
     float total[STATES] = {0}, score[STATES];
     int8_t came[TRACKER_RECENT][STATES];
+    whereabouts of[STENO_SPEAKERS_MAX];
+    for (int k = 0; k < t->n; k++) {
+        if (t->alive[k]) locate_speaker(t, k, &of[k]);
+    }
     p->first = t->looks > TRACKER_RECENT ? t->looks - TRACKER_RECENT : 0;
     p->n = (int)(t->looks - p->first);
     for (int i = 0; i < p->n; i++) {
         const recent_look *l = recent(t, p->first + i);
-        p->margin[i] = score_look(t, l, score) / MARGIN_NATS;
+        p->margin[i] = score_look(t, l, of, score) / MARGIN_NATS;
         int best = best_of(total);
         float gap = i ? (float)(l->end - recent(t, p->first + i - 1)->end) : 1.0f;
         float least = total[best] - (only_voices(t) ? CHANGE_COST_VOICE : CHANGE_COST) / (gap > 1.0f ? gap : 1.0f);
@@ -376,12 +413,8 @@ static void look_for_merge(tracker *t, history *h, timeline *line, tracker_merge
     for (int b = 1; b < t->n; b++) {
         for (int a = 0; a < b; a++) {
             if (!may_merge(t, b, a)) continue;
-            float ma[SPEAKERS_DIM], mb[SPEAKERS_DIM], n = t->weight[a] < WEIGHT_CAP ? t->weight[a] : WEIGHT_CAP;
-            for (int d = 0; d < SPEAKERS_DIM; d++) {
-                ma[d] = t->sum[a][d] / t->weight[a];
-                mb[d] = t->sum[b][d] / t->weight[b];
-            }
-            if (likeness(t, ma, WITHIN / n, mb, t->weight[b]) < MERGE) continue;
+            float n = t->weight[a] < WEIGHT_CAP ? t->weight[a] : WEIGHT_CAP;
+            if (speaker_likeness(t, a, WITHIN / n, b) < MERGE) continue;
             for (int d = 0; d < SPEAKERS_DIM && a >= t->opt.n_voices; d++) t->sum[a][d] += t->sum[b][d];
             if (a >= t->opt.n_voices) t->weight[a] += t->weight[b];
             become_one(t, b, a, h, line, merge);
@@ -391,25 +424,6 @@ static void look_for_merge(tracker *t, history *h, timeline *line, tracker_merge
 }
 
 /* ---- all of the session ------------------------------------------------------------------------------------------- */
-
-/* What is known of people is taken from all of the session; enrolled voices stay as they were enrolled. */
-static void take_fit(tracker *t, const cluster *c, const int *name) {
-    float z[SPEAKERS_DIM], per = LOOK_WEIGHT * (float)(c->step * c->h->stride);
-    for (int k = 0; k < c->w->speakers; k++) {
-        int who = name[k];
-        if (who < t->opt.n_voices) continue;
-        t->weight[who] = WEIGHT_LEAST;
-        for (int d = 0; d < SPEAKERS_DIM; d++) t->sum[who][d] = 0.0f;
-    }
-    for (int i = 0; i < c->w->n; i++) {
-        int k = cluster_who(c, i), who = name[k];
-        float g = c->w->gamma[i][k];
-        if (g < 0.5f || who < t->opt.n_voices) continue;
-        history_get(&c->h->look[cluster_look(c, i)], z);
-        t->weight[who] += g * per;
-        for (int d = 0; d < SPEAKERS_DIM; d++) t->sum[who][d] += g * per * z[d];
-    }
-}
 
 static bool has_looks(const cluster *c, int who) {
     for (int i = 0; i < c->w->n; i++) {
@@ -456,13 +470,8 @@ static bool name_new(tracker *t, const cluster *c, int *name) {
 
 /* Somebody well known who is not like his heir has only not been heard for long: few looks of him are in the sample. */
 static bool is_somebody_else(const tracker *t, int k, int heir) {
-    float mk[SPEAKERS_DIM], mh[SPEAKERS_DIM];
     if (people(t) > t->opt.max_speakers || t->weight[k] < WELL_KNOWN || t->weight[heir] <= 0.0f) return false;
-    for (int d = 0; d < SPEAKERS_DIM; d++) {
-        mk[d] = t->sum[k][d] / t->weight[k];
-        mh[d] = t->sum[heir][d] / t->weight[heir];
-    }
-    return likeness(t, mk, WITHIN / WELL_KNOWN, mh, t->weight[heir]) < 0.0f;
+    return speaker_likeness(t, k, WITHIN / WELL_KNOWN, heir) < 0.0f;
 }
 
 /* Those whose looks are all others' by now were never there: the one with the highest number goes, the others' turn comes with
@@ -474,6 +483,38 @@ static void bury(tracker *t, const cluster *c, const int *name, history *h, time
         if (heir < 0 || !may_merge(t, k, heir) || is_somebody_else(t, k, heir)) continue;
         become_one(t, k, heir, h, line, merge);
         one = true;
+    }
+}
+
+/* Who is still there though the fit has nobody of that number, and is not like his heir: what he said teaches nobody else. (Who is
+ * like his heir waits to be buried.) */
+static unsigned away(const tracker *t, const cluster *c, const int *name) {
+    unsigned numbers = 0;
+    for (int k = 0; k < t->n; k++) {
+        int heir = t->alive[k] ? heir_of(c, name, k) : -1;
+        if (heir >= 0 && is_somebody_else(t, k, heir)) numbers |= 1u << k;
+    }
+    return numbers;
+}
+
+/* What is known of people is taken from all of the session; enrolled voices stay as they were enrolled. */
+static void take_fit(tracker *t, const cluster *c, const int *name) {
+    unsigned others = away(t, c, name);
+    float z[SPEAKERS_DIM], per = LOOK_WEIGHT * (float)(c->step * c->h->stride);
+    for (int k = 0; k < c->w->speakers; k++) {
+        int who = name[k];
+        if (who < t->opt.n_voices) continue;
+        t->weight[who] = WEIGHT_LEAST;
+        for (int d = 0; d < SPEAKERS_DIM; d++) t->sum[who][d] = 0.0f;
+    }
+    for (int i = 0; i < c->w->n; i++) {
+        const history_look *l = &c->h->look[cluster_look(c, i)];
+        int k = cluster_who(c, i), who = name[k];
+        float g = c->w->gamma[i][k];
+        if (g < 0.5f || who < t->opt.n_voices || (l->speaker >= 0 && others >> l->speaker & 1)) continue;
+        history_get(l, z);
+        t->weight[who] += g * per;
+        for (int d = 0; d < SPEAKERS_DIM; d++) t->sum[who][d] += g * per * z[d];
     }
 }
 
@@ -491,8 +532,8 @@ static void fit_again(tracker *t, vb *w, history *h, timeline *line, tracker_mer
     take_fit(t, &c, name);
     for (int i = 0; i < w->n; i++) {
         history_look *l = &h->look[cluster_look(&c, i)];
-        bool away = l->speaker >= 0 && t->alive[l->speaker] && !is_named(&c, name, l->speaker);
-        if (!away) l->speaker = (int8_t)name[cluster_who(&c, i)];
+        bool stays = l->speaker >= 0 && t->alive[l->speaker] && !is_named(&c, name, l->speaker);
+        if (!stays) l->speaker = (int8_t)name[cluster_who(&c, i)];
     }
 }
 

@@ -133,15 +133,11 @@ static float backward(vb *w) {
     return change;
 }
 
-float vb_infer(vb *w) {
+float vb_round(vb *w) {
+    fit_speakers(w);
     score_looks(w);
     forward(w);
     return backward(w);
-}
-
-float vb_round(vb *w) {
-    fit_speakers(w);
-    return vb_infer(w);
 }
 
 static void count_looks(vb *w) {

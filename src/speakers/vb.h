@@ -43,8 +43,6 @@ void vb_centre(vb *w, const float *centre);
 /* From w->gamma (the caller's guess) one round: speakers from looks, then looks from speakers. Returns the largest change of
  * a gamma. Work: n * speakers * VB_DIM. */
 float vb_round(vb *w);
-/* Half a round: looks from the speakers as they are. */
-float vb_infer(vb *w);
 /* Speakers with less than `least` looks go, but for the one with the most; those left move together. */
 void vb_prune(vb *w, float least);
 /* The one with the fewest looks goes; of at least two. */

@@ -33,11 +33,12 @@ function labelsOf(words, names) {
   return { labels: { speaker: most, speaker_name: names.get(most) ?? null, speaker_margin: most ? 0.5 : 0 }, spans };
 }
 
-// The parameters of speakers as they were asked for.
+// The parameters of speakers and privacy as they were asked for.
 function asked(parameters) {
   const number = (name) => (parameters.has(name) ? { [name]: Number(parameters.get(name)) } : {});
   const text = (name) => (parameters.has(name) ? { [name]: parameters.get(name) } : {});
-  return { ...text('speakers'), ...number('max_speakers'), ...text('voices') };
+  const itn = parameters.has('itn') ? { itn: parameters.get('itn') === 'true' } : {};
+  return { ...text('speakers'), ...number('max_speakers'), ...text('voices'), ...text('redact'), ...text('redact_types'), ...itn };
 }
 
 class Session {
@@ -104,7 +105,7 @@ class Session {
   take(samples) {
     this.taken.push(samples);
     this.count += samples.length;
-    if (this.speakers !== 'off') return; // what is said then is a test's own
+    if (this.speakers !== 'off' || this.scripted) return; // what is said then is a test's own
     while (this.count / this.rate >= (this.steps + 1) * STEP_S) {
       this.steps++;
       this.step();
@@ -140,6 +141,7 @@ class Session {
 // drops, overloadAt, failAt: seconds of audio at which the connection breaks (a list), it is overloaded, it fails; drainAt: it goes down; revokeAt: the key is taken back.
 // dropCode: a drop is a close with this code. deafDrops: nothing after `ready` gets through on a connection that will break, as when a reset overtakes it.
 // With `speakers` asked for nothing of the script is said: a test says it by Session.talk() and Session.revise(); Session.refuses: merges are.
+// scripted: nothing of the script is said either. inForce: what `ready` says whatever was asked for.
 // key: an API key that every request must show. forget: a session that broke is not known any more. `said`: every event, for checking against the schema.
 export class FakeStream {
   options = {};
@@ -208,9 +210,10 @@ export class FakeStream {
     const token = parameters.get('resume');
     const rate = Number(parameters.get('sample_rate') ?? 16000);
     const session = this.sessions.find((s) => s.token === token) ?? new Session(`t${this.sessions.length}`, rate, parameters.get('speakers') ?? 'off');
+    session.scripted = this.options.scripted;
     if (!token) this.sessions.push(session);
     session.socket = { send: (text) => (this.said.push(JSON.parse(text)), ws.send(text)) };
-    const ready = { type: 'ready', session: session.token, protocol: 1, model: 'tiny', language: 'en', config: { ...CONFIG, ...asked(parameters), sample_rate: rate }, resumed: Boolean(token),
+    const ready = { type: 'ready', session: session.token, protocol: 1, model: 'tiny', language: 'en', config: { ...CONFIG, ...asked(parameters), ...this.options.inForce, sample_rate: rate }, resumed: Boolean(token),
       audio_samples: token && this.forgets ? 0 : session.count, resume_window_ms: 30000 };
     if (token) {
       session.socket.send(JSON.stringify({ ...ready, seq: ++session.seq }));

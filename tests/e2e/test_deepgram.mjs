@@ -183,7 +183,7 @@ for (const sdk of clients) {
   test(`deepgram: ${sdk.name}: a live stream with everything on`, () =>
     withServer(FAST, async (server) => {
       const audio = Buffer.concat([speech(), silence(2500)]);
-      const c = await sdk.live(server, { ...LINEAR, channels: 1, language: 'en-US', punctuate: true, interim_results: true, endpointing: 300, utterance_end_ms: 1000, vad_events: true, tag: ['a', 'b'], extra: 'who:me', numerals: true });
+      const c = await sdk.live(server, { ...LINEAR, channels: 1, language: 'en-US', punctuate: true, interim_results: true, endpointing: 300, utterance_end_ms: 1000, vad_events: true, tag: ['a', 'b'], extra: 'who:me', measurements: true });
       assert.equal(c.error, null);
       pieces(c, audio);
       c.keepAlive();
@@ -213,7 +213,7 @@ for (const sdk of clients) {
       assert.equal(metadata.sha256, createHash('sha256').update(audio).digest('hex'));
       assert.equal(metadata.model_info[metadata.models[0]].name, 'tiny');
       assert.ok(Math.abs(Date.parse(metadata.created) - Date.now()) < LIMIT_MS);
-      assert.deepEqual(metadata.warnings.map((w) => w.parameter), ['numerals']);
+      assert.deepEqual(metadata.warnings.map((w) => w.parameter), ['measurements']);
     }));
 
   test(`deepgram: ${sdk.name}: without punctuate, words are plain and nothing is said before it is final`, () =>
@@ -398,7 +398,7 @@ test('deepgram: an upgrade is refused in Deepgram\'s shape, in its headers too',
   withServer(FAST, async (server) => {
     for (const [query, says] of [
       [{ ...LINEAR, language: 'es' }, /No such model\/language\/tier combination found/],
-      [{ ...LINEAR, redact: 'pci' }, /redact/],
+      [{ ...LINEAR, redact: 'phi' }, /redact/],
       [{ ...LINEAR, callback: 'https://a.example/' }, /callback/],
       [{ ...LINEAR, punctuate: 'maybe' }, /punctuate: want true or false/],
       [{ encoding: 'opus' }, /opus is not decoded live/],
@@ -423,14 +423,14 @@ test('deepgram: an upgrade is refused in Deepgram\'s shape, in its headers too',
 
 test('deepgram: what is not done is said in a header and at the end', () =>
   withServer(FAST, async (server) => {
-    const c = plain(server, { ...LINEAR, model: 'nova-3', numerals: true, keyterm: 'gate', endpointing: 10, new_thing: 1 });
+    const c = plain(server, { ...LINEAR, model: 'nova-3', measurements: true, keyterm: 'gate', endpointing: 10, new_thing: 1 });
     const headers = await within(c.upgraded, 'the upgrade');
     assert.match(headers['dg-request-id'], /^[0-9a-f-]{36}$/);
-    for (const part of [/model: .*tiny serves/, /numerals: /, /keyterm: /, /endpointing: 100 ms is taken/, /new_thing: no such parameter/]) assert.match(headers['steno-warning'], part);
+    for (const part of [/model: .*tiny serves/, /measurements: /, /keyterm: /, /endpointing: 100 ms is taken/, /new_thing: no such parameter/]) assert.match(headers['steno-warning'], part);
     await c.opened;
     c.control({ type: 'CloseStream' });
     const metadata = await c.inbox.next('Metadata');
-    assert.deepEqual(metadata.warnings.map((w) => w.parameter).sort(), ['endpointing', 'keyterm', 'model', 'new_thing', 'numerals']);
+    assert.deepEqual(metadata.warnings.map((w) => w.parameter).sort(), ['endpointing', 'keyterm', 'measurements', 'model', 'new_thing']);
   }));
 
 // ---- files --------------------------------------------------------------------------------------------------------
@@ -449,7 +449,7 @@ for (const sdk of clients) {
     withServer(FAST, async (server) => {
       const body = readFileSync(recording('0870'));
       const reference = steno(['transcribe', '--format', 'json', recording('0870')]);
-      const result = await sdk.file(server, body, { model: 'nova-3', punctuate: true, utterances: true, utt_split: 0.6, paragraphs: true, numerals: true, tag: ['x'], extra: 'who:me' });
+      const result = await sdk.file(server, body, { model: 'nova-3', punctuate: true, utterances: true, utt_split: 0.6, paragraphs: true, measurements: true, tag: ['x'], extra: 'who:me' });
       const { metadata } = result;
       const a = only(result);
       const text = JSON.parse(reference.out).segments.map((s) => s.text).join(' ');
@@ -460,7 +460,7 @@ for (const sdk of clients) {
       assert.equal(metadata.sha256, createHash('sha256').update(body).digest('hex'));
       assert.deepEqual([metadata.channels, metadata.tags, metadata.extra], [1, ['x'], { who: 'me' }]);
       assert.ok(Math.abs(metadata.duration - samples(recording('0870')).length / 16000) < 0.01);
-      assert.deepEqual(metadata.warnings.map((w) => w.parameter).sort(), ['model', 'numerals']);
+      assert.deepEqual(metadata.warnings.map((w) => w.parameter).sort(), ['measurements', 'model']);
       assert.equal(metadata.model_info[metadata.models[0]].name, 'tiny');
       const { utterances } = result.results;
       assert.equal(utterances.map((u) => u.transcript).join(' '), text);
@@ -555,7 +555,7 @@ test('deepgram: files that are damaged, empty, silent or named by others', () =>
       assert.ok([400, 413].includes(r.status), body.slice(0, 20));
       assert.ok(r.body.err_code && r.body.err_msg && r.body.request_id);
     }
-    const refused = await post(server, { redact: 'pci' }, pcm);
+    const refused = await post(server, { redact: 'phi' }, pcm);
     assert.match(refused.body.err_msg, /redact/);
     assert.equal(refused.headers.get('dg-error'), refused.body.err_msg);
     const method = await server.get('/v1/listen');

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#define SMALL_BYTES (FIND_TEXT_MAX / 4)
+#define SMALL_BYTES 4096 /* many times what a rule looks ahead */
 #define GROWTH_MAX  2.3 /* of work when the text is doubled; 4 is quadratic */
 /* On the worst text; prose takes about a four-hundredth of it. Sanitizers and other compilers cut functions into more blocks. */
 #if defined(__clang__) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -21,7 +21,7 @@
 #else
 #define BLOCKS_PER_BYTE 24000
 #endif
-#define HELD_TOKENS_MAX (6 * RULE_AHEAD_MAX)
+#define HELD_TOKENS_MAX (8 * RULE_AHEAD_MAX) /* a cluster at its limit, and what is read ahead behind it */
 #define CONFIDENCE      0.5F
 
 #ifdef __clang__

@@ -27,6 +27,8 @@ static void plain_texts(void **state) {
     plain_is("  a\n\tb  ", "a b");
     plain_is("", "");
     plain_is("...", "");
+    plain_is("Call [PHONE_1], \"[EMAIL]\".", "call [PHONE_1] [EMAIL]");
+    plain_is("[Aside] [A", "aside a");
     plain_is("a\xff\xfe", "a"); /* what is no text is punctuation */
 }
 

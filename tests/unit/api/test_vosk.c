@@ -29,6 +29,8 @@ static void spelling(void **state) {
         {"well-known -- and so", "well-known and so"},
         {"wait...what?", "wait what"},
         {"one,two", "one two"},
+        {"Call [PHONE_1], [EMAIL].", "call [PHONE_1] [EMAIL]"},
+        {"[aside] [A", "aside a"},
         {"www.example.com.", "www.example.com"},
         {"\xc3\x89T\xc3\x89 \xc3\x9c"
          "ber",

@@ -16,7 +16,7 @@ static privacy *test_privacy;
 static finder *test_finder;
 static entity_set test_types;
 
-static int find_begin(void **state) {
+static inline int find_begin(void **state) {
     (void)state;
     test_types = entity_all_set;
     return privacy_open(&(privacy_options){.no_names = true}, &test_privacy) || finder_open(test_privacy, &test_finder);

@@ -226,6 +226,28 @@ static void what_is_said_to_be_one_stays_one(void **state) {
     }
 }
 
+/* Three people who sound alike, so that a fit of little takes some for one: who is told apart meanwhile does not pull the others to
+ * himself. Seeds where that is seen. */
+static void who_is_away_teaches_nobody(void **state) {
+    (void)state;
+    static const struct {
+        unsigned seed;
+        float apart;
+    } cases[] = {{308, 0.6f}, {320, 0.6f}, {326, 0.6f}, {366, 0.6f}, {320, 0.8f}, {345, 0.8f}};
+    double all = 0.0;
+    for (int i = 0; i < 6; i++) {
+        steno_speakers_options o = revise(8);
+        begin(&o, SEED + cases[i].seed, 3);
+        for (int k = 1; k < 3; k++) {
+            for (int d = 0; d < SPEAKERS_DIM; d++)
+                people.point[k][d] = people.point[0][d] + cases[i].apart * (people.point[k][d] - people.point[0][d]);
+        }
+        for (int turn = 0; turn < 18; turn++) speak(turn % 3, turn < 9 ? 16 : 8, 2);
+        for (int k = 0; k < 3; k++) all += share(k, called(k, 0, line.end), 0);
+    }
+    assert_true(all / 18.0 > 0.9);
+}
+
 /* ---- limits ------------------------------------------------------------------------------------------------------- */
 
 static void no_more_people_than_allowed(void **state) {
@@ -245,12 +267,20 @@ static void no_more_people_than_allowed(void **state) {
 /* Hundreds of people who say one thing each: numbers are given again, and those who stay are still known. */
 static void numbers_do_not_run_out(void **state) {
     (void)state;
+    int again = 0;
     for (unsigned round = 0; round < 3; round++) {
         steno_speakers_options o = revise(round == 0 ? 16 : 8);
         begin(&o, SEED + 60 + round, MADE_PEOPLE);
         if (round == 2) people.scatter = 2.0f;
         for (int k = 0; k < 2; k++) speak(k, 40, 2);
+        unsigned gone = 0;
         for (int i = 0; i < 400; i++) {
+            if (merged.from >= 0) gone |= 1u << merged.from;
+            for (int64_t b = line.end - 20; b < line.end; b++) {
+                if (at(b) < 0 || !(gone >> at(b) & 1)) continue;
+                gone &= ~(1u << at(b));
+                again++;
+            }
             speak(2 + i % (MADE_PEOPLE - 2), 3 + made_below(&people, 8), 1);
             if (i % 5 == 0) speak(i / 5 % 2, 12, 1);
             if (i % 40 == 0) assert_true(labels() <= o.max_speakers);
@@ -259,6 +289,7 @@ static void numbers_do_not_run_out(void **state) {
         talk(0, 2, 40);
         if (round < 2) assert_apart(0, 2, from, 0.6);
     }
+    assert_true(again > 0);
 }
 
 /* ---- voices ------------------------------------------------------------------------------------------------------- */
@@ -285,7 +316,8 @@ static void only_voices_have_names(void **state) {
         memset(voice, 0, sizeof voice);    /* they were copied */
         talk(0, n + 3, 200);
         for (int k = 0; k < n; k++) assert_true(share(k, k, 0) > 0.85);
-        for (int k = n; k < n + 3; k++) assert_true(share(k, SPEAKERS_OTHER, 0) > 0.6);
+        for (int k = n; k < n + 3; k++)
+            assert_true(share(k, SPEAKERS_OTHER, 0) > (n < STENO_SPEAKERS_MAX ? 0.75 : 0.6));
         for (int64_t b = 0; b < line.end; b++) {
             assert_true(at(b) < n && at(b) != SPEAKERS_UNKNOWN);
             assert_true((at(b) == SPEAKERS_SILENCE) == (truth[b] == NOBODY));
@@ -424,6 +456,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(who_returns_keeps_his_number),
         cmocka_unit_test(what_was_never_there_goes_everywhere),
         cmocka_unit_test(what_is_said_to_be_one_stays_one),
+        cmocka_unit_test(who_is_away_teaches_nobody),
         cmocka_unit_test(no_more_people_than_allowed),
         cmocka_unit_test(numbers_do_not_run_out),
         cmocka_unit_test(only_voices_have_names),

@@ -162,6 +162,29 @@ static void one_round_is_the_papers(void **state) {
 
 /* ---- many rounds -------------------------------------------------------------------------------------------------- */
 
+/* A look whose speaker has gone may be anybody's. */
+static void who_goes_leaves_his_looks_to_all(void **state) {
+    (void)state;
+    made m;
+    made_people(&m, SEED + 60, 2);
+    load(&m, 200);
+    guess_well(&m, 2);
+    w.speakers = 3;
+    for (int i = 0; i < w.n; i++) {
+        w.gamma[i][2] = i % 100 == 50 ? 1.0f : 0.0f;
+        for (int k = 0; k < 2 && i % 100 == 50; k++) w.gamma[i][k] = 0.0f;
+    }
+    w.share[0] = w.share[1] = 0.0f, w.share[2] = 1.0f; /* and changes led to nobody else */
+    vb_prune(&w, 3.0f);
+    assert_int_equal(w.speakers, 2);
+    for (int k = 0; k < 2; k++) {
+        assert_true(w.gamma[50][k] == 0.5f && w.gamma[150][k] == 0.5f && w.share[k] == 0.5f);
+    }
+    assert_probabilities();
+    (void)vb_round(&w);
+    assert_probabilities();
+}
+
 static int best(int i) {
     int k = 0;
     for (int j = 1; j < w.speakers; j++) k = w.gamma[i][j] > w.gamma[i][k] ? j : k;
@@ -259,6 +282,7 @@ static int teardown(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_round_is_the_papers),
+        cmocka_unit_test(who_goes_leaves_his_looks_to_all),
         cmocka_unit_test(people_are_found_and_spare_ones_fade),
         cmocka_unit_test(odd_looks_keep_adding_up),
         cmocka_unit_test(who_has_least_goes),

@@ -165,6 +165,36 @@ static void numbers_are_never_given_twice(void **state) {
     assert_true(called(0) == SPEAKERS_UNKNOWN && called(1) == SPEAKERS_UNKNOWN);
 }
 
+/* Of a long session the history has a look a second or fewer; turns are shorter than that. */
+static void live_labels_tell_what_is_between_looks(void **state) {
+    (void)state;
+    static const int name[3] = {6, 2, 9};
+    double without = 0.0, with;
+    steno_speakers_options o = options(0, 8, 0);
+    for (int known = 0; known < 2; known++) {
+        begin(SEED + 45, 3);
+        while (past.stride < 4 || past.n < HISTORY_LOOKS / 2) {
+            int who = made_below(&people, 3);
+            speak(who, 2 + made_below(&people, 10), name[who]);
+        }
+        for (int64_t b = 0; b < line.end; b++) {
+            if (truth[b] != NOBODY && known) timeline_set(&line, b, name[truth[b]], 0.5f);
+        }
+        (void)run(&o, true);
+        assert_int_equal(labels(), 3);
+        assert_pauses();
+        with = (share(0) + share(1) + share(2)) / 3.0;
+        if (!known) without = with;
+    }
+    assert_true(with > 0.99 && without < 0.97);
+    /* Labels that are nobody's in particular, and one that only voices would have, say nothing. */
+    for (int64_t b = 0; b < line.end; b++) {
+        if (truth[b] != NOBODY) timeline_set(&line, b, b % 3 ? 5 : SPEAKERS_OTHER, 0.5f);
+    }
+    (void)run(&o, true);
+    assert_true(share(0) + share(1) + share(2) >= 3.0 * without - 0.03);
+}
+
 /* ---- limits ------------------------------------------------------------------------------------------------------- */
 
 static void limits_are_kept(void **state) {
@@ -211,7 +241,7 @@ static void little_or_nothing(void **state) {
     for (int b = 0; b < 6; b++) assert_int_equal(at(b), 0);
 }
 
-/* A block that no look is near keeps what it has. */
+/* A block that no look is near keeps what it has: nothing, or the person whom its label means. */
 static void what_no_look_is_near_stays(void **state) {
     (void)state;
     steno_speakers_options o = options(0, 8, 0);
@@ -220,10 +250,16 @@ static void what_no_look_is_near_stays(void **state) {
     int64_t from = line.end;
     for (int b = 0; b < 100; b++) {
         truth[line.end] = NOBODY;
-        timeline_append(&line, line.end, b == 50 ? 1.0f : 0.0f);
+        timeline_append(&line, line.end, b % 50 == 25 ? 1.0f : 0.0f);
     }
+    for (int64_t b = 0; b < from; b++) {
+        if (truth[b] != NOBODY) timeline_set(&line, b, truth[b] ? 6 : 9, 0.5f);
+    }
+    timeline_set(&line, from + 75, 6, 0.5f);
     (void)run(&o, true);
-    assert_int_equal(at(from + 50), SPEAKERS_UNKNOWN);
+    assert_int_equal(at(from + 25), SPEAKERS_UNKNOWN);
+    assert_int_equal(at(from + 75), 1);
+    assert_int_equal(labels(), 2);
     assert_true(share(0) > 0.9 && share(1) > 0.9);
 }
 
@@ -237,7 +273,8 @@ static void a_full_history_in_short_steps(void **state) {
     uint64_t before = mem_alloc_count();
     int steps = run(&o, true);
     assert_int_equal(mem_alloc_count(), before);
-    assert_in_range(steps, past.n / 64, 1000); /* many and short, not few and long */
+    /* Many and short, not few and long: pairs of looks, and blocks. */
+    assert_in_range(steps, past.n * past.n / 65536 + (int)(line.end / 4000), 1000);
     assert_int_equal(labels(), 6);
     for (int k = 0; k < 6; k++) assert_true(share(k) > 0.8);
     assert_pauses();
@@ -291,6 +328,7 @@ int main(void) {
         cmocka_unit_test(people_keep_the_numbers_that_were_told),
         cmocka_unit_test(voices_keep_their_numbers),
         cmocka_unit_test(numbers_are_never_given_twice),
+        cmocka_unit_test(live_labels_tell_what_is_between_looks),
         cmocka_unit_test(limits_are_kept),
         cmocka_unit_test(little_or_nothing),
         cmocka_unit_test(what_no_look_is_near_stays),
