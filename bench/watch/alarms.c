@@ -1,6 +1,7 @@
 /* alarms.c: false alarms in a simulated month of healthy hosts, and how soon injected faults are found.
  *
  *     alarms healthy HOSTS DAYS UTTERANCES_AN_HOUR [SEED] [-v]
+ *     alarms rough   HOSTS DAYS UTTERANCES_AN_HOUR [SEED] [-v]      the same with callers that are harder on it
  *     alarms faults  HOSTS DAYS UTTERANCES_AN_HOUR [SEED] [-v]
  *
  * Owner: the main thread. See docs/watching.md; `make bench-alarms` runs the table there. In `faults`, a host in four stays healthy and the
@@ -87,7 +88,7 @@ static void inject(made_fleet *f) {
 
 int main(int argc, char **argv) {
     if (argc < 5) {
-        fprintf(stderr, "usage: alarms healthy|faults HOSTS DAYS UTTERANCES_AN_HOUR [SEED] [-v]\n");
+        fprintf(stderr, "usage: alarms healthy|rough|faults HOSTS DAYS UTTERANCES_AN_HOUR [SEED] [-v]\n");
         return 2;
     }
     bool faults = strcmp(argv[1], "faults") == 0;
@@ -97,6 +98,7 @@ int main(int argc, char **argv) {
     all.loud = strcmp(argv[argc - 1], "-v") == 0;
     fleet_make(&all.fleet, seed, hosts, atof(argv[4]));
     for (int i = 0; i < hosts; i++) all.found_min[i] = -1;
+    all.fleet.rough = strcmp(argv[1], "rough") == 0;
     if (faults) inject(&all.fleet);
     static monitor_cell cell[2 * FLEET_HOSTS_MAX];
     alarm_set *set;

@@ -32,6 +32,7 @@ static const struct command_words {
     {"plan", NULL, "rtf kv streams"},
     {"model", cmd_model_options, "list info verify convert"},
     {"score", cmd_score_options, "wer der switch pii"},
+    {"alarm", cmd_alarm_options, "list test"},
     {"completion", NULL, "bash zsh fish"},
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])

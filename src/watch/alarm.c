@@ -141,6 +141,8 @@ static alarm_sample sample_of(const alarm_rule *rule, const alarm_series *s, con
     alarm_sample sample = {0};
     if (rule->kind != ALARM_LATENCY) {
         rule->take(cell, &sample);
+        if (rule->kind == ALARM_SHARE && sample.y > sample.w)
+            sample.y = sample.w; /* of another host: its counters may be read unequally */
         return sample;
     }
     for (int i = 0; i < CELL_LATENCY_BINS; i++) {

@@ -16,6 +16,7 @@
 #define ALARM_SERIES_DEFAULT  512
 #define ALARM_SERIES_MAX      8192
 #define ALARM_TEXT_BYTES      400
+#define ALARM_JSON_BYTES      1600
 #define ALARM_ACCEPT_S        (7 * 24 * 3600) /* raised for so long: it is how things are now, and is learnt as the norm */
 #define ALARM_FLEET_HOSTS_MIN 3               /* others, or nothing is compared with the fleet */
 
@@ -71,6 +72,8 @@ typedef struct alarm_event {
 
 /* One sentence of figures in `out`; returns its length. */
 size_t alarm_print(char out[ALARM_TEXT_BYTES], const alarm_event *event);
+/* The same as one JSON object, with the runbook line: what webhooks, the log and `steno alarm test --json` say. */
+size_t alarm_print_json(char out[ALARM_JSON_BYTES], const alarm_event *event);
 
 typedef struct alarm_set alarm_set;
 typedef void alarm_sink(void *context, const alarm_event *event);

@@ -19,7 +19,7 @@
 #define EDGE             2.0  /* standard errors that a norm may be wrong by */
 #define SUSPECT          6.0  /* log evidence from which on an hour is not learnt from */
 #define STREAM_DEFAULT   20.0 /* utterances a stream where streams are not counted */
-#define STREAMS_MIN      4    /* as much evidence as so many streams give, at least: one odd caller is no fault */
+#define STREAMS_MIN      6    /* as much evidence as so many streams give, at least: one odd caller is no fault */
 #define CLEAR_S          900  /* an alarm is resolved when two stretches at least this long are well again */
 #define CLEAR_MAX_S      (12 * HOUR_S)
 #define CLEAR_STRETCHES  2
@@ -38,7 +38,7 @@
 
 typedef struct rule_state {
     /* learnt: sums that decay by the hour; off: squared deviations of an hour's y from norm * w */
-    double y, w, off, off_w, hours;
+    double y, w, off, off_w, last_off, hours;
     alarm_sample now, pending[PENDING_HOURS]; /* this hour; hours that wait, a ring */
     int n_pending, oldest;
     /* made of it */

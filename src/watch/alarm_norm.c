@@ -47,7 +47,8 @@ static void decay(rule_state *st) {
 static void learn(const alarm_rule *rule, rule_state *st, alarm_sample hour) {
     if (st->hours > 2) {
         double off = hour.y - mean_of(rule, st) * hour.w;
-        st->off += off * off;
+        st->off += off * off + off * st->last_off; /* of which neighbouring hours share some: Newey-West with one lag */
+        st->last_off = off;
         st->off_w += hour.w;
     }
     decay(st);
@@ -124,7 +125,7 @@ static double spread_of(const alarm_series *s, const alarm_rule *rule, const rul
     double told = spread_told(s, rule, st, norm), hours = st->hours;
     if (st->off_w <= 0) return told;
     if (is_share(rule)) hours *= smaller(1, st->y / (st->hours * EVENTS_AN_HOUR));
-    double learnt = st->off / st->off_w, floor = is_share(rule) ? norm * (1 - norm) : 0;
+    double learnt = larger(0, st->off) / st->off_w, floor = is_share(rule) ? norm * (1 - norm) : 0;
     return larger(floor, (PRIOR_HOURS * told + hours * learnt) / (PRIOR_HOURS + hours));
 }
 
@@ -149,7 +150,7 @@ static double bound_of(const alarm_series *s, const alarm_rule *rule, const rule
 static void make_bets(const alarm_rule *rule, rule_state *st) {
     double margin = larger(fabs(st->bound - st->norm), .1 * st->bound), to[STATS_BETS];
     if (is_share(rule)) {
-        st->bound = larger(SHARE_MIN, smaller(SHARE_MAX, st->bound));
+        st->bound = larger(SHARE_MIN, st->bound);
         for (int k = 0; k < STATS_BETS; k++) to[k] = smaller(st->bound + share_steps[k] * margin, .5 * (1 + st->bound));
         stats_bet_share(&st->bet, st->bound, to, st->variance / (st->norm * (1 - st->norm)));
         return;
@@ -189,6 +190,8 @@ void alarm_norm_make(const alarm_set *set, alarm_series *s, size_t rule_at) {
     st->enough = larger(rule->least, STREAMS_MIN * utterances_a_stream(s) * weight_of_utterance(s, st));
     st->variance = larger(1e-12, spread_of(s, rule, st, st->norm));
     st->bound = bound_of(s, rule, st);
+    if (is_share(rule) && st->bound > SHARE_MAX) st->ready = false; /* nearly all are so always: it cannot get worse */
+    if (!st->ready) return;
     make_bets(rule, st);
 }
 

@@ -41,7 +41,7 @@ static const alarm_rule rules[] = {
     {"empty", "utterances with speech and no text",
      "Listen to the newest empty ones (dashboard, worst utterances); compare input quality, then model files: steno "
      "model verify.",
-     ALARM_SHARE, ALARM_OWN_NORM, ALARM_CRITICAL, 1, take_empty, .25, .01, .30, NULL, .02, 0, 50},
+     ALARM_SHARE, ALARM_OWN_NORM, ALARM_CRITICAL, 1, take_empty, .25, .015, .30, NULL, .02, 0, 50},
     {"speech_rate_low", "characters a second of speech",
      "Speech is lost: look for a wrong language or sample rate, then at vad_threshold and the engine's refusals.",
      ALARM_MEAN, ALARM_OWN_NORM, ALARM_CRITICAL, -1, take_rate, .20, 0, 2.0, "zh", .15, .45, 200},

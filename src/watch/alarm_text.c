@@ -4,7 +4,8 @@
  */
 #include "watch/alarm.h"
 
-#include <math.h>
+#include <jansson.h>
+
 #include <string.h>
 #include <time.h>
 
@@ -42,10 +43,47 @@ size_t alarm_print(char out[ALARM_TEXT_BYTES], const alarm_event *e) {
     put_value(norm, e->rule, e->norm);
     put_value(tolerated, e->rule, e->tolerated);
     put_series(series, sizeof series, &e->at);
-    const char *usual = e->rule->against == ALARM_FLEET ? "the other hosts" : "usual";
-    int n = snprintf(out, ALARM_TEXT_BYTES, "%s %s %s %s: %s: %s, %s %s, tolerated up to %s", at,
-                     change_name(e->change), e->rule->name, series, e->rule->what, value, usual, norm, tolerated);
+    const char *usual = e->rule->against == ALARM_FLEET ? "the other hosts " : "usual ",
+               *to = e->rule->direction > 0 ? "up" : "down";
+    bool limit = e->rule->against == ALARM_LIMIT;
+    int n = snprintf(out, ALARM_TEXT_BYTES, "%s %s %s %s: %s: %s, %s%s%stolerated %s to %s", at, change_name(e->change),
+                     e->rule->name, series, e->rule->what, value, limit ? "" : usual, limit ? "" : norm,
+                     limit ? "" : ", ", to, tolerated);
     if (e->change == ALARM_RAISED && n > 0 && n < ALARM_TEXT_BYTES)
         n += snprintf(out + n, ALARM_TEXT_BYTES - (size_t)n, "; since %s, of %.0f", since, e->samples);
     return n < ALARM_TEXT_BYTES ? (size_t)n : ALARM_TEXT_BYTES - 1;
+}
+
+static json_t *time_of(int64_t at_s) {
+    char text[24];
+    put_time(text, at_s);
+    return json_string(text);
+}
+
+size_t alarm_print_json(char out[ALARM_JSON_BYTES], const alarm_event *e) {
+    json_t *o = json_object();
+    json_object_set_new(o, "change", json_string(change_name(e->change)));
+    json_object_set_new(o, "rule", json_string(e->rule->name));
+    json_object_set_new(o, "severity", json_string(alarm_severity_name(e->rule->severity)));
+    json_object_set_new(o, "host", json_string(e->at.host));
+    json_object_set_new(o, "model", json_string(e->at.model));
+    json_object_set_new(o, "language", json_string(e->at.language));
+    if (e->at.key[0]) json_object_set_new(o, "key", json_string(e->at.key));
+    json_object_set_new(o, "at", time_of(e->at_s));
+    json_object_set_new(o, "since", time_of(e->since_s));
+    json_object_set_new(o, "what", json_string(e->rule->what));
+    json_object_set_new(o, "value", json_real(e->value));
+    json_object_set_new(o, "norm", json_real(e->norm));
+    json_object_set_new(o, "tolerated", json_real(e->tolerated));
+    json_object_set_new(o, "samples", json_real(e->samples));
+    if (e->log_needed > 0) {
+        json_object_set_new(o, "log_evidence", json_real(e->log_evidence));
+        json_object_set_new(o, "log_needed", json_real(e->log_needed));
+    }
+    json_object_set_new(o, "runbook", json_string(e->rule->runbook));
+    size_t n = json_dumpb(o, out, ALARM_JSON_BYTES - 1, JSON_COMPACT | JSON_REAL_PRECISION(5));
+    json_decref(o);
+    if (n >= ALARM_JSON_BYTES) n = 0; /* cannot be: the longest names and runbook fit */
+    out[n] = '\0';
+    return n;
 }

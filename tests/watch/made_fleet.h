@@ -85,7 +85,7 @@ typedef struct made_stream {
 typedef struct made_host {
     char name[16];
     made_fault fault;
-    int64_t fault_min;                                             /* begins */
+    int64_t fault_min, fault_end_min;                              /* from, to before */
     double offset_empty, offset_confidence, offset_latency, phase; /* how it differs; where its drift stands */
     double jitter;                                                 /* of latency: log, wandering */
     double memory_noise;
@@ -98,6 +98,7 @@ typedef struct made_fleet {
     uint64_t state;
     int n;
     double an_hour; /* utterances a host */
+    bool rough;     /* callers differ by the hour of the day, and some streams last for hours */
     int64_t minute;
     made_host host[FLEET_HOSTS_MAX];
 } made_fleet;
@@ -147,15 +148,19 @@ static inline double fleet_binomial(made_fleet *f, double n, double p) {
 
 /* ---- streams ------------------------------------------------------------------------------------------------------ */
 
+static inline made_fault fleet_fault(const made_fleet *f, const made_host *h) {
+    return f->minute >= h->fault_min && f->minute < h->fault_end_min ? h->fault : FAULT_NONE;
+}
+
 /* Of streams that begin now: which have such a microphone. */
 static inline bool fleet_has(made_fleet *f, const made_host *h, made_fault fault, double usual) {
-    bool faulty = h->fault == fault && f->minute >= h->fault_min;
-    return fleet_uniform(f) < (faulty ? .30 : usual);
+    return fleet_uniform(f) < (fleet_fault(f, h) == fault ? .30 : usual);
 }
 
 static inline void fleet_open_stream(made_fleet *f, made_host *h) {
     if (h->n == FLEET_STREAMS) return;
     double week = sin(2 * M_PI * (double)f->minute / (7.0 * FLEET_DAY_MIN) + h->phase);
+    if (f->rough) week += 1.5 * cos(2 * M_PI * (double)f->minute / FLEET_DAY_MIN);
     made_stream *s = &h->stream[h->n++];
     double rate = 5 + 10 * fleet_uniform(f), p[S_N];
     p[S_RATE] = 1;
@@ -174,7 +179,8 @@ static inline void fleet_open_stream(made_fleet *f, made_host *h) {
     for (int i = 0; i < S_N; i++)
         h->sum[i] += s->part[i] = rate * fmin(p[i], i == S_CHARS || i == S_COMPRESS ? 1e9 : 1);
     s->narrow = p[S_NARROW] > 0, s->quiet = p[S_QUIET] > 0, s->clipped = p[S_CLIPPED] > 0, s->noisy = p[S_NOISY] > 0;
-    s->left_min = fleet_exponential(f, FLEET_STREAM_MIN);
+    s->left_min =
+        f->rough ? FLEET_STREAM_MIN * exp(1.2 * fleet_normal(f) - .72) : fleet_exponential(f, FLEET_STREAM_MIN);
     s->age_min = 0;
 }
 
@@ -246,7 +252,7 @@ static inline void fleet_texts(made_fleet *f, const made_host *h, double n, made
 }
 
 static inline void fleet_minute_of(made_fleet *f, made_host *h, monitor_cell *c) {
-    made_fault fault = f->minute >= h->fault_min ? h->fault : FAULT_NONE;
+    made_fault fault = fleet_fault(f, h);
     c->streams = (uint64_t)fleet_streams_step(f, h, c);
     double rate = h->sum[S_RATE];
     if (h->n == 0 || rate <= 0) return;
@@ -274,12 +280,11 @@ static inline void fleet_minute_of(made_fleet *f, made_host *h, monitor_cell *c)
 }
 
 static inline void fleet_host_of(made_fleet *f, made_host *h, monitor_cell *c) {
-    bool faulty = f->minute >= h->fault_min;
     double busy = .08 + .22 * fleet_load(f) + .02 * fleet_normal(f);
     h->memory_noise = .99 * h->memory_noise + .0005 * fleet_normal(f);
     c->capacity_s = 120;
-    c->busy_s = 120 * fmin(1, fmax(0, busy) * (faulty && h->fault == FAULT_BUSY ? 1.8 : 1));
-    double grown = faulty && h->fault == FAULT_MEMORY ? pow(1.01, (double)(f->minute - h->fault_min) / 60) : 1;
+    c->busy_s = 120 * fmin(1, fmax(0, busy) * (fleet_fault(f, h) == FAULT_BUSY ? 1.8 : 1));
+    double grown = fleet_fault(f, h) == FAULT_MEMORY ? pow(1.01, (double)(f->minute - h->fault_min) / 60) : 1;
     c->memory_bytes = 1.6e9 * grown * (1 + .02 * fleet_load(f) + h->memory_noise);
 }
 
@@ -293,7 +298,7 @@ static inline void fleet_make(made_fleet *f, uint64_t seed, int hosts, double an
     for (int i = 0; i < hosts; i++) {
         made_host *h = &f->host[i];
         snprintf(h->name, sizeof h->name, "host-%02d", i);
-        h->fault_min = INT64_MAX;
+        h->fault_min = h->fault_end_min = INT64_MAX;
         h->offset_empty = .10 * fleet_normal(f);
         h->offset_confidence = .015 * fleet_normal(f);
         h->offset_latency = .05 * fleet_normal(f);
