@@ -14,9 +14,11 @@
 #include <string.h>
 #include <time.h>
 
-#define LABELS_KEPT    64    /* segments whose speaker may still be revised */
-#define AUDIO_S        5.0   /* of audio are counted together */
-#define NARROW_RATE_HZ 12000 /* of sound said to have less, nothing is expected above 4 kHz */
+#define LABELS_KEPT    64     /* segments whose speaker may still be revised */
+#define AUDIO_S        5.0    /* of audio are counted together */
+#define JUDGED_AFTER   10     /* utterances: then it has been heard enough to say what its microphone is like … */
+#define JUDGED_S       3600.0 /* … and again after so much audio */
+#define NARROW_RATE_HZ 12000  /* of sound said to have less, nothing is expected above 4 kHz */
 
 typedef struct kept_label {
     uint32_t id;
@@ -29,7 +31,9 @@ struct watch_tap {
     bool live, narrow_expected, heard; /* heard: an utterance of it */
     char owner[sizeof((watch_worst *)0)->owner];
     gate_policy policy;
-    double audio_s;                          /* not counted yet */
+    double audio_s;           /* not counted yet */
+    double heard_s, judged_s; /* audio; when it was judged last, negative: never */
+    input_votes votes;
     uint32_t partials, revisions, utterance; /* of the open utterance */
     text_trace shown;
     kept_label label[LABELS_KEPT];
@@ -50,6 +54,7 @@ watch_tap *watch_tap_open(watch *w, const engine_slot *slot, const watch_stream 
     watch_tap *t = w ? mem_alloc(1, sizeof *t) : NULL;
     if (!t) return NULL;
     t->watch = w;
+    t->judged_s = -1;
     t->series = series_of(w, slot, of->owner);
     t->live = of->live;
     t->narrow_expected = of->rate_hz < NARROW_RATE_HZ;
@@ -64,9 +69,24 @@ static void count_audio(watch_tap *t) {
     t->audio_s = 0;
 }
 
+static void judge(watch_tap *t) {
+    monitor_stream(t->watch->monitor, t->series, &t->votes);
+    t->votes = (input_votes){0};
+    t->judged_s = t->heard_s;
+}
+
+static void vote(watch_tap *t, const quality_sample *q) {
+    monitor_vote(&t->votes, q);
+    bool due = t->judged_s < 0 ? t->votes.n >= JUDGED_AFTER : t->heard_s >= t->judged_s + JUDGED_S;
+    if (due) judge(t);
+}
+
 void watch_tap_close(watch_tap *t) {
     if (!t) return;
-    if (!t->watch->stopped) count_audio(t);
+    if (!t->watch->stopped) {
+        count_audio(t);
+        if (t->judged_s < 0) judge(t);
+    }
     mem_free(t);
 }
 
@@ -74,6 +94,7 @@ void watch_tap_audio(watch_tap *t, const float *samples, size_t n) {
     if (!t) return;
     input_add(&t->input, samples, n);
     t->audio_s += (double)n / STENO_SAMPLE_RATE_HZ;
+    t->heard_s += (double)n / STENO_SAMPLE_RATE_HZ;
     if (t->audio_s >= AUDIO_S) count_audio(t);
 }
 
@@ -177,6 +198,7 @@ static void on_final(watch_tap *t, const steno_event *e) {
     if (n) text_measure(t->watch->meter, s->text, n, &q.text);
     q.has_input = input_look(&t->input, e->speech_start_s, e->speech_end_s, &q.input);
     monitor_utterance(t->watch->monitor, t->series, &q);
+    vote(t, &q);
     keep_label(t, s);
     note_worst(t, e, &q);
 }

@@ -9,6 +9,7 @@ import './test_live.mjs';
 import './test_help.mjs';
 import './test_redact.mjs';
 import './test_redact_http.mjs';
+import './test_alarm.mjs';
 import './test_config.mjs';
 import './test_log.mjs';
 import './test_tls.mjs';
