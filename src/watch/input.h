@@ -37,7 +37,7 @@ void input_add(input *in, const float *pcm, size_t n);
 typedef struct input_quality {
     double level_db; /* of full scale, mean power of the span */
     double snr_db;   /* its mean power against its quietest frames and those of the second before: at most 100 */
-    double clipped;  /* share of samples */
+    double clipped;  /* share of samples; of a frame 255 of 512 are counted at most */
     double high_db;  /* power above 4 kHz against all of it */
     double offset;   /* mean of the samples, -1 to 1 */
     bool is_quiet, is_noisy, is_clipped, is_narrow;
