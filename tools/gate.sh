@@ -18,6 +18,8 @@ api/service.c polls the engine and hands each event to its stream
 api/voice.c hands a live stream's to its gate
 api/voice.h says so
 api/recording.c hands a recording's to its gate
+api/watch_tap.c counts them, and hands the worst to a gate of its own
+api/watch_tap.h says so
 api/jobs_result.c lays out what was kept of released ones: see kept()
 cmd/feeder.c hands a file's to its gate
 cmd/live_local.c hands a local live stream's to its gate

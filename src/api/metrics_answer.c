@@ -1,7 +1,9 @@
 /* metrics_answer.c: GET /metrics: who may ask, and the service's part of the answer. See metrics.h. Owner: the network thread. */
 #include "api/jobs_int.h"
 #include "api/metrics.h"
+#include "api/watch.h"
 #include "api/wire_int.h"
+#include "watch/quality_text.h"
 
 #include <string.h>
 #include <strings.h>
@@ -242,6 +244,28 @@ static double now_s(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+typedef struct rule_counts {
+    const alarm_rule *first;
+    uint32_t raised[ALARM_RULES_MAX];
+} rule_counts;
+
+static void count_alarm(void *context, const alarm_event *event) {
+    rule_counts *counts = context;
+    counts->raised[event->rule - counts->first]++;
+}
+
+static void put_alarms(expo *e, const alarm_set *alarms) {
+    rule_counts counts = {0};
+    size_t n = alarm_rules(&counts.first);
+    alarm_each(alarms, count_alarm, &counts);
+    expo_family(e, "steno_alarms", EXPO_GAUGE, "Series for which this built-in alarm is raised now.");
+    for (size_t i = 0; i < n; i++) {
+        const alarm_rule *rule = &counts.first[i];
+        expo_label of[] = {{"alarm", rule->name}, {"severity", alarm_severity_name(rule->severity)}, {0}};
+        expo_sample(e, of, counts.raised[i]);
+    }
+}
+
 static void put_all(expo *e, service *v) {
     put_build(e, v);
     put_requests(e, &v->metrics);
@@ -254,6 +278,10 @@ static void put_all(expo *e, service *v) {
     put_jobs(e, v->jobs);
     put_gate(e, v);
     put_engines(e, v);
+    if (v->watch) {
+        put_alarms(e, watch_alarms(v->watch));
+        quality_write(e, watch_monitor(v->watch));
+    }
     metrics_put_process(e);
     expo_one(e, "steno_scrape_seconds", EXPO_GAUGE, "How long the last answer like this one took to write.",
              v->metrics.scrape_s);

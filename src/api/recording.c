@@ -6,6 +6,7 @@
 #include "api/recording.h"
 
 #include "api/service_int.h"
+#include "api/watch_tap.h"
 #include "base/mem.h"
 #include "privacy/gate.h"
 
@@ -24,6 +25,7 @@ typedef struct lane {   /* one channel: one stream */
     stream_owner owner; /* first */
     recording *recording;
     gate *gate;
+    watch_tap *tap; /* NULL: it is not watched */
     steno_stream_id stream;
     int channel;
     bool finished, done; /* finish() was accepted; the engine's last event came */
@@ -108,6 +110,7 @@ static void free_recording(recording *r) {
     for (int c = 0; c < CHANNELS_MAX; c++) {
         metrics_gate_closed(&r->service->metrics, r->lanes[c].gate);
         gate_free(r->lanes[c].gate);
+        watch_tap_close(r->lanes[c].tap);
     }
     diarize_wipe(r->voices, r->options.speakers.n_voices);
     mem_free(r->voices);
@@ -178,6 +181,7 @@ static void on_released(void *user, const released_event *e) {
 /* The gate is told of no time: what it holds waits for what is said next, which comes as fast as the machine can. */
 static void on_event(stream_owner *o, const steno_event *e) {
     lane *l = (lane *)o;
+    watch_tap_event(l->tap, e);
     gate_event(l->gate, e, 0);
     if (l->done) end_if_done(l->recording); /* frees it, and its gates */
 }
@@ -202,13 +206,17 @@ static steno_err open_lanes(recording *r) {
     if (!r->chunk) return err_fail(STENO_E_NOMEM, "no memory for %d channels", n);
     r->slot = r->service->slots;
     r->hint_s = media_duration_hint_s(r->media);
+    watch_stream of = {.owner = r->options.pass ? auth_owner(r->options.pass) : AUTH_NONE_ID,
+                       .policy = r->options.policy};
     for (int c = 0; c < n; c++) {
         lane *l = &r->lanes[c];
         gate_free(l->gate); /* of an attempt that found no room */
+        watch_tap_close(l->tap);
         *l = (lane){.owner.event = on_event, .recording = r, .channel = c};
         ERR_TRY(gate_open(r->service->config.privacy, &r->options.policy, on_released, l, &l->gate));
         ERR_TRY(steno_stream_open(r->slot->engine, &vad, &l->owner, &l->stream));
         r->slot->streams++;
+        l->tap = watch_tap_open(r->service->watch, r->slot, &of);
         r->result.channels = c + 1;
         if (tells_speakers(r)) ERR_TRY(steno_stream_speakers(r->slot->engine, l->stream, &r->options.speakers));
     }
@@ -251,6 +259,7 @@ static void deal_out(recording *r, const float *frames, size_t got) {
     for (size_t c = 0; c < n; c++) {
         float *row = r->chunk + c * CHUNK_FRAMES;
         for (size_t i = 0; i < got; i++) row[i] = frames[i * n + c];
+        watch_tap_audio(r->lanes[c].tap, row, got);
         r->lanes[c].pushed = 0;
     }
     r->have = got;

@@ -10,6 +10,7 @@
 #include "api/service_int.h"
 #include "api/speakers.h"
 #include "api/vosk.h"
+#include "api/watch.h"
 #include "api/wire.h"
 #include "base/mem.h"
 
@@ -27,6 +28,7 @@ static const route routes[] = {
     {"GET", "/readyz", ROUTE_OPEN, status_answer_ready, native_refuse},
     {"GET", "/metrics", ROUTE_METRICS, metrics_answer, native_refuse},
     {"GET", "/v1/status", ROUTE_REQUEST, status_answer, native_refuse},
+    {"GET", "/v1/watch", ROUTE_REQUEST, watch_answer, native_refuse},
     {"GET", "/v1/stream", ROUTE_ASK_STREAM, live_answer, native_refuse},
     {"POST", "/v1/jobs", ROUTE_RECORDING, jobs_answer_post, native_refuse},
     {"GET", "/v1/jobs", ROUTE_REQUEST, jobs_answer_list, native_refuse},

@@ -113,6 +113,7 @@ steno_err service_replace(service *v, const service_config *config, steno_model 
     ERR_TRY(auth_configure(v->auth, &config->auth));
     if (v->jobs) ERR_TRY(jobs_configure(v->jobs, &config->jobs));
     if (v->speakers) speakers_configure(v->speakers, &config->speakers);
+    if (v->watch) ERR_TRY(watch_configure(v->watch, &config->watch));
     ERR_TRY(add_engine(v, model, engine)); /* last: what fails has taken nothing over */
     service_config same = v->config;       /* sockets and the store stay as they are */
     privacy_close(same.privacy);           /* streams that are open have their share of it */
@@ -178,6 +179,7 @@ static void sweep(void *ctx) {
     wire_free_dead(v);
     auth_tick(v->auth);
     speakers_tick(v->speakers);
+    watch_sweep(v->watch);
     reap_engines(v);
     sweep_drain(v, now_ms);
     service_check_drained(v); /* whoever ended without saying so */
@@ -216,6 +218,7 @@ static steno_err start(service *v, steno_model *model, steno_engine *engine) {
     if (!v->sweep || !v->retry) return err_fail(STENO_E_NOMEM, "no memory for timers");
     net_timer_set(v->sweep, SWEEP_MS);
     ERR_TRY(open_store(v));
+    ERR_TRY(watch_open(&v->config.watch, v, &v->watch));
     return add_engine(v, model, engine);
 }
 
@@ -255,6 +258,7 @@ net *service_net(service *v) {
 
 void service_close(service *v) {
     if (!v) return;
+    watch_stop(v->watch); /* first: its last words go to the store */
     jobs_stop(v->jobs);
     openai_known_stop(v);
     speakers_stop(v->speakers);
@@ -279,6 +283,7 @@ void service_close(service *v) {
     voices_table_free(v->config.voices);
     worker_close(v->store); /* what was put is written, though nobody waits for it any more */
     jobs_close(v->jobs);
+    watch_close(v->watch);
     speakers_close(v->speakers);
     privacy_close(v->config.privacy);
     mem_free(v->scratch);

@@ -12,6 +12,7 @@
 #include "audio/media.h"
 #include "api/jobs.h"
 #include "api/speakers.h"
+#include "api/watch.h"
 #include "net/net.h"
 #include "privacy/policy.h"
 #include "steno.h"
@@ -22,10 +23,6 @@
 
 typedef struct service service;
 typedef struct privacy privacy; /* privacy/find.h */
-
-typedef struct watch_config {
-    bool metrics_public; /* /metrics needs no key from anywhere */
-} watch_config;
 
 typedef struct service_config {
     net_config net;
@@ -44,9 +41,9 @@ typedef struct service_config {
                              service_replace(), but there not on failure */
     gate_policy policy; /* the server's default, or with `forced` what every stream gets at least */
     auth_config auth;
-    watch_config watch;
     jobs_config jobs;
     speakers_config speakers;
+    watch_config watch;
 } service_config;
 
 /* Listens, and takes over model and engine (on failure they stay the caller's). */

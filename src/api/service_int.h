@@ -21,6 +21,7 @@ struct engine_slot {
     steno_engine *engine;
     net_watch *watch;
     int streams;
+    double watched_busy_s; /* as the watch saw it last */
 };
 
 typedef struct session session;
@@ -97,6 +98,7 @@ struct service {
     net_watch *store_watch;
     jobs *jobs;         /* NULL: none are taken */
     speakers *speakers; /* NULL: no voices are kept */
+    watch *watch;       /* NULL: it is off */
     worker *known;      /* listens to known speakers of OpenAI's requests; NULL: none came yet */
     net_watch *known_watch;
     int known_waiting;

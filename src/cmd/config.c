@@ -43,7 +43,11 @@ void config_init(config *c) {
                   .max_audio_h = 12,
                   .voices_max = 1000,
                   .redact_names = true,
-                  .redact_hold_ms = POLICY_HOLD_DEFAULT_MS};
+                  .redact_hold_ms = POLICY_HOLD_DEFAULT_MS,
+                  .watch = true,
+                  .worst_texts = true,
+                  .series_max = 32,
+                  .retain_days = 30};
     put_text(c->bind, "127.0.0.1");
     put_text(c->wyoming_bind, "127.0.0.1");
     put_text(c->log_level, "info");

@@ -11,7 +11,7 @@
 
 #define CONFIG_TEXT_BYTES     1024 /* of a value that is text */
 #define CONFIG_KEY_FILE_BYTES (CONFIG_TEXT_BYTES + 32)
-#define CONFIG_MAX_KEYS       80
+#define CONFIG_MAX_KEYS       96
 #define CONFIG_NAME_BYTES     64 /* of an option's or a variable's name */
 #define CONFIG_MISTAKE_BYTES  (ERR_DETAIL_BYTES + CONFIG_TEXT_BYTES)
 
@@ -43,6 +43,9 @@ typedef struct config {
     int redact_hold_ms;
     /* [watch] */
     bool metrics_public;
+    bool watch, key_labels, worst_texts;
+    int series_max, retain_days;
+    char webhook_url[CONFIG_TEXT_BYTES], webhook_secret_file[CONFIG_TEXT_BYTES];
 } config;
 
 /* PATH and LIST may be empty; items of a list stand between commas. A field of kind BOOL is a bool, of INT an int, of

@@ -145,6 +145,21 @@ const config_key config_keys[] = {
     YES_NO("privacy", redact_names, RELOADS, "names of people, places and organisations are looked for", NOTHING_MORE),
     YES_NO("privacy", itn, RELOADS, "spoken numbers, dates and amounts are written in digits", NOTHING_MORE),
 
+    YES_NO("watch", watch, FIXED, "quality is watched: monitors, alarms, /v1/watch",
+           "Counts and sums only; see docs/watching.md."),
+    YES_NO("watch", key_labels, RELOADS, "monitors by key, too",
+           "Each key is a series of its own, here and on /metrics: for a few keys, not for thousands."),
+    YES_NO("watch", worst_texts, RELOADS, "the words of the worst utterances of the last hour are shown",
+           "In memory alone, masked whatever the stream's policy, and for the key they were said to. `no`: their "
+           "figures only."),
+    WHOLE("watch", series_max, FIXED, 2, 1024, NULL, "series of monitors; what does not fit is counted together",
+          "A series is a model, a language and, with `key_labels`, a key. Each takes 60 KB and, for its alarms, 10."),
+    WHOLE("watch", retain_days, RELOADS, 0, 3650, NULL, "minutes of the monitors are kept so long; 0: not at all",
+          "In the database; what is normal is learnt from them again after a restart."),
+    TEXT("watch", webhook_url, CONFIG_LIST, RELOADS, "an address", "alarms are sent there",
+         "As those of jobs are (`webhook_networks`, `webhook_attempts` …). Needs a data_dir."),
+    TEXT("watch", webhook_secret_file, CONFIG_PATH, RELOADS, "a file", "what they are signed with, in its first line",
+         "As docs/jobs.md says of webhooks. Empty: they are not signed."),
     YES_NO(
         "watch", metrics_public, RELOADS, "/metrics needs no key from anywhere",
         "Otherwise it needs none from this machine itself, and from elsewhere the key that any other request needs."),

@@ -13,6 +13,7 @@
 #include "watch/cell.h"
 
 #define ALARM_FALSE_PER_WEEK  0.5 /* allowed, of all hosts and rules together */
+#define ALARM_RULES_MAX       24  /* of the table */
 #define ALARM_SERIES_DEFAULT  512
 #define ALARM_SERIES_MAX      8192
 #define ALARM_TEXT_BYTES      400

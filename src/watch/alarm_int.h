@@ -9,7 +9,6 @@
 #include "watch/alarm.h"
 #include "watch/stats.h"
 
-#define RULES_MAX        24
 #define HOUR_S           3600
 #define PENDING_HOURS    6 /* an hour is learnt from that much later, so that a fault is not while it is being found */
 #define MEMORY_HOURS     104  /* e-folding time of what was learnt: it halves in three days */
@@ -80,7 +79,7 @@ typedef struct alarm_series {
     alarm_sample fast, slow; /* confidence, decaying: for other hosts to compare themselves with */
     minutes level;
     lows trend;
-    rule_state state[RULES_MAX];
+    rule_state state[ALARM_RULES_MAX];
 } alarm_series;
 
 struct alarm_set {

@@ -1,8 +1,8 @@
 /* input.c: see input.h.
  *
  * Power above 4 kHz: a filter of 47 taps, computed at every eighth sample only, because its mean square is wanted and not its output.
- * SNR: the level that a twentieth of the span's frames exceed against the one that a tenth of them stay below; speech has pauses between
- * its syllables, so no voice activity is needed.
+ * SNR: the span's mean power against the level that a tenth of its frames stay below; speech has pauses between its syllables, so no
+ * voice activity is needed.
  */
 #include "watch/input.h"
 
@@ -15,7 +15,6 @@
 #define LOWEST_DB     -127.5
 #define OFFSET_SHARE  0.03f /* of the newest frame: some second is remembered */
 #define BEFORE_FRAMES 31    /* a second before the span: there is its noise */
-#define LOUD          0.95
 #define QUIET         0.10
 #define SNR_MAX_DB    100.0
 
@@ -106,11 +105,10 @@ static int step_at(const input *in, uint64_t from, uint64_t to, double p) {
     return step;
 }
 
-static double snr_db(const input *in, uint64_t from, uint64_t to, uint64_t oldest) {
+static double snr_db(const input *in, uint64_t from, uint64_t to, uint64_t oldest, double power) {
     uint64_t before = from > oldest + BEFORE_FRAMES ? from - BEFORE_FRAMES : oldest;
-    double loud = power_of((uint8_t)step_at(in, from, to, LOUD));
     double noise = power_of((uint8_t)step_at(in, before, to, QUIET));
-    double ratio = (loud - noise) / noise;
+    double ratio = (power - noise) / noise;
     double db = ratio > 1e-2 ? 10.0 * log10(ratio) : -20.0;
     return db < SNR_MAX_DB ? db : SNR_MAX_DB;
 }
@@ -142,7 +140,7 @@ bool input_look(const input *in, double start_s, double end_s, input_quality *ou
     out->level_db = 10.0 * log10(power / n);
     out->high_db = 10.0 * log10(high / power);
     out->clipped = clipped / (n * INPUT_FRAME_SAMPLES);
-    out->snr_db = snr_db(in, from, to, oldest);
+    out->snr_db = snr_db(in, from, to, oldest, power / n);
     out->offset = (double)in->offset;
     judge(out);
     return true;

@@ -13,14 +13,15 @@
 #include <stdint.h>
 
 #define INPUT_FRAME_SAMPLES 512  /* 32 ms */
-#define INPUT_FRAMES        1024 /* kept: 32.8 s, more than the longest utterance */
+#define INPUT_FRAMES        2048 /* kept: 65 s; a recording is read that far ahead of its words */
 #define INPUT_TAPS          47   /* of the filter that lets pass what is above 4 kHz */
 
-#define INPUT_QUIET_DB  -45.0 /* of full scale: quieter speech is misheard */
-#define INPUT_NOISY_DB  5.0   /* SNR below it */
-#define INPUT_CLIPPED   0.01  /* share of samples at the limits, above it */
-#define INPUT_NARROW_DB -50.0 /* above 4 kHz, against all: below it there is nothing */
-#define INPUT_FULL      0.98f /* a sample this large is at the limit */
+#define INPUT_QUIET_DB -45.0 /* of full scale: quieter speech is misheard */
+#define INPUT_NOISY_DB 5.0   /* SNR below it */
+#define INPUT_CLIPPED  0.01  /* share of samples at the limits, above it */
+#define INPUT_NARROW_DB                                                                                                \
+    -58.0 /* above 4 kHz, against all: below it there is nothing; rooms have noise there, resamplers do not */
+#define INPUT_FULL 0.98f /* a sample this large is at the limit */
 
 typedef struct input {
     uint64_t frames;                                 /* whole ones heard */
@@ -35,8 +36,8 @@ void input_add(input *in, const float *pcm, size_t n);
 
 typedef struct input_quality {
     double level_db; /* of full scale, mean power of the span */
-    double snr_db;   /* its loudest frames against the quietest of it and the second before: at most 100 */
-    double clipped;  /* share of samples */
+    double snr_db;   /* its mean power against its quietest frames and those of the second before: at most 100 */
+    double clipped;  /* share of samples; of a frame 255 of 512 are counted at most */
     double high_db;  /* power above 4 kHz against all of it */
     double offset;   /* mean of the samples, -1 to 1 */
     bool is_quiet, is_noisy, is_clipped, is_narrow;

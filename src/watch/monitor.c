@@ -154,6 +154,24 @@ void monitor_utterance(monitor *m, size_t at, const quality_sample *q) {
     count(m, at, &c);
 }
 
+void monitor_vote(input_votes *v, const quality_sample *q) {
+    if (!q->has_input) return;
+    v->n++;
+    v->clipped += q->input.is_clipped;
+    v->quiet += q->input.is_quiet;
+    v->noisy += q->input.is_noisy;
+    v->narrow += q->input.is_narrow && !q->narrow_expected;
+}
+
+void monitor_stream(monitor *m, size_t at, const input_votes *v) {
+    monitor_cell c = {.streams_judged = 1,
+                      .streams_clipped = 2 * v->clipped > v->n,
+                      .streams_quiet = 2 * v->quiet > v->n,
+                      .streams_noisy = 2 * v->noisy > v->n,
+                      .streams_narrow = 2 * v->narrow > v->n};
+    if (v->n) count(m, at, &c);
+}
+
 void monitor_empty(monitor *m, size_t at, uint64_t n, double speech_s) {
     monitor_cell c = {.utterances = n, .empty = n, .speech_s = speech_s > 0 ? speech_s : 0};
     if (n) count(m, at, &c);

@@ -35,6 +35,11 @@ typedef struct quality_sample {
     bool narrow_expected; /* it was said to be telephone sound: that there is nothing above 4 kHz is no fault */
 } quality_sample;
 
+/* Utterances of one stream whose input is known, and of them those with each fault. Zeroed: none. */
+typedef struct input_votes {
+    uint32_t n, clipped, quiet, noisy, narrow;
+} input_votes;
+
 typedef struct monitor monitor;
 
 /* series_max of 2 to MONITOR_SERIES_MAX; now_s: Unix time. STENO_E_INVALID, STENO_E_NOMEM. monitor_close() takes NULL. */
@@ -47,6 +52,10 @@ size_t monitor_series(monitor *m, const cell_at *at);
 /* ---- what is counted, in the minute that runs ------------------------------------------------------------------------ */
 
 void monitor_utterance(monitor *m, size_t series, const quality_sample *sample);
+/* One more vote. */
+void monitor_vote(input_votes *v, const quality_sample *sample);
+/* A stream is judged by the majority of its votes: see cell.h, streams_judged. Without votes nothing is counted. */
+void monitor_stream(monitor *m, size_t series, const input_votes *votes);
 /* Spans without text of which nothing else is known, `speech_s` in all. */
 void monitor_empty(monitor *m, size_t series, uint64_t n, double speech_s);
 void monitor_audio(monitor *m, size_t series, double audio_s);

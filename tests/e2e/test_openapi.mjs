@@ -66,6 +66,7 @@ test('openapi: real answers about the state, models and streams are what it says
     assert.deepEqual(await ask('/healthz'), { ok: true });
     assert.deepEqual(await ask('/readyz'), { ready: true });
     assert.equal((await ask('/v1/status')).engines.length, 1);
+    assert.equal((await ask('/v1/watch')).series[0].model, '');
     assert.equal((await ask('/v1/stream')).code, 'upgrade_required');
     assert.match((await ask('/v1/stream?sample_rate=1', '/v1/stream')).message, /sample_rate/);
     const { data } = await ask('/v1/models');
