@@ -79,7 +79,7 @@ static void test_any_bytes(void **state) {
     for (int turn = 0; turn < 300; turn++) {
         size_t n = random_bits() % sizeof text;
         for (size_t i = 0; i < n; i++)
-            text[i] = (char)(turn % 2 ? random_bits() : " ab\xe4\xbd\xa0"[random_bits() % 6]);
+            text[i] = turn % 2 ? (char)random_bits() : " ab\xe4\xbd\xa0"[random_bits() % 6];
         text_numbers out;
         text_trace t = {0};
         text_measure(meter, text, n, &out);
