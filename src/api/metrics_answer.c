@@ -282,6 +282,7 @@ static void put_all(expo *e, service *v) {
         put_alarms(e, watch_alarms(v->watch));
         quality_write(e, watch_monitor(v->watch));
     }
+    shadow_write(e, v->shadow);
     metrics_put_process(e);
     expo_one(e, "steno_scrape_seconds", EXPO_GAUGE, "How long the last answer like this one took to write.",
              v->metrics.scrape_s);

@@ -6,6 +6,7 @@
 #include "api/recording.h"
 
 #include "api/service_int.h"
+#include "api/shadow_tap.h"
 #include "api/watch_tap.h"
 #include "base/mem.h"
 #include "privacy/gate.h"
@@ -25,7 +26,8 @@ typedef struct lane {   /* one channel: one stream */
     stream_owner owner; /* first */
     recording *recording;
     gate *gate;
-    watch_tap *tap; /* NULL: it is not watched */
+    watch_tap *tap;     /* NULL: it is not watched */
+    shadow_tap *shadow; /* NULL: it is not copied */
     steno_stream_id stream;
     int channel;
     bool finished, done; /* finish() was accepted; the engine's last event came */
@@ -111,6 +113,7 @@ static void free_recording(recording *r) {
         metrics_gate_closed(&r->service->metrics, r->lanes[c].gate);
         gate_free(r->lanes[c].gate);
         watch_tap_close(r->lanes[c].tap);
+        shadow_tap_close(r->lanes[c].shadow);
     }
     diarize_wipe(r->voices, r->options.speakers.n_voices);
     mem_free(r->voices);
@@ -182,6 +185,7 @@ static void on_released(void *user, const released_event *e) {
 static void on_event(stream_owner *o, const steno_event *e) {
     lane *l = (lane *)o;
     watch_tap_event(l->tap, e);
+    shadow_tap_event(l->shadow, e);
     gate_event(l->gate, e, 0);
     if (l->done) end_if_done(l->recording); /* frees it, and its gates */
 }
@@ -212,11 +216,13 @@ static steno_err open_lanes(recording *r) {
         lane *l = &r->lanes[c];
         gate_free(l->gate); /* of an attempt that found no room */
         watch_tap_close(l->tap);
+        shadow_tap_close(l->shadow);
         *l = (lane){.owner.event = on_event, .recording = r, .channel = c};
         ERR_TRY(gate_open(r->service->config.privacy, &r->options.policy, on_released, l, &l->gate));
         ERR_TRY(steno_stream_open(r->slot->engine, &vad, &l->owner, &l->stream));
         r->slot->streams++;
         l->tap = watch_tap_open(r->service->watch, r->slot, &of);
+        l->shadow = shadow_tap_open(r->service->shadow, r->slot, &(shadow_stream){.owner = of.owner, .vad = &vad});
         r->result.channels = c + 1;
         if (tells_speakers(r)) ERR_TRY(steno_stream_speakers(r->slot->engine, l->stream, &r->options.speakers));
     }
@@ -260,6 +266,7 @@ static void deal_out(recording *r, const float *frames, size_t got) {
         float *row = r->chunk + c * CHUNK_FRAMES;
         for (size_t i = 0; i < got; i++) row[i] = frames[i * n + c];
         watch_tap_audio(r->lanes[c].tap, row, got);
+        shadow_tap_audio(r->lanes[c].shadow, row, got);
         r->lanes[c].pushed = 0;
     }
     r->have = got;

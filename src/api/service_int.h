@@ -22,6 +22,7 @@ struct engine_slot {
     net_watch *watch;
     int streams;
     double watched_busy_s; /* as the watch saw it last */
+    int held;              /* engines in the shadow that are on its model */
 };
 
 typedef struct session session;
@@ -99,6 +100,7 @@ struct service {
     jobs *jobs;         /* NULL: none are taken */
     speakers *speakers; /* NULL: no voices are kept */
     watch *watch;       /* NULL: it is off */
+    shadow *shadow;     /* NULL: there never was one */
     worker *known;      /* listens to known speakers of OpenAI's requests; NULL: none came yet */
     net_watch *known_watch;
     int known_waiting;

@@ -38,6 +38,7 @@ typedef struct reload {
     steno_engine *engine;
     privacy *privacy;
     int speaker_streams;
+    shadow_engines *shadow;
     steno_err error;
     char why[ERR_DETAIL_BYTES];
 } reload;
@@ -93,6 +94,7 @@ static void *reload_main(void *arg) {
     r->error = config_load(&s->given, &r->config, NULL, &report);
     if (r->error == STENO_OK) r->error = serve_open_privacy(&r->config, &r->privacy);
     if (r->error == STENO_OK) r->error = serve_open_engine(&r->config, &r->model, &r->engine, &r->speaker_streams);
+    if (r->error == STENO_OK) serve_open_shadow(&r->config, r->model, &r->shadow);
     if (r->error != STENO_OK) snprintf(r->why, sizeof r->why, "%s", steno_error_detail());
     if (write(s->reload_fd, &one, sizeof one) < 0) abort(); /* an event counter at zero takes one */
     return NULL;
@@ -138,10 +140,12 @@ static void apply_reload(serve *s, reload *r) {
     service_config c = serve_service_config(&r->config, &s->parts);
     c.speaker_streams = r->speaker_streams;
     c.privacy = r->privacy;
+    c.shadow_engines = r->shadow;
     r->error = reload_tls(s, &c.net);
     if (r->error == STENO_OK) r->error = service_replace(s->service, &c, r->model, r->engine);
     if (r->error == STENO_OK) return;
     snprintf(r->why, sizeof r->why, "%s", steno_error_detail());
+    shadow_engines_close(r->shadow);
     steno_engine_close(r->engine);
     steno_model_close(r->model);
 }
@@ -283,6 +287,7 @@ static steno_err start(serve *s) {
     service_config c = serve_service_config(&s->config, &s->parts);
     fit_descriptors(&c.net);
     ERR_TRY(serve_open_engine(&s->config, &model, &engine, &c.speaker_streams));
+    serve_open_shadow(&s->config, model, &c.shadow_engines);
     serve_give_store(&s->parts); /* the service's from now on */
     steno_err e = service_open(&c, model, engine, &s->service);
     if (e != STENO_OK) {
@@ -306,6 +311,7 @@ static void abandon_reload(serve *s) {
     pthread_join(s->reloader, NULL);
     privacy_close(s->reload.privacy);
     if (s->reload.error != STENO_OK) return;
+    shadow_engines_close(s->reload.shadow);
     steno_engine_close(s->reload.engine);
     steno_model_close(s->reload.model);
 }

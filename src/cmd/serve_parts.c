@@ -202,6 +202,13 @@ service_config serve_service_config(const config *c, const serve_parts *parts) {
                                       .retain_days = c->retain_days,
                                       .webhook_url = c->webhook_url,
                                       .secret_file = c->webhook_secret_file},
+                            .shadow = {.percent = c->shadow_percent,
+                                       .floor_percent = c->shadow_floor_percent,
+                                       .streams = c->shadow_streams,
+                                       .buffer_s = c->shadow_buffer_s,
+                                       .retain_days = c->shadow_retain_days,
+                                       .texts = c->shadow_texts,
+                                       .seed = c->shadow_seed},
                             .auth = {.allowed_origins = c->allowed_origins,
                                      .allow_anonymous = c->allow_anonymous,
                                      .loopback = parts->loopback}};

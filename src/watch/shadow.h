@@ -136,7 +136,11 @@ typedef struct shadow_counts {
     shadow_sum with[SHADOW_SIDES]; /* A with that side; A itself: unused */
     double fault[SHADOW_SIDES][SHADOW_FAULTS];
     shadow_evidence by[SHADOW_MEASURES];
+    double top_better, top_worse; /* the most log evidence there ever was: what was once sure enough stays so */
 } shadow_counts;
+
+/* All of them, as an array: for a store. */
+#define SHADOW_NUMBERS (sizeof(shadow_counts) / sizeof(double))
 
 /* A stream's, while it is open; zeroed at its beginning. */
 typedef struct shadow_unit {
@@ -164,18 +168,16 @@ typedef struct shadow_rate {
     double rate, low, high; /* negative: not known */
 } shadow_rate;
 
-typedef enum shadow_answer { SHADOW_NOT_YET, SHADOW_YES, SHADOW_NO } shadow_answer;
-
 typedef struct shadow_verdict {
     shadow_verdict_is is;
     double log_better, log_worse, log_needed; /* evidence, and from where on it is enough */
     double log_by[SHADOW_MEASURES][2];        /* of each measure: for better, for worse */
     bool used[SHADOW_MEASURES];
     shadow_rate difference, floor;
-    shadow_answer differs; /* by more than A from itself */
+    bool differs; /* surely by more than A from itself */
 } shadow_verdict;
 
-/* `used`: which measures mean anything here. */
-void shadow_judge(const shadow_counts *c, const bool used[SHADOW_MEASURES], shadow_verdict *out);
+/* `used`: which measures mean anything here. Keeps the most evidence there was. */
+void shadow_judge(shadow_counts *c, const bool used[SHADOW_MEASURES], shadow_verdict *out);
 
 #endif

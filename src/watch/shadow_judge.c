@@ -42,10 +42,8 @@ static shadow_rate rate_of(const shadow_sum *s) {
     return out;
 }
 
-static shadow_answer differs(const shadow_rate *difference, const shadow_rate *floor) {
-    if (difference->low < 0 || floor->low < 0) return SHADOW_NOT_YET;
-    if (difference->low > floor->high) return SHADOW_YES;
-    return SHADOW_NOT_YET;
+static bool differs(const shadow_rate *difference, const shadow_rate *floor) {
+    return difference->low >= 0 && floor->low >= 0 && difference->low > floor->high;
 }
 
 /* ---- better or worse ------------------------------------------------------------------------------------------------ */
@@ -66,7 +64,7 @@ static double log_mean(const double *log_e, const bool *used) {
     return most + log(sum / n);
 }
 
-void shadow_judge(const shadow_counts *c, const bool used[SHADOW_MEASURES], shadow_verdict *out) {
+void shadow_judge(shadow_counts *c, const bool used[SHADOW_MEASURES], shadow_verdict *out) {
     double better[SHADOW_MEASURES], worse[SHADOW_MEASURES];
     *out = (shadow_verdict){.log_needed = log(2 / SHADOW_ALPHA)}; /* two questions share it */
     for (int k = 0; k < SHADOW_MEASURES; k++) {
@@ -76,7 +74,9 @@ void shadow_judge(const shadow_counts *c, const bool used[SHADOW_MEASURES], shad
     }
     out->log_better = log_mean(better, used);
     out->log_worse = log_mean(worse, used);
-    bool is_better = out->log_better >= out->log_needed, is_worse = out->log_worse >= out->log_needed;
+    c->top_better = fmax(c->top_better, out->log_better);
+    c->top_worse = fmax(c->top_worse, out->log_worse);
+    bool is_better = c->top_better >= out->log_needed, is_worse = c->top_worse >= out->log_needed;
     if (is_better != is_worse) out->is = is_better ? SHADOW_BETTER : SHADOW_WORSE; /* both: the measures contradict */
     out->difference = rate_of(&c->with[SHADOW_B]);
     out->floor = rate_of(&c->with[SHADOW_AGAIN]);
