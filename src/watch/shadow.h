@@ -158,7 +158,7 @@ void shadow_count_stream(shadow_counts *c, const shadow_unit *u);
 /* ---- the verdict: shadow_judge.c ------------------------------------------------------------------------------------ */
 
 #define SHADOW_ALPHA      0.05 /* chance of any false verdict ("better" or "worse"), ever */
-#define SHADOW_RATE_LEAST 10   /* streams, before bounds of a rate are told */
+#define SHADOW_RATE_LEAST 20   /* streams, before bounds of a rate are told */
 
 typedef enum shadow_verdict_is { SHADOW_UNKNOWN, SHADOW_BETTER, SHADOW_WORSE } shadow_verdict_is;
 const char *shadow_verdict_name(shadow_verdict_is is); /* "unknown", "better", "worse" */

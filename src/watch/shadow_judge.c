@@ -36,7 +36,7 @@ static shadow_rate rate_of(const shadow_sum *s) {
     if (s->streams < SHADOW_RATE_LEAST || s->w <= 0) return out;
     double n = s->streams, r = s->d / s->w;
     double squares = fmax(0, s->dd - 2 * r * s->wd + r * r * s->ww) + 1;
-    double half = radius(sqrt(squares / n), n) / (s->w / n);
+    double half = radius(sqrt(squares / (n - 2)), n) / (s->w / n);
     out.low = fmax(0, r - half);
     out.high = r + half;
     return out;
