@@ -83,7 +83,6 @@ static void drop_setup(shadow *s, shadow_reason why) {
     if (!u) return;
     shadow_forget_lanes(s, why);
     s->setup = NULL;
-    s->has_stats = false;
     if (u->watch) net_watch_close(u->watch);
     u->next = closing;
     closing = u;
@@ -164,6 +163,7 @@ static void use(shadow *s, shadow_engines *e) {
     memset(s->about.model, 0, sizeof s->about.model);
     memset(s->about.engine, 0, sizeof s->about.engine);
     memcpy(s->why, e->why, sizeof s->why);
+    s->has_stats = false;
     name_run(s);
     if (strcmp(run, s->run) != 0) {
         begin_run(s);

@@ -4,20 +4,9 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SHADOW_NICE  19 /* only where nobody else wants to */
 #define SHADOW_BATCH 8
-
-static double resident_bytes(void) {
-    long pages = 0, resident = 0;
-    FILE *in = fopen("/proc/self/statm", "re");
-    if (!in) return 0;
-    if (fscanf(in, "%ld %ld", &pages, &resident) != 2)
-        resident = 0; /* NOLINT(cert-err34-c): two numbers of the kernel's */
-    fclose(in);
-    return (double)resident * (double)sysconf(_SC_PAGESIZE);
-}
 
 static void name(shadow_engines *e, shadow_side side, const char *model, const char *precision) {
     snprintf(e->name[side], SHADOW_NAME_BYTES, "%.15s", model);
@@ -30,9 +19,9 @@ static steno_err open_side(const config *c, shadow_engines *e, shadow_side side,
                              .precision = e->precision[side],
                              .dir = c->models_dir[0] ? c->models_dir : NULL,
                              .no_voices = true};
-    double before = resident_bytes();
+    double before = serve_resident_bytes();
     if (!model) ERR_TRY(steno_model_open(&m, &e->model[side]));
-    if (!model) e->weights_bytes[side] = resident_bytes() - before;
+    if (!model) e->weights_bytes[side] = serve_resident_bytes() - before;
     steno_engine_config_init(&o);
     o.shards = c->shadow_threads;
     o.max_batch = SHADOW_BATCH;
@@ -53,11 +42,12 @@ static steno_err open_all(const config *c, const steno_model *users, shadow_engi
 }
 
 /* What was opened before something could not is closed with the rest. */
-void serve_open_shadow(const config *c, const steno_model *users, shadow_engines **out) {
+void serve_open_shadow(const config *c, const steno_model *users, double users_bytes, shadow_engines **out) {
     *out = NULL;
     if (strcmp(c->shadow_model, "off") == 0 || c->shadow_percent == 0) return;
     shadow_engines *e = mem_alloc(1, sizeof *e);
     if (!e) return;
+    e->weights_bytes[SHADOW_A] = e->weights_bytes[SHADOW_AGAIN] = users_bytes;
     if (open_all(c, users, e) != STENO_OK) snprintf(e->why, sizeof e->why, "%s", steno_error_detail());
     *out = e;
 }
