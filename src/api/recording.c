@@ -40,7 +40,7 @@ struct recording {
     const recording_handler *handler; /* NULL: cancelled */
     void *user;
     recording_options options;
-    char path[256], name[256];
+    char path[256], name[256], owner[64];
     engine_slot *slot; /* while streams live */
     media *media;
     net_watch *watch;
@@ -210,8 +210,7 @@ static steno_err open_lanes(recording *r) {
     if (!r->chunk) return err_fail(STENO_E_NOMEM, "no memory for %d channels", n);
     r->slot = r->service->slots;
     r->hint_s = media_duration_hint_s(r->media);
-    watch_stream of = {.owner = r->options.pass ? auth_owner(r->options.pass) : AUTH_NONE_ID,
-                       .policy = r->options.policy};
+    watch_stream of = {.owner = r->options.pass ? auth_owner(r->options.pass) : r->owner, .policy = r->options.policy};
     for (int c = 0; c < n; c++) {
         lane *l = &r->lanes[c];
         gate_free(l->gate); /* of an attempt that found no room */
@@ -477,6 +476,8 @@ static recording *make_recording(service *v, const recording_options *o) {
     }
     snprintf(r->path, sizeof r->path, "%s", o->path);
     snprintf(r->name, sizeof r->name, "%s", o->name ? o->name : o->path);
+    snprintf(r->owner, sizeof r->owner, "%s", o->owner ? o->owner : AUTH_NONE_ID);
+    r->options.owner = r->owner;
     r->options.path = r->path;
     r->options.name = r->name;
     return r;

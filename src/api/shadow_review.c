@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define BREAK       '\x1e' /* privacy/token.h: another utterance begins */
-#define EDITS_MIN   2      /* fewer are no large difference */
+#define EDITS_MIN   1      /* fewer are no difference */
 #define EMPTY_MORE  3      /* nothing at all, where the other has words, stands above as many wrong words */
 #define CHAIN_BYTES (3 * SHADOW_TEXT_BYTES + 3)
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, Server, turn, within, withServer } from './live_client.mjs';
-import { prompts, recording, samples, skip, steno, test, work } from './harness.mjs';
+import { prompts, recording, samples, skip, steno, test, work, writeWav } from './harness.mjs';
 import { NUMBER, spokenNumber } from './spoken_number.mjs';
 
 const CLIPS = ['0870', '0880', '0890', '0920', '0930'];
@@ -42,6 +42,9 @@ const until = (server, wanted, what) => within((async () => {
   }
 })(), what);
 const streams = (n) => (r) => r.difference.streams + r.floor.streams === n;
+// Every copy has been heard to its end. (A recording without a word is no stream of evidence.)
+const heard = (n) => (r) => r.copied.streams === n && r.b.heard_s + (r.again?.heard_s ?? 0) > r.copied.audio_s - 0.1 * n;
+const MANY = ['--shadow-streams', '64', '--shadow-floor-percent', '0'];
 const droppedOf = (r) => Object.values(r.dropped).reduce((sum, d) => sum + d.audio_s, 0);
 const stored = (dir, ...more) => steno(['shadow', 'report', '--data-dir', dir, ...more]);
 const saved = (dir, n) => within((async () => {
@@ -74,7 +77,7 @@ test('shadow: a model beside itself does not differ, and what is counted is true
       words += wordsOf(await transcribe(server, recording(id)));
       audio += seconds(recording(id));
     }
-    const r = await until(server, streams(CLIPS.length), 'all streams compared');
+    const r = await until(server, (now) => streams(CLIPS.length)(now) && now.b.arena_peak_bytes > 0, 'all streams compared');
     assert.equal(r.state, 'listening');
     assert.equal(r.difference.words + r.floor.words, words);
     assert.equal(r.difference.edits + r.floor.edits, 0);
@@ -86,17 +89,21 @@ test('shadow: a model beside itself does not differ, and what is counted is true
     assert.equal(r.verdict.is, 'unknown');
     assert.equal(r.samples.length, 0);
     assert.equal(r.minutes.reduce((sum, m) => sum + m.words.b + m.words.again, 0), words);
-    for (const side of [r.a, r.b]) assert.ok(side.weights_bytes > 10e6 && side.arena_peak_bytes > 0 && side.cpu_per_audio_s > 0);
+    for (const side of [r.a, r.b]) {
+      for (const figure of ['weights_bytes', 'arena_peak_bytes', 'cpu_per_audio_s']) assert.ok(side[figure] > 0, figure);
+    }
   });
 });
 
 test('shadow: another model differs; the report says so in lines, as JSON and as a page', async () => {
   needBase();
   const dir = folder('base');
-  await withServer(['--data-dir', dir, ...shadow('base', '--shadow-floor-percent', '0')], async (server) => {
+  await withServer(['--data-dir', dir, ...shadow('base', ...MANY)], async (server) => {
     const files = [...CLIPS.map(recording), ...prompts().slice(0, 25).map((p) => p.file)];
     for (const file of files) await transcribe(server, file);
-    const r = await until(server, streams(files.length), 'all streams compared');
+    const r = await until(server, heard(files.length), 'all streams compared');
+    const n = r.difference.streams;
+    assert.ok(n >= 20 && n <= files.length, `${n} streams`);
     assert.ok(r.difference.edits > 0 && r.difference.rate > 0 && r.difference.rate < 0.6);
     assert.ok(r.difference.low < r.difference.rate && r.difference.rate < r.difference.high);
     assert.equal(r.difference.substitutions + r.difference.deletions + r.difference.insertions, r.difference.edits);
@@ -106,9 +113,9 @@ test('shadow: another model differs; the report says so in lines, as JSON and as
     const lines = steno(['shadow', 'report', '--url', `http://${server.address}/`]);
     assert.equal(lines.status, 0, lines.err);
     assert.match(lines.out, /^base \(int8\) in the shadow of tiny \(int8\)/);
-    assert.match(lines.out, new RegExp(`: ${r.difference.edits} of ${r.difference.words}, in ${r.difference.pairs} pairs of ${files.length} streams`));
+    assert.match(lines.out, new RegExp(`: ${r.difference.edits} of ${r.difference.words}, in ${r.difference.pairs} pairs of ${n} streams`));
     assert.match(lines.out, /not yet known/);
-    const kept = await saved(dir, files.length);
+    const kept = await saved(dir, n);
     assert.deepEqual(kept.difference, r.difference);
     assert.equal(kept.samples.length, r.samples.length);
     assert.deepEqual(kept.samples.map((s) => s.score), r.samples.map((s) => s.score));
@@ -182,15 +189,23 @@ function leaks(text) {
   return null;
 }
 
+// The number with so much noise (of 32767), always the same: then the models write it in different ways, or mishear it.
+function noisy(amount) {
+  let state = 12345;
+  const draw = () => ((state = (Math.imul(state, 1103515245) + 12345) >>> 0) / 4294967296) * 2 - 1;
+  return writeWav(`noisy-${amount}.wav`, samples(spokenNumber()).map((x) => Math.max(-32768, Math.min(32767, x + amount * draw()))));
+}
+
 test('shadow: a number said aloud is in no store, report, page or log', async () => {
   needBase();
   const dir = folder('canary');
-  const file = spokenNumber();
-  await withServer(['--max-ahead-ms', '60000', '--data-dir', dir, ...shadow('base', '--shadow-floor-percent', '0')], async (server) => {
-    const heard = [await transcribe(server, file), await live(server, file)].join(' ');
-    assert.ok(leaks(heard), `it was heard, and nothing was asked to mask it: ${heard}`);
-    await until(server, streams(2), 'both compared');
-    const kept = await saved(dir, 2);
+  const files = [300, 700, 5000].map(noisy);
+  await withServer(['--max-ahead-ms', '60000', '--data-dir', dir, ...shadow('base', ...MANY)], async (server) => {
+    const texts = [await live(server, spokenNumber())];
+    for (const file of files) texts.push(await transcribe(server, file));
+    assert.ok(leaks(texts.join(' ')), `it was heard, and nothing was asked to mask it: ${texts}`);
+    await until(server, (r) => r.difference.streams >= files.length && r.difference.streams === r.copied.streams, 'all compared');
+    const kept = await saved(dir, (await report(server)).difference.streams);
     assert.ok(kept.samples.length > 0, 'a difference was kept, or this test shows nothing');
     assert.ok(JSON.stringify(kept.samples).includes('['), 'it holds a mask');
     const everything = {
@@ -271,17 +286,17 @@ test('shadow: the words of a difference are for the key that they were said to',
   const key = (name) => JSON.parse(steno(['key', 'create', '--name', name, '--data-dir', dir, '--json']).out).key;
   const mine = { authorization: `Bearer ${key('mine')}` };
   const other = { authorization: `Bearer ${key('other')}` };
-  await withServer(['--data-dir', dir, ...shadow('base', '--shadow-floor-percent', '0')], async (server) => {
+  await withServer(['--data-dir', dir, ...shadow('base', ...MANY)], async (server) => {
     const files = [recording('0880'), ...prompts().slice(0, 15).map((p) => p.file)];
     for (const file of files) await transcribe(server, file, mine);
     const r = await within((async () => {
       for (;;) {
         const now = await report(server, mine);
-        if (streams(files.length)(now)) return now;
+        if (heard(files.length)(now)) return now;
         await turn();
       }
     })(), 'all streams compared');
-    assert.ok(r.samples.length > 0 && r.samples.every((s) => typeof s.a === 'string'));
+    assert.ok(r.samples.length > 0 && r.samples.every((s) => typeof s.a === 'string'), JSON.stringify(r.samples.slice(0, 3)));
     assert.ok((await report(server, other)).samples.every((s) => s.a === null && s.b === null));
     assert.equal((await server.get('/v1/shadow')).status, 401);
   });
