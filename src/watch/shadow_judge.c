@@ -37,8 +37,8 @@ static shadow_rate rate_of(const shadow_sum *s) {
     double n = s->streams, r = s->d / s->w;
     double squares = fmax(0, s->dd - 2 * r * s->wd + r * r * s->ww) + 1;
     double half = radius(sqrt(squares / (n - 2)), n) / (s->w / n);
-    out.low = fmax(0, r - half);
-    out.high = r + half;
+    out.low = fmin(fmax(0, r - half), out.rate); /* streams that are still open are in the rate already */
+    out.high = fmax(r + half, out.rate);
     return out;
 }
 
