@@ -34,7 +34,7 @@ static const char head[] =
     "var(--line);text-align:right;vertical-align:top;font-variant-numeric:tabular-nums}th:first-child,td:first-child{"
     "text-align:left}td.text,th.text{text-align:left;width:45%}mark{background:var(--mark);color:inherit;"
     "border-radius:3px;padding:0 .1em}\n"
-    "svg{width:100%;height:auto;display:block}svg text{fill:var(--soft);font:11px system-ui,sans-serif}.grid{stroke:"
+    "svg{width:100%;min-width:34rem;height:auto;display:block}svg text{fill:var(--soft);font:11px system-ui,sans-serif}.grid{stroke:"
     "var(--line)}.a{stroke:var(--a)}.b{stroke:var(--b)}.again{stroke:var(--again)}.need{stroke:var(--soft);"
     "stroke-dasharray:5 4}.band{fill:var(--band);stroke:none}.path{fill:none;stroke-width:2}.dot{stroke-width:5;"
     "stroke-linecap:round}.key{display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;margin:.2rem 0;font-size:.85rem;"
@@ -186,7 +186,7 @@ static void put_picture(FILE *out, const json_t *report, const char *title, cons
     stretch_to(&p, need);
     measure(&p, lines, n);
     put_key(out, lines, n);
-    fprintf(out, "<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"%s\">\n", WIDTH, HEIGHT, title);
+    fprintf(out, "<div class=\"wide\"><svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"%s\">\n", WIDTH, HEIGHT, title);
     put_grid(&p);
     for (int k = 0; k < n; k++) {
         if (lines[k].low) put_band(&p, &lines[k]);
@@ -195,7 +195,7 @@ static void put_picture(FILE *out, const json_t *report, const char *title, cons
         fprintf(out, "<line class=\"need\" x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\"/>\n", LEFT, WIDTH - RIGHT,
                 y_of(&p, need), y_of(&p, need));
     for (int k = 0; k < n; k++) put_line(&p, &lines[k]);
-    fputs("</svg>\n", out);
+    fputs("</svg></div>\n", out);
 }
 
 static void put_pictures(FILE *out, const json_t *report) {
