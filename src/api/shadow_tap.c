@@ -23,6 +23,7 @@ typedef struct copy {
     shadow_review review;
     shadow_pair pair;
     double from_s;
+    bool cut; /* it was dropped: not all that was copied was heard */
 } copy;
 
 struct shadow_tap {
@@ -167,6 +168,7 @@ static void take_lanes(shadow_tap *t) {
 
 static void end_copy(shadow_tap *t, bool drop) {
     t->copying = false;
+    t->copy->cut = drop;
     for (int k = 0; k < SHADOW_SIDES; k++) {
         if (t->lane[k] < 0) continue;
         if (drop)
@@ -182,7 +184,7 @@ static void drop(shadow_tap *t, shadow_reason why) {
     t->shadow->dropped_streams[why]++;
     t->shadow->changed = true;
     shadow_pairer_until(&t->copy->pairer, t->heard_s);
-    end_copy(t, true);
+    end_copy(t, why != SHADOW_FOR_QUEUE); /* what is in the queue may be heard in its own time */
 }
 
 static bool all_lanes(const shadow_tap *t) {
@@ -342,6 +344,7 @@ static void lane_ended(shadow_tap *t, const carrier_result *r) {
     s->use[r->side].cpu_s += r->cpu_s;
     s->copied_s -= r->unheard_s;
     s->dropped_s[t->why] += r->unheard_s;
+    if (t->copy->cut) shadow_pairer_until(&t->copy->pairer, t->copy->from_s + r->heard_s);
     shadow_pairer_ended(&t->copy->pairer, r->side);
     if (r->said == CARRIER_FAILED) shadow_pairer_until(&t->copy->pairer, t->copy->from_s);
     if (r->said == CARRIER_FAILED) drop(t, why);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, Server, turn, within, withServer } from './live_client.mjs';
-import { prompts, recording, samples, skip, steno, test, work, writeWav } from './harness.mjs';
+import { concatenate, prompts, recording, samples, skip, steno, test, work, writeWav } from './harness.mjs';
 import { NUMBER, spokenNumber } from './spoken_number.mjs';
 
 const CLIPS = ['0870', '0880', '0890', '0920', '0930'];
@@ -319,5 +319,39 @@ test('shadow: more copies than may be are not made, and are counted', async () =
     const r = await until(server, (now) => now.copied.audio_s + droppedOf(now) > 2.9 * seconds(recording('0880')), 'all audio accounted for');
     assert.ok(r.copied.streams <= 1 || r.dropped.load.streams > 0);
     assert.ok(r.dropped.room.streams >= 1 || r.dropped.load.audio_s > 0);
+  });
+});
+
+test('shadow: what does not fit is dropped and counted, users notice nothing, and the rest is compared rightly', async () => {
+  const pcm = concatenate([...CLIPS, ...CLIPS, ...CLIPS, ...CLIPS].map(recording), 24000); // two minutes, of which ten seconds may wait
+  const file = writeWav('long.wav', pcm);
+  const said = async (options) => {
+    let text;
+    let r;
+    await withServer(['--data-dir', folder('full'), ...options], async (server) => {
+      text = await transcribe(server, file);
+      if (options.length) r = await until(server, (now) => now.copied.audio_s + droppedOf(now) > seconds(file) - 0.5 && now.b.heard_s > now.copied.audio_s - 0.5 && now.difference.streams === 1, 'all accounted for');
+    });
+    return { text, r };
+  };
+  const alone = await said([]);
+  const { text, r } = await said(shadow('tiny', '--shadow-buffer-s', '10', ...MANY));
+  assert.equal(text, alone.text);
+  assert.ok(r.dropped.queue.streams > 0 && r.dropped.queue.audio_s > 0);
+  assert.ok(Math.abs(r.copied.audio_s + droppedOf(r) - seconds(file)) < 0.5, 'every second was heard or dropped');
+  assert.ok(r.difference.words < wordsOf(text));
+  assert.ok(r.difference.edits <= 0.1 * r.difference.words, `${r.difference.edits} of ${r.difference.words} words, of the same model`);
+});
+
+test('shadow: with a referee both are compared with it', async () => {
+  needBase();
+  const options = ['--data-dir', folder('referee'), '--precision', 'fp32', ...shadow('tiny', '--shadow-precision', 'int8', '--shadow-referee', 'base', ...MANY)];
+  await withServer(options, async (server) => {
+    for (const id of CLIPS) await transcribe(server, recording(id));
+    const r = await until(server, (now) => streams(CLIPS.length)(now) && now.referee.heard_s > now.copied.audio_s - 0.5, 'all compared');
+    assert.equal(r.referee.model, 'base');
+    assert.equal(r.run, 'tiny fp32 | tiny int8 | base int8');
+    const used = Object.fromEntries(r.verdict.measures.map((m) => [m.name, m.used]));
+    assert.deepEqual(used, { faults: true, referee: true, confidence: true });
   });
 });
