@@ -65,7 +65,7 @@ watch_tap *watch_tap_open(watch *w, const engine_slot *slot, const watch_stream 
 }
 
 static void count_audio(watch_tap *t) {
-    monitor_audio(t->watch->monitor, t->series, t->audio_s);
+    monitor_audio(t->watch->monitor, t->series, t->audio_s, input_take_loud_s(&t->input));
     t->audio_s = 0;
 }
 

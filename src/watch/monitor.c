@@ -177,8 +177,8 @@ void monitor_empty(monitor *m, size_t at, uint64_t n, double speech_s) {
     if (n) count(m, at, &c);
 }
 
-void monitor_audio(monitor *m, size_t at, double audio_s) {
-    monitor_cell c = {.audio_s = audio_s};
+void monitor_audio(monitor *m, size_t at, double audio_s, double loud_s) {
+    monitor_cell c = {.audio_s = audio_s, .loud_s = loud_s > 0 ? loud_s : 0};
     if (audio_s > 0) count(m, at, &c);
 }
 

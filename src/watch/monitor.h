@@ -58,7 +58,7 @@ void monitor_vote(input_votes *v, const quality_sample *sample);
 void monitor_stream(monitor *m, size_t series, const input_votes *votes);
 /* Spans without text of which nothing else is known, `speech_s` in all. */
 void monitor_empty(monitor *m, size_t series, uint64_t n, double speech_s);
-void monitor_audio(monitor *m, size_t series, double audio_s);
+void monitor_audio(monitor *m, size_t series, double audio_s, double loud_s);
 void monitor_speakers(monitor *m, size_t series, uint32_t labels, uint32_t revisions);
 /* Since the last call; memory as it is now. */
 void monitor_host(monitor *m, double busy_s, double capacity_s, double memory_bytes);

@@ -55,7 +55,7 @@ static const struct made_fault_kind {
     {"quiet 0.5 % -> 30 %", "input_quiet", ""},
     {"clipped 0.5 % -> 30 %", "input_clipped", ""},
     {"noisy 2 % -> 30 %", "input_noisy", ""},
-    {"VAD hears a third", "speech_share_low", ""},
+    {"VAD hears a third", "speech_unheard", "speech_share_low"},
 };
 
 /* What one stream adds to its host's sums while it is open: its rate, and rate times each of its own numbers. */
@@ -73,6 +73,7 @@ enum {
     S_COMPRESS,
     S_REVISE,
     S_SWITCH,
+    S_LOUD, /* seconds that stand out of the noise a second of speech: other sounds too */
     S_N
 };
 
@@ -175,9 +176,10 @@ static inline void fleet_open_stream(made_fleet *f, made_host *h) {
     p[S_REPEAT] = .01 * fleet_exponential(f, 1);
     p[S_COMPRESS] = 1.3 + .08 * fleet_normal(f);
     p[S_REVISE] = .08 * (1 + .1 * week) * (.5 + fleet_uniform(f));
+    p[S_LOUD] = .95 * exp(.08 * fleet_normal(f)) + .10 * (1 + .15 * week) * fleet_exponential(f, 1);
     p[S_SWITCH] = .02 * fleet_exponential(f, 1);
     for (int i = 0; i < S_N; i++)
-        h->sum[i] += s->part[i] = rate * fmin(p[i], i == S_CHARS || i == S_COMPRESS ? 1e9 : 1);
+        h->sum[i] += s->part[i] = rate * fmin(p[i], i == S_CHARS || i == S_COMPRESS || i == S_LOUD ? 1e9 : 1);
     s->narrow = p[S_NARROW] > 0, s->quiet = p[S_QUIET] > 0, s->clipped = p[S_CLIPPED] > 0, s->noisy = p[S_NOISY] > 0;
     s->left_min =
         f->rough ? FLEET_STREAM_MIN * exp(1.2 * fleet_normal(f) - .72) : fleet_exponential(f, FLEET_STREAM_MIN);
@@ -274,6 +276,7 @@ static inline void fleet_minute_of(made_fleet *f, made_host *h, monitor_cell *c)
     c->language_switches = DRAW(n, S_SWITCH, 1);
 #undef DRAW
     c->speech_s = fmax(n * .5, n * FLEET_SPEECH_S + sqrt(n) * 2.2 * fleet_normal(f));
+    c->loud_s = c->speech_s * h->sum[S_LOUD] / rate;
     if (fault == FAULT_VAD) c->speech_s *= .33;
     fleet_texts(f, h, n, fault, c);
     fleet_latency(f, h, n, fault == FAULT_LATENCY, c);

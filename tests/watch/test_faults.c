@@ -207,7 +207,7 @@ typedef struct condition {
 typedef struct pool {
     monitor_cell cell[POOL_MAX];
     int n, prompts;
-    double audio_s, busy_share;
+    double audio_s, loud_s, busy_share;
 } pool;
 
 typedef struct lane {
@@ -233,15 +233,17 @@ static run *running;
 static void take_cell(void *ctx, const monitor_cell *cell) {
     pool *p = ctx;
     p->audio_s += cell->audio_s;
+    p->loud_s += cell->loud_s;
     if (!cell->at.model[0]) return;
     if (cell->streams_judged && !cell->utterances && p->n) { /* a stream's end: with its last utterance */
         monitor_cell last = *cell;
-        last.audio_s = 0;
+        last.audio_s = last.loud_s = 0;
         cell_add(&p->cell[p->n - 1], &last);
     }
     if (!cell->utterances || p->n == POOL_MAX) return;
     p->cell[p->n] = *cell;
-    p->cell[p->n++].audio_s = 0; /* it came with others: shared out evenly later */
+    p->cell[p->n].audio_s = p->cell[p->n].loud_s = 0; /* they came with others: shared out evenly later */
+    p->n++;
 }
 
 /* Each utterance a minute of its own. */
@@ -396,6 +398,7 @@ static monitor_cell draw_minute(const pool *p, int64_t start_s, int *prompts) {
     *prompts = poisson(UTTERANCES_AN_HOUR / 60.0);
     int n = p->n ? poisson(*prompts * (double)p->n / p->prompts) : 0;
     sum.audio_s = *prompts * p->audio_s / p->prompts;
+    sum.loud_s = *prompts * p->loud_s / p->prompts;
     for (int i = 0; i < n; i++) cell_add(&sum, &p->cell[next_random() % (uint64_t)p->n]);
     return sum;
 }
@@ -474,11 +477,11 @@ static const condition faults[] = {
      .damage = {"decoder.layers.%d.self.o.scale", 6, true},
      .expect = " looped repeated compression ",
      .never = INPUT_RULES},
-    {.name = "VAD threshold 0.9999995",
+    {.name = "VAD threshold 0.99999",
      .bend = bend_none,
-     .threshold = 0.9999995f,
-     .neg_threshold = 0.999999f,
-     .expect = " speech_share_low ",
+     .threshold = 0.99999f,
+     .neg_threshold = 0.9999f,
+     .expect = " speech_unheard speech_share_low ",
      .never = INPUT_RULES},
     {.name = "VAD threshold 0.001",
      .bend = bend_none,
@@ -499,13 +502,13 @@ static void print_pool(const char *name, const pool *p) {
     for (int i = 0; i < p->n; i++) cell_add(&s, &p->cell[i]);
     double n = p->n ? p->n : 1, texts = s.texts ? (double)s.texts : 1;
     printf("  %-26s %4d of %d; empty %.2f looped %.2f chars/s %.1f repeated %.3f compression %.2f confidence %.2f "
-           "speech %.2f of %.0f s; "
+           "speech %.2f of %.0f s, %.2f of %.0f s loud; "
            "quiet %.2f clipped %.2f noisy %.2f narrow %.2f busy %.2f revised %.3f\n",
            name, p->n, p->prompts, (double)s.empty / n, (double)s.looped / n,
            s.speech_s > 0 ? s.characters / s.speech_s : 0, s.tokens > 0 ? s.tokens_repeated / s.tokens : 0,
            s.compression_sum / texts, s.confidence_sum / texts, s.speech_s / (p->audio_s > 0 ? p->audio_s : 1),
-           p->audio_s, (double)s.input_quiet / n, (double)s.input_clipped / n, (double)s.input_noisy / n,
-           (double)s.input_narrow / n, p->busy_share,
+           p->audio_s, s.speech_s / (p->loud_s > 0 ? p->loud_s : 1), p->loud_s, (double)s.input_quiet / n,
+           (double)s.input_clipped / n, (double)s.input_noisy / n, (double)s.input_narrow / n, p->busy_share,
            s.partials ? (double)s.partial_revisions / (double)s.partials : 0);
 }
 

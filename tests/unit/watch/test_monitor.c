@@ -59,7 +59,7 @@ static void test_utterances(void **state) {
     monitor_utterance(m, s, &spoken);
     monitor_utterance(m, s, &nothing);
     monitor_empty(m, s, 3, 1.5);
-    monitor_audio(m, s, 20);
+    monitor_audio(m, s, 20, 9);
     monitor_speakers(m, s, 2, 1);
     monitor_tick(m, NOW + 59, take, NULL);
     assert_int_equal(n_cells, 0); /* the minute runs */
@@ -72,7 +72,8 @@ static void test_utterances(void **state) {
     assert_int_equal(c->empty, 4);
     assert_int_equal(c->streams, 1);
     assert_int_equal(c->texts, 1);
-    assert_true(c->speech_s == 6.5 && c->audio_s == 20 && c->characters == 30 && c->tokens_repeated == 1);
+    assert_true(c->speech_s == 6.5 && c->audio_s == 20 && c->loud_s == 9 && c->characters == 30 &&
+                c->tokens_repeated == 1);
     assert_int_equal(c->confidence_bin[8], 1);
     assert_true(fabs(c->confidence_sum - 0.85) < 1e-12); /* of texts alone */
     assert_int_equal(c->latency_bin[3], 1);              /* 100 to 150 ms; where nobody waited there is none */
