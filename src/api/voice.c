@@ -106,6 +106,7 @@ steno_err voice_init(voice *w, service *v, const pcm_format *audio, const steno_
 
 void voice_set_policy(voice *w, const gate_policy *policy) {
     gate_set_policy(w->gate, policy);
+    watch_tap_set_policy(w->tap, policy);
 }
 
 steno_err voice_tell_speakers(voice *w, const steno_speakers_options *who) {

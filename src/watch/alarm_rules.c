@@ -82,7 +82,7 @@ static const alarm_rule rules[] = {
     {"speech_unheard", "speech heard a second of sound",
      "Somebody speaks, or something sounds, and voice activity does not hear it: vad_threshold first, then its model "
      "file (steno model verify), music on hold.",
-     ALARM_MEAN, ALARM_OWN_NORM, ALARM_CRITICAL, -1, take_heard, .20, 0, 0, NULL, .20, .35, 300},
+     ALARM_MEAN, ALARM_OWN_NORM, ALARM_CRITICAL, -1, take_heard, .25, 0, 0, NULL, .20, .35, 300},
     {"input_quiet", "streams below -45 dBFS",
      "A microphone or gateway is turned down: find the key or line it comes from.", ALARM_SHARE, ALARM_OWN_NORM,
      ALARM_WARNING, 1, take_quiet, .25, .03, 0, NULL, 1, 0, 12},

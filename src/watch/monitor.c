@@ -224,8 +224,13 @@ void monitor_tick(monitor *m, int64_t now_s, monitor_sink *sink, void *context) 
 }
 
 void monitor_restore(monitor *m, const monitor_cell *cell, int64_t now_s) {
-    if (cell->start_s >= m->minute_s || cell->start_s <= now_s - DAY_S) return;
+    if (cell->start_s > m->minute_s || cell->start_s <= now_s - DAY_S) return;
     series *s = m->series[monitor_series(m, &cell->at)];
+    if (cell->start_s == m->minute_s) {
+        cell_add(&s->now, cell);
+        s->counted = true;
+        return;
+    }
     monitor_cell renamed = *cell;
     renamed.at = s->now.at;
     int64_t hour_s = cell->start_s - cell->start_s % HOUR_S;

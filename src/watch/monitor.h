@@ -70,7 +70,7 @@ typedef void monitor_sink(void *context, const monitor_cell *cell);
 /* Once a second. When a minute is over `sink` gets the cell of each series in which anything was counted. A clock that goes back
  * ends no minute; one that jumps ahead ends this one. */
 void monitor_tick(monitor *m, int64_t now_s, monitor_sink *sink, void *context);
-/* A minute of before the start, as it was stored: for the windows alone. */
+/* A minute of before the start, as it was stored: for the windows alone. One that still runs goes on. */
 void monitor_restore(monitor *m, const monitor_cell *cell, int64_t now_s);
 
 /* ---- looking ---------------------------------------------------------------------------------------------------------- */
