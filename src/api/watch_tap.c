@@ -94,12 +94,15 @@ static void vote(watch_tap *t, const quality_sample *q) {
     if (due) judge(t);
 }
 
+/* What is left to count. Once more, it is nothing. */
+static void end(watch_tap *t) {
+    count_audio(t);
+    if (t->judged_s < 0) judge(t);
+}
+
 void watch_tap_close(watch_tap *t) {
     if (!t) return;
-    if (!t->watch->stopped) {
-        count_audio(t);
-        if (t->judged_s < 0) judge(t);
-    }
+    if (!t->watch->stopped) end(t);
     gate_free(t->gate);
     mem_free(t);
 }
@@ -226,6 +229,14 @@ static void on_final(watch_tap *t, const steno_event *e) {
     pass_gate(t, e);
 }
 
+/* The tap may stay for a while, as a session does that somebody may come back to. */
+static void on_done(watch_tap *t, const steno_event *e) {
+    if (!t->live)
+        monitor_empty(t->watch->monitor, t->series, e->stats.empty, e->stats.empty_s); /* live ones were finals */
+    if (t->gate) gate_event(t->gate, e, 0);
+    end(t);
+}
+
 void watch_tap_event(watch_tap *t, const steno_event *e) {
     if (!t || t->watch->stopped) return;
     switch (e->kind) {
@@ -238,9 +249,11 @@ void watch_tap_event(watch_tap *t, const steno_event *e) {
     case STENO_EVENT_SPEAKERS:
         on_labels(t, &e->segment);
         break;
-    case STENO_EVENT_DONE: /* a recording says only here what it left out; a live stream had a final for each */
-        if (!t->live) monitor_empty(t->watch->monitor, t->series, e->stats.empty, e->stats.empty_s);
-        if (t->gate) gate_event(t->gate, e, 0);
+    case STENO_EVENT_DONE:
+        on_done(t, e);
+        break;
+    case STENO_EVENT_ERROR:
+        end(t);
         break;
     default:
         break;
