@@ -193,7 +193,8 @@ static void start(request *r, const upload_file *file, const steno_voice *voices
                            .channels = MEDIA_MIX,
                            .rank = RECORDING_REQUEST,
                            .vad = r->options.vad,
-                           .vad_given = r->options.vad_given};
+                           .vad_given = r->options.vad_given,
+                           .owner = r->pass ? auth_owner(r->pass) : NULL};
     redaction_policy(r->service, r->pass, &r->options.redact, &o.policy);
     steno_speakers_options_init(&o.speakers);
     if (r->options.format == OPENAI_FORMAT_DIARIZED_JSON) o.speakers.contract = STENO_SPEAKERS_REVISE;

@@ -192,6 +192,11 @@ static bool tells_speakers(const recording *r) {
     return r->options.speakers.contract != STENO_SPEAKERS_OFF;
 }
 
+static const char *owner_of(const recording_options *o) {
+    if (o->owner) return o->owner;
+    return o->pass ? auth_owner(o->pass) : AUTH_NONE_ID;
+}
+
 static steno_err open_lanes(recording *r) {
     int n = media_channel_count(r->media);
     steno_vad_options vad;
@@ -206,8 +211,7 @@ static steno_err open_lanes(recording *r) {
     if (!r->chunk) return err_fail(STENO_E_NOMEM, "no memory for %d channels", n);
     r->slot = r->service->slots;
     r->hint_s = media_duration_hint_s(r->media);
-    watch_stream of = {.owner = r->options.pass ? auth_owner(r->options.pass) : AUTH_NONE_ID,
-                       .policy = r->options.policy};
+    watch_stream of = {.owner = owner_of(&r->options), .policy = r->options.policy};
     for (int c = 0; c < n; c++) {
         lane *l = &r->lanes[c];
         gate_free(l->gate); /* of an attempt that found no room */

@@ -35,6 +35,8 @@ typedef struct recording_options {
     gate_policy policy;              /* of what is said in it; zeroed: everything passes */
     bool owed;       /* its outcome was promised and is known nowhere else: a server that drains waits for it */
     auth_pass *pass; /* whose minutes it uses, until done() or cancel; NULL: nobody's */
+    const char
+        *owner; /* whose it is where others see to the minutes: auth_owner(), there as long. NULL: the pass says */
 } recording_options;
 
 typedef struct recording_result {
