@@ -12,7 +12,7 @@
 #define EVERY         8
 #define HISTORY       (INPUT_TAPS - 1)
 #define STEPS_A_DB    2.0
-#define LOWEST_DB     -127.5
+#define LOWEST_DB     (-127.5)
 #define OFFSET_SHARE  0.03f  /* of the newest frame: some second is remembered */
 #define BEFORE_FRAMES 31     /* a second before the span: there is its noise */
 #define FLOOR_RISE    0.128f /* steps a frame: 2 dB a second */
@@ -32,7 +32,7 @@ static const float above_4_khz[INPUT_TAPS] = {
 
 static uint8_t step_of(float power) {
     double step = (10.0 * log10((double)power + 1e-13) - LOWEST_DB) * STEPS_A_DB;
-    return step <= 0.0 ? 0 : step >= 255.0 ? 255 : (uint8_t)(step + 0.5);
+    return step <= 0.0 ? 0 : step >= 255.0 ? 255 : (uint8_t)lrint(step);
 }
 
 static double db_of(double step) {

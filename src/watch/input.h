@@ -16,14 +16,14 @@
 #define INPUT_FRAMES        2048 /* kept: 65 s; a recording is read that far ahead of its words */
 #define INPUT_TAPS          47   /* of the filter that lets pass what is above 4 kHz */
 
-#define INPUT_QUIET_DB -45.0 /* of full scale: quieter speech is misheard */
-#define INPUT_NOISY_DB 5.0   /* SNR below it */
-#define INPUT_CLIPPED  0.01  /* share of samples at the limits, above it */
+#define INPUT_QUIET_DB (-45.0) /* of full scale: quieter speech is misheard */
+#define INPUT_NOISY_DB 5.0     /* SNR below it */
+#define INPUT_CLIPPED  0.01    /* share of samples at the limits, above it */
 #define INPUT_NARROW_DB                                                                                                \
-    -58.0 /* above 4 kHz, against all: below it there is nothing; rooms have noise there, resamplers do not */
-#define INPUT_FULL    0.98f /* a sample this large is at the limit */
-#define INPUT_LOUD_DB 12.0  /* a frame so much above the stream's noise is a sound */
-#define INPUT_HUSH_DB -65.0 /* of full scale: what is below it is silence, and no noise is taken to be less */
+    (-58.0) /* above 4 kHz, against all: below it there is nothing; rooms have noise there, resamplers do not */
+#define INPUT_FULL    0.98f   /* a sample this large is at the limit */
+#define INPUT_LOUD_DB 12.0    /* a frame so much above the stream's noise is a sound */
+#define INPUT_HUSH_DB (-65.0) /* of full scale: what is below it is silence, and no noise is taken to be less */
 
 typedef struct input {
     uint64_t frames;                                 /* whole ones heard */
