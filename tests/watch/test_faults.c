@@ -106,6 +106,8 @@ typedef struct lane {
     steno_stream_id stream;
     sound all;
     size_t at;
+    input meter; /* of what has been told of it: what sounds until an utterance ends is that utterance's */
+    size_t metered;
     bool finished, done;
 } lane;
 
@@ -123,7 +125,6 @@ static run *running;
 static void take_cell(void *ctx, const monitor_cell *cell) {
     pool *p = ctx;
     p->audio_s += cell->audio_s;
-    p->loud_s += cell->loud_s;
     if (!cell->at.model[0]) return;
     if (cell->streams_judged && !cell->utterances && p->n) { /* a stream's end: with its last utterance */
         monitor_cell last = *cell;
@@ -132,8 +133,19 @@ static void take_cell(void *ctx, const monitor_cell *cell) {
     }
     if (!cell->utterances || p->n == POOL_MAX) return;
     p->cell[p->n] = *cell;
-    p->cell[p->n].audio_s = p->cell[p->n].loud_s = 0; /* they came with others: shared out evenly later */
+    p->cell[p->n].audio_s = 0; /* it came with others: shared out evenly later */
+    p->cell[p->n].loud_s = 0;  /* see share_loud() */
     p->n++;
+}
+
+/* What sounded from the last utterance to the end of this one, heard or not: for the newest utterance of the pool. */
+static void share_loud(lane *l, pool *p, size_t until) {
+    if (until > l->all.n) until = l->all.n;
+    if (until > l->metered) input_add(&l->meter, l->all.pcm + l->metered, until - l->metered);
+    if (until > l->metered) l->metered = until;
+    double loud_s = input_take_loud_s(&l->meter);
+    p->loud_s += loud_s;
+    if (p->n) p->cell[p->n - 1].loud_s += loud_s;
 }
 
 /* Each utterance a minute of its own. */
@@ -142,6 +154,9 @@ static void on_event(stream_owner *o, const steno_event *e) {
     run *r = running;
     watch_tap_event(l->tap, e);
     monitor_tick(r->watch->monitor, r->now_s += CELL_S, take_cell, r->pool);
+    bool over = e->kind == STENO_EVENT_DONE;
+    if (e->kind == STENO_EVENT_SEGMENT || over)
+        share_loud(l, r->pool, over ? l->all.n : (size_t)(e->speech_end_s * STENO_SAMPLE_RATE_HZ));
     l->done |= e->kind == STENO_EVENT_DONE || e->kind == STENO_EVENT_ERROR;
 }
 
@@ -290,7 +305,7 @@ static monitor_cell draw_minute(const pool *p, int rate, int64_t start_s, int *p
     *prompts = poisson(rate / 60.0);
     int n = p->n ? poisson(*prompts * (double)p->n / p->prompts) : 0;
     sum.audio_s = *prompts * p->audio_s / p->prompts;
-    sum.loud_s = *prompts * p->loud_s / p->prompts;
+    if (!p->n) sum.loud_s = *prompts * p->loud_s / p->prompts; /* else it is the utterances' */
     for (int i = 0; i < n; i++) cell_add(&sum, &p->cell[next_random() % (uint64_t)p->n]);
     return sum;
 }
@@ -388,7 +403,7 @@ static const condition faults[] = {
      .bend = bend_none,
      .threshold = 0.99999f,
      .neg_threshold = 0.9999f,
-     .window_min = {30 * 60, 6 * 60, 20},
+     .window_min = WINDOW,
      .expect = " speech_unheard speech_share_low ",
      .never = INPUT_RULES},
     {.name = "VAD threshold 0.9999999",
