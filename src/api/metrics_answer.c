@@ -3,6 +3,7 @@
 #include "api/metrics.h"
 #include "api/watch.h"
 #include "api/wire_int.h"
+#include "api/watch_fleet.h"
 #include "watch/quality_text.h"
 
 #include <string.h>
@@ -281,6 +282,7 @@ static void put_all(expo *e, service *v) {
     if (v->watch) {
         put_alarms(e, watch_alarms(v->watch));
         quality_write(e, watch_monitor(v->watch));
+        watch_fleet_write(e, v->watch);
     }
     metrics_put_process(e);
     expo_one(e, "steno_scrape_seconds", EXPO_GAUGE, "How long the last answer like this one took to write.",

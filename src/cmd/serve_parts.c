@@ -201,7 +201,11 @@ service_config serve_service_config(const config *c, const serve_parts *parts) {
                                       .series_max = c->series_max,
                                       .retain_days = c->retain_days,
                                       .webhook_url = c->webhook_url,
-                                      .secret_file = c->webhook_secret_file},
+                                      .secret_file = c->webhook_secret_file,
+                                      .name = c->fleet_name,
+                                      .fleet = c->fleet,
+                                      .fleet_key_file = c->fleet_key_file,
+                                      .fleet_ca_file = c->fleet_ca_file},
                             .auth = {.allowed_origins = c->allowed_origins,
                                      .allow_anonymous = c->allow_anonymous,
                                      .loopback = parts->loopback}};
