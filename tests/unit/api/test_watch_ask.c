@@ -315,9 +315,6 @@ static void run(int sick, int minutes, book *b) {
         alarm_feed(set, &cell[1], note, b);
     }
     double norm, tolerated;
-    alarm_count(set, &ac);
-    print_message("series %zu learnt %zu cells %d; %s|%s|%s now %d\n", ac.series, ac.learnt, (int)ac.cells,
-                  cell[0].at.host, cell[0].at.model, cell[0].at.language, (int)cell[0].texts);
     assert_true(alarm_band(set, &cell[0].at, "confidence_fleet", &norm, &tolerated)); /* they were compared */
     assert_true(norm > .75 && norm < .95);
     for (int i = 1; i <= OTHERS; i++) assert_int_equal(view_of(a, paths[i - 1])->state, ASK_UP);
