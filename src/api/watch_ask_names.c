@@ -1,20 +1,24 @@
 /* watch_ask_names.c: which hosts there are: those of the list, and those that its names lead to. See watch_ask.h.
  *
- * Owner: the asking thread. A look-up may hang for as long as the system's resolver wants to: it is glibc's to make on a thread of its own,
- * and one that is not over at the end is left to it.
+ * Owner: the asking thread. A look-up may hang for as long as the system's resolver wants to: it is made on a thread of its own, which is
+ * waited for by nobody. Of asker and thread the one that leaves last frees it.
  */
 #include "api/watch_ask_int.h"
 #include "base/log.h"
 #include "base/mem.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { LOOKING, FOUND, LEFT };
+
 struct lookup {
-    struct gaicb call, *list[1];
-    struct addrinfo hints;
+    atomic_int state;
     char node[256], port[8];
+    int code; /* of getaddrinfo(); with `result` the thread's until FOUND */
+    struct addrinfo *result;
 };
 
 /* ---- hosts -------------------------------------------------------------------------------------------------------- */
@@ -67,44 +71,52 @@ static void forget_unlisted(asker *a, int64_t before_ms) {
 
 /* ---- look-ups ----------------------------------------------------------------------------------------------------- */
 
+static void free_lookup(lookup *l) {
+    if (l->result) freeaddrinfo(l->result);
+    mem_free(l);
+}
+
+static void *look_up(void *arg) {
+    lookup *l = arg;
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    l->code = getaddrinfo(l->node, l->port, &hints, &l->result);
+    if (atomic_exchange(&l->state, FOUND) == LEFT) free_lookup(l);
+    return NULL;
+}
+
 static lookup *begin(const watch_name *name) {
     lookup *l = mem_alloc(1, sizeof *l);
+    pthread_attr_t detached;
+    pthread_t thread;
     if (!l) return NULL;
     snprintf(l->node, sizeof l->node, "%s", name->node);
     snprintf(l->port, sizeof l->port, "%s", name->port);
-    l->hints.ai_socktype = SOCK_STREAM;
-    l->call = (struct gaicb){.ar_name = l->node, .ar_service = l->port, .ar_request = &l->hints};
-    l->list[0] = &l->call;
-    if (getaddrinfo_a(GAI_NOWAIT, l->list, 1, NULL) == 0) return l;
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    int code = pthread_create(&thread, &detached, look_up, l);
+    pthread_attr_destroy(&detached);
+    if (code == 0) return l;
     mem_free(l);
     return NULL;
 }
 
-static void end(asker *a, size_t i) {
+static void leave(asker *a, size_t i) {
     lookup *l = a->lookup[i];
-    if (l->call.ar_result) freeaddrinfo(l->call.ar_result);
-    mem_free(l);
+    if (atomic_exchange(&l->state, LEFT) == FOUND) free_lookup(l);
     a->lookup[i] = NULL;
 }
 
 static void answered(asker *a, size_t i, int64_t now_ms) {
     const watch_name *name = &a->config->names.name[i];
-    int code = gai_error(&a->lookup[i]->call);
+    lookup *l = a->lookup[i];
     watch_host host;
-    if (code == EAI_INPROGRESS) return;
-    for (struct addrinfo *at = code == 0 ? a->lookup[i]->call.ar_result : NULL; at; at = at->ai_next)
+    if (atomic_load(&l->state) != FOUND) return;
+    for (struct addrinfo *at = l->code == 0 ? l->result : NULL; at; at = at->ai_next)
         if (watch_host_at(name, at, &host)) list_host(a, &host, false, now_ms);
-    if (code && !a->name_failed[i])
-        log_line(LOG_LEVEL_WARN, "fleet: %s is not found: %s", name->node, gai_strerror(code));
-    a->name_failed[i] = code != 0;
-    end(a, i);
-}
-
-static bool leave(asker *a, size_t i) {
-    bool over = gai_cancel(&a->lookup[i]->call) != EAI_NOTCANCELED;
-    if (over) end(a, i);
-    a->lookup[i] = NULL;
-    return over;
+    if (l->code && !a->name_failed[i])
+        log_line(LOG_LEVEL_WARN, "fleet: %s is not found: %s", name->node, gai_strerror(l->code));
+    a->name_failed[i] = l->code != 0;
+    leave(a, i);
 }
 
 bool ask_names_wait(const asker *a) {
@@ -114,10 +126,8 @@ bool ask_names_wait(const asker *a) {
 }
 
 void ask_names_close(asker *a) {
-    size_t left = 0;
     for (size_t i = 0; i < WATCH_HOSTS_MAX; i++)
-        if (a->lookup[i]) left += !leave(a, i);
-    if (left) log_line(LOG_LEVEL_DEBUG, "fleet: %zu names are still looked up", left);
+        if (a->lookup[i]) leave(a, i);
 }
 
 /* ---- both --------------------------------------------------------------------------------------------------------- */
