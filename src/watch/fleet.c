@@ -111,7 +111,9 @@ static int64_t minute_before(int64_t s) {
 }
 
 void fleet_host_look(fleet_host *h, fleet_text *t, int64_t now_s, monitor_sink *sink, void *context, fleet_look *out) {
-    *out = (fleet_look){0};
+    *out = (fleet_look){.sum = {.memory_bytes = t->memory_bytes}};
+    bool same = h->looked && is_same_process(&h->last, t);
+    if (same && now_s == h->at_s) return; /* no time went by: the next one counts from where this one would have */
     looking l = {.host = h,
                  .now = t,
                  .start_s = minute_before(now_s),
@@ -119,13 +121,13 @@ void fleet_host_look(fleet_host *h, fleet_text *t, int64_t now_s, monitor_sink *
                  .sink = sink,
                  .context = context,
                  .out = out};
-    out->counted = h->looked && now_s > h->at_s && now_s - h->at_s <= FLEET_GAP_S && is_same_process(&h->last, t);
+    out->counted = same && now_s > h->at_s && now_s - h->at_s <= FLEET_GAP_S;
     for (size_t i = 0; i < t->n && out->counted; i++) {
         const fleet_series *before = find(&h->last, &t->series[i].total.at);
         if (before || is_known_process(t)) count_series(&l, &t->series[i], before);
     }
     if (out->counted) count_host(&l);
-    out->sum.memory_bytes = t->memory_bytes;
+    out->sum.memory_bytes = t->memory_bytes; /* not the sum of it */
     fleet_text_free(&h->last);
     h->last = *t;
     h->at_s = now_s;

@@ -56,7 +56,7 @@ STENO_CHECK steno_err fleet_host_open(const char *name, fleet_host **out);
 void fleet_host_close(fleet_host *h);
 
 /* The next answer of this host, at now_s (Unix time): `sink` gets a cell of each series in which anything was counted since the one
- * before, under the minute before now_s, and one of the host itself. Takes over what is in *t, which is empty then. `sink` may be NULL. */
+ * before, under the minute before now_s, and one of the host itself. May take over what is in *t, which is empty then. `sink` may be NULL. */
 void fleet_host_look(fleet_host *h, fleet_text *t, int64_t now_s, monitor_sink *sink, void *context, fleet_look *out);
 /* What comes next is where counting begins. */
 void fleet_host_forget(fleet_host *h);

@@ -200,6 +200,8 @@ static void gaps_and_clocks(void **state) {
     basket b = {0};
     assert_ok(fleet_host_open("b", &h));
     look_ok(h, BUILD IS("a") HEARD("10", "9", "8"), NOW, &b);
+    look_ok(h, BUILD IS("a") HEARD("12", "11", "10"), NOW, &b); /* within the same second: for the next to count */
+    assert_null(only(&b));
     look_ok(h, BUILD IS("a") HEARD("15", "14", "13"), NOW + 300, &b);
     assert_int_equal(only(&b)->utterances, 5);
     assert_int_equal(only(&b)->start_s, NOW - 30 + 240);
