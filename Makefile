@@ -91,6 +91,9 @@ install: models
 	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -d $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -d $(DESTDIR)$(PREFIX)/share/doc/steno/prometheus $(DESTDIR)$(PREFIX)/share/doc/steno/grafana
+	install -m 644 deploy/prometheus/*.yml $(DESTDIR)$(PREFIX)/share/doc/steno/prometheus/
+	install -m 644 deploy/grafana/steno.json $(DESTDIR)$(PREFIX)/share/doc/steno/grafana/
 
 # ---- packages -------------------------------------------------------------------------------------------------------
 

@@ -20,15 +20,16 @@ int64_t watch_now_s(void) {
 
 /* ---- configuration -------------------------------------------------------------------------------------------------- */
 
-steno_err watch_read_secret(const char *path, char *out, size_t bytes) {
+static steno_err read_secret(const char *path, char out[WATCH_SECRET_BYTES]) {
     out[0] = 0;
     if (!path || !path[0]) return STENO_OK;
     FILE *in = fopen(path, "re");
     if (!in) return err_fail(STENO_E_IO, "%s: %s", path, strerror(errno));
-    bool read = fgets(out, (int)bytes, in) != NULL;
+    bool read = fgets(out, WATCH_SECRET_BYTES, in) != NULL;
     fclose(in);
     out[strcspn(out, "\r\n")] = 0;
-    return read && out[0] ? STENO_OK : err_fail(STENO_E_INVALID, "%s: its first line is empty", path);
+    return read && out[0] ? webhook_secret_check(out)
+                          : err_fail(STENO_E_INVALID, "%s: its first line is no secret", path);
 }
 
 static void set_name(watch *w, const char *name) {
@@ -43,8 +44,7 @@ steno_err watch_configure(watch *w, const watch_config *config) {
     char secret[WATCH_SECRET_BYTES];
     if (url[0]) ERR_TRY(webhook_url_check(url));
     if (strlen(url) >= sizeof w->url) return err_fail(STENO_E_INVALID, "the address of alarms is too long");
-    ERR_TRY(watch_read_secret(config->secret_file, secret, sizeof secret));
-    if (secret[0]) ERR_TRY(webhook_secret_check(secret));
+    ERR_TRY(read_secret(config->secret_file, secret));
     ERR_TRY(watch_fleet_configure(w, config));
     set_name(w, config->name);
     snprintf(w->url, sizeof w->url, "%s", url);

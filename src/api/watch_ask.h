@@ -20,7 +20,6 @@
 #define ASK_CELLS_MAX  4096
 #define ASK_PERIOD_MS  60000
 #define ASK_KEEP_S     600 /* an address that its name does not lead to any more is asked for so long */
-#define ASK_KEY_BYTES  256
 #define ASK_PATH_BYTES 1024
 #define ASK_WHY_BYTES  160
 
@@ -38,7 +37,7 @@ const char *ask_state_name(ask_state state);
 
 typedef struct ask_config {
     watch_names names;
-    char key[ASK_KEY_BYTES];      /* sent as a bearer; "": none */
+    watch_keys keys;              /* sent as bearers */
     char ca_file[ASK_PATH_BYTES]; /* more certificates to trust; "": the system's */
     char id[FLEET_ID_BYTES];      /* this process's own */
     int period_ms;                /* 0: they are asked only when asker_again() says so */

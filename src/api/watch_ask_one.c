@@ -78,10 +78,11 @@ static bool append(struct curl_slist **list, const char *text) {
 
 static bool prepare(asked *at) {
     const ask_config *c = at->owner->config;
-    char bearer[ASK_KEY_BYTES + 32];
-    snprintf(bearer, sizeof bearer, "authorization: Bearer %s", c->key);
+    char bearer[WATCH_KEY_BYTES + 32];
+    const char *key = watch_key_of(&c->keys, &at->host);
+    snprintf(bearer, sizeof bearer, "authorization: Bearer %s", key);
     bool ok = append(&at->headers, "accept: text/plain;version=0.0.4");
-    if (c->key[0]) ok = ok && append(&at->headers, bearer);
+    if (key[0]) ok = ok && append(&at->headers, bearer);
     if (at->host.connect[0]) ok = ok && append(&at->connect, at->host.connect);
     SET(CURLOPT_URL, at->host.url);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");

@@ -17,19 +17,11 @@ struct watch_fleet {
 
 /* ---- configuration -------------------------------------------------------------------------------------------------- */
 
-/* A key goes into a header: nothing that could end it. */
-static steno_err check_key(const char *key, const char *path) {
-    for (const char *at = key; *at; at++)
-        if (*at <= ' ' || *at > '~') return err_fail(STENO_E_INVALID, "%s: its first line is no key", path);
-    return STENO_OK;
-}
-
 static steno_err ask_config_of(const watch *w, const watch_config *config, ask_config *out) {
-    const char *list = config->fleet ? config->fleet : "", *path = config->fleet_key_file;
+    const char *list = config->fleet ? config->fleet : "";
     *out = (ask_config){.period_ms = ASK_PERIOD_MS, .now_s = watch_now_s};
     ERR_TRY(watch_names_parse(&out->names, list));
-    ERR_TRY(watch_read_secret(path, out->key, sizeof out->key));
-    ERR_TRY(check_key(out->key, path));
+    ERR_TRY(watch_keys_read(config->fleet_key_file, &out->keys));
     memcpy(out->id, w->id, sizeof w->id);
     const char *ca = config->fleet_ca_file ? config->fleet_ca_file : "";
     int n = snprintf(out->ca_file, sizeof out->ca_file, "%s", ca);

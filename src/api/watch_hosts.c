@@ -2,6 +2,7 @@
 #include "api/watch_hosts.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,7 @@ static bool take_url(CURLU *u, const char *text, watch_name *out) {
     int n = snprintf(whole, sizeof whole, "%s:%s%s", out->node, out->port, more);
     if (n <= 0 || n >= (int)sizeof out->host.name) return false;
     memcpy(out->host.name, whole, (size_t)n + 1);
+    memcpy(out->host.listed, whole, (size_t)n + 1);
     n = snprintf(url, sizeof url, "%s://%s:%s%s", scheme, out->node, out->port, path);
     if (n <= 0 || n >= (int)sizeof url) return false;
     memcpy(out->host.url, url, (size_t)n + 1);
@@ -83,4 +85,63 @@ bool watch_host_at(const watch_name *of, const struct addrinfo *address, watch_h
     int m = snprintf(out->connect, sizeof out->connect, v6 ? "%s:%s:[%s]:%s" : "%s:%s:%s:%s", of->node, of->port,
                      number, of->port);
     return n > 0 && n < (int)sizeof out->name && m > 0 && m < (int)sizeof out->connect;
+}
+
+/* ---- keys --------------------------------------------------------------------------------------------------------- */
+
+/* A word of printable letters, for it goes into a header; the rest of the line at *rest. False: a longer or another one. */
+static bool take_key_word(const char *at, char *out, size_t bytes, const char **rest) {
+    size_t n = strcspn(at, " \t\r\n");
+    if (n == 0 || n >= bytes) return false;
+    for (size_t i = 0; i < n; i++)
+        if (at[i] < '!' || at[i] > '~') return false;
+    memcpy(out, at, n);
+    out[n] = 0;
+    *rest = at + n + strspn(at + n, " \t\r\n");
+    return true;
+}
+
+static bool take_key(const char *line, watch_keys *keys) {
+    char first[WATCH_KEY_BYTES], *key;
+    const char *rest;
+    if (keys->n == sizeof keys->of / sizeof keys->of[0]) return false;
+    if (!take_key_word(line, first, sizeof first, &rest)) return false;
+    key = keys->of[keys->n].key;
+    if (*rest == 0) {
+        *keys->of[keys->n].host = 0;
+        memcpy(key, first, strlen(first) + 1);
+    } else {
+        if (strlen(first) >= sizeof keys->of[0].host || !take_key_word(rest, key, WATCH_KEY_BYTES, &rest) || *rest)
+            return false;
+        memcpy(keys->of[keys->n].host, first, strlen(first) + 1);
+    }
+    keys->n++;
+    return true;
+}
+
+steno_err watch_keys_read(const char *path, watch_keys *keys) {
+    char line[WATCH_KEY_BYTES + CELL_HOST_BYTES + 8];
+    keys->n = 0;
+    if (!path || !path[0]) return STENO_OK;
+    FILE *in = fopen(path, "re");
+    if (!in) return err_fail(STENO_E_IO, "%s: %s", path, strerror(errno));
+    int bad = 0;
+    for (int number = 1; !bad && fgets(line, sizeof line, in); number++) {
+        const char *at = line + strspn(line, " \t\r\n");
+        if (*at && *at != '#' && !take_key(at, keys)) bad = number;
+    }
+    fclose(in);
+    memset(line, 0, sizeof line);
+    if (bad) return err_fail(STENO_E_INVALID, "%s: line %d is neither KEY nor HOST:PORT KEY", path, bad);
+    return keys->n ? STENO_OK : err_fail(STENO_E_INVALID, "%s: there is no key in it", path);
+}
+
+const char *watch_key_of(const watch_keys *keys, const watch_host *host) {
+    const char *all = "";
+    for (size_t i = 0; i < keys->n; i++) {
+        if (strcmp(keys->of[i].host, host->name) == 0 || strcmp(keys->of[i].host, host->listed) == 0)
+            return keys->of[i].key;
+        if (!keys->of[i].host[0]) all = keys->of[i].key;
+    }
+    return all;
 }

@@ -17,6 +17,7 @@
 /* One address to ask. */
 typedef struct watch_host {
     char name[CELL_HOST_BYTES];     /* "10.0.0.2:8080": what it is called */
+    char listed[CELL_HOST_BYTES];   /* what it, or the name that leads to it, is called in the list */
     char url[WATCH_HOST_URL_BYTES]; /* of its /metrics */
     char
         connect[WATCH_HOST_URL_BYTES]; /* "HOST:PORT:ADDRESS:PORT", as CURLOPT_CONNECT_TO has it; "": as the URL says */
@@ -39,5 +40,23 @@ STENO_CHECK steno_err watch_names_parse(watch_names *names, const char *list);
 
 /* The host at one of the addresses of a `dns` name. False: it is no address that can be named. */
 bool watch_host_at(const watch_name *of, const struct addrinfo *address, watch_host *out);
+
+/* ---- keys --------------------------------------------------------------------------------------------------------- */
+
+#define WATCH_KEY_BYTES 256
+
+/* What they are shown: a key for all, or of a host. */
+typedef struct watch_keys {
+    struct {
+        char host[CELL_HOST_BYTES], key[WATCH_KEY_BYTES]; /* host "": all that have no line of their own */
+    } of[WATCH_HOSTS_MAX + 1];
+    size_t n;
+} watch_keys;
+
+/* A file of lines "KEY" or "HOST:PORT KEY"; empty ones and those that begin with # say nothing. path NULL or "": no keys. STENO_E_IO,
+ * STENO_E_INVALID, which name the file and the line but nothing of it. */
+STENO_CHECK steno_err watch_keys_read(const char *path, watch_keys *out);
+/* "": none. Valid while *keys is. */
+const char *watch_key_of(const watch_keys *keys, const watch_host *host);
 
 #endif

@@ -52,8 +52,6 @@ struct watch {
 
 /* watch.c */
 int64_t watch_now_s(void);
-/* The first line of a file; "" where there is none to read. STENO_E_IO, STENO_E_INVALID. */
-STENO_CHECK steno_err watch_read_secret(const char *path, char *out, size_t bytes);
 
 /* watch_keep.c: cells to the store and back */
 void watch_keep_start(watch *w); /* what is stored comes back, piece by piece; then w->restored */

@@ -16,9 +16,7 @@ void quality_write_cells(expo *e, const monitor_cell *const *cells, size_t n);
 
 /* ---- read back: what another host wrote --------------------------------------------------------------------------- */
 
-#define QUALITY_FIELDS 57 /* of a cell, numbered from 0: families, and bins of histograms */
-
-/* The field a family is of, or a bucket (`bound`: the value of its label `le`); -1: none of them. */
+/* The field a family is of, or a bucket (`bound`: the value of its label `le`), 0 to 63; -1: none of them. */
 int quality_field(const char *name, size_t n);
 int quality_bucket(const char *name, size_t n, double bound);
 /* Adds to a field; value from 0 to 2^53. Buckets hold sums up to their bound until all are there and quality_take_apart() makes

@@ -158,7 +158,7 @@ test('fleet: over TLS, with a key of the file', async () => {
       write(url, true);
       server.child.kill('SIGHUP');
       await until(server, (h) => state(h, named) === 'refused', 'a refusal of the key');
-      writeFileSync(secret, 'sk-fleet\n');
+      writeFileSync(secret, `sk-wrong\n${named} sk-fleet\n`);
       server.child.kill('SIGHUP');
       await until(server, (h) => state(h, named) === 'up', 'the right key');
       write(`dns:${url}`, true); // by its addresses, with the certificate of its name
@@ -171,10 +171,10 @@ test('fleet: over TLS, with a key of the file', async () => {
 
 test('fleet: what is no list, no key or no name of a file ends the start', () => {
   const dir = folder(), secret = join(dir, 'secret');
-  writeFileSync(secret, 'two words\n');
+  writeFileSync(secret, '# none\n');
   const wrong = [[['--fleet', 'http://user:word@host/'], /'http:\/\/user:word@host\/' is no host/],
     [['--fleet', Array.from({ length: 65 }, (_, i) => `h${i}`).join(',')], /more than 64 other hosts/],
-    [['--fleet', 'a:1', '--fleet-key-file', secret], /its first line is no key/],
+    [['--fleet', 'a:1', '--fleet-key-file', secret], /secret: there is no key in it/],
     [['--fleet', 'a:1', '--fleet-key-file', join(dir, 'none')], /none: No such file/]];
   for (const [args, why] of wrong) {
     const r = steno(['serve', '--port', '0', '--data-dir', dir, ...args], { timeout: 60000 });

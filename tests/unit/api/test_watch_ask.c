@@ -212,7 +212,7 @@ static void every_answer_has_a_state(void **state) {
     memset(endless, '\n', sizeof endless - 1);
     for (size_t i = 0; i < n; i++) put(paths[i] = of[i].path, of[i].status, of[i].text);
     ask_config *c = config_of(paths);
-    strcpy(c->key, "sk-of-the-fleet");
+    c->keys = (watch_keys){.of = {{"", "sk-of-the-fleet"}}, .n = 1};
     assert_ok(asker_open(c, &a));
     wait_for(a, n, NULL, NULL, NULL);
     for (size_t i = 0; i < n; i++) {

@@ -7,7 +7,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 /* after those */
 #include <cmocka.h>
 
@@ -97,8 +99,67 @@ static void addresses_of_a_name(void **state) {
     assert_string_equal(host.connect, "steno.example:8443:[fd00::7]:8443");
 }
 
+/* ---- keys --------------------------------------------------------------------------------------------------------- */
+
+static watch_keys keys;
+
+static steno_err read_keys(const char *text) {
+    char path[] = "/tmp/steno-keys-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    close(fd);
+    steno_err e = watch_keys_read(path, &keys);
+    unlink(path);
+    return e;
+}
+
+static const char *key_of(const char *list) {
+    parse(list);
+    return watch_key_of(&keys, &names.name[0].host);
+}
+
+static void every_host_has_its_key(void **state) {
+    (void)state;
+    struct sockaddr_in four = {.sin_family = AF_INET};
+    struct addrinfo at = {.ai_family = AF_INET, .ai_addr = (struct sockaddr *)&four, .ai_addrlen = sizeof four};
+    watch_host host;
+    assert_int_equal(read_keys("# the fleet\n\nsk-all\r\n b:80\tsk-b \nsteno.example:8080 sk-name\n0.0.0.0:1 sk-zero"),
+                     STENO_OK);
+    assert_string_equal(key_of("a:80"), "sk-all");
+    assert_string_equal(key_of("http://b"), "sk-b");
+    parse("dns:steno.example:8080, dns:other.example:1");
+    assert_true(watch_host_at(&names.name[0], &at, &host));
+    assert_string_equal(watch_key_of(&keys, &host), "sk-name");
+    assert_true(watch_host_at(&names.name[1], &at, &host));
+    assert_string_equal(watch_key_of(&keys, &host), "sk-zero");
+    assert_int_equal(read_keys("b:80 sk-b\n"), STENO_OK);
+    assert_string_equal(key_of("a:80"), ""); /* nobody else's is shown to it */
+    assert_int_equal(watch_keys_read("", &keys), STENO_OK);
+    assert_string_equal(key_of("b:80"), "");
+}
+
+static void lines_that_are_no_keys(void **state) {
+    (void)state;
+    static const char *const bad[] = {
+        "",
+        "# none\n",
+        "a:80 two words\n",
+        "sk-\x01\n",
+        "sk-\xc3\xa9\n",
+        "a-host-whose-name-is-longer-than-any-that-a-list-may-have-in-it.example:80 sk\n"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(read_keys(bad[i]), STENO_E_INVALID);
+        assert_null(strstr(steno_error_detail(), "sk")); /* what is in it is not told */
+    }
+    char lines[70 * 16], *at = lines;
+    for (int i = 0; i < 66; i++) at += sprintf(at, "h%d:80 sk\n", i);
+    assert_int_equal(read_keys(lines), STENO_E_INVALID);
+    assert_int_equal(watch_keys_read("/nowhere/key", &keys), STENO_E_IO);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(words_are_hosts), cmocka_unit_test(other_words_are_not),
-                                       cmocka_unit_test(addresses_of_a_name)};
+                                       cmocka_unit_test(addresses_of_a_name), cmocka_unit_test(every_host_has_its_key),
+                                       cmocka_unit_test(lines_that_are_no_keys)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
