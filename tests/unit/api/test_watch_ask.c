@@ -224,11 +224,16 @@ static void every_answer_has_a_state(void **state) {
         if (!of[i].why[0]) assert_string_equal(v->version, "1.2.3");
     }
     assert_string_equal(there.key, "Bearer sk-of-the-fleet");
-    /* And gets another one. */
+    /* And gets another one. A twin stays one when its answer is the last. */
     put("/ill", 200, BUILD);
+    memset(endless, '\n', FLEET_TEXT_BYTES_MAX);
+    memcpy(endless, of[1].text, strlen(of[1].text));
+    endless[FLEET_TEXT_BYTES_MAX] = 0;
+    put("/zz-twin", 200, endless);
     asker_again(a);
     wait_for(a, 2 * n, NULL, NULL, NULL);
     wait_state(a, "/ill", ASK_UP);
+    wait_state(a, "/zz-twin", ASK_TWIN);
     assert_string_equal(view_of(a, "/ill")->why, "");
     /* Others leave. */
     assert_ok(asker_configure(a, config_of((const char *const[]){"/old", "/me", NULL})));

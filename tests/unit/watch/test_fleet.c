@@ -230,6 +230,8 @@ static void a_family_that_was_missing_counts_nothing(void **state) {
     assert_null(only(&b));
     look_ok(h, BUILD IS("a") HEARD("1021", "911", "809"), NOW + 180, &b);
     assert_int_equal(only(&b)->texts, 1);
+    look_ok(h, BUILD IS("a") HEARD("1031", "921", "818") "steno_quality_empty_total" MODEL "7\n", NOW + 240, &b);
+    assert_null(only(&b)); /* which are not those of ten utterances */
     fleet_host_close(h);
 }
 
@@ -391,9 +393,14 @@ static void note(void *context, const alarm_event *e) {
     b->first = *e;
 }
 
-/* Each host has a set of its own and hears of all: of itself without a name, as it is. The `odd` one is so much more or less sure, and
- * hears so much more. */
-static void run_fleet(int odd, double factor, double more, book *b) {
+static void scale(monitor_cell *c, double factor) {
+    double sure = c->texts ? c->confidence_sum / (double)c->texts : 0;
+    c->confidence_sum = fmin(1, sure * factor) * (double)c->texts;
+}
+
+/* Each host has a set of its own and hears of all: of itself without a name, as it is. All are `sure`, but the `odd` one so much more or
+ * less, and it hears so much more. */
+static void run_fleet(double sure, int odd, double factor, double more, book *b) {
     static made_fleet f;
     static monitor_cell cell[2 * HOSTS];
     alarm_set *set[HOSTS];
@@ -406,9 +413,10 @@ static void run_fleet(int odd, double factor, double more, book *b) {
     for (int m = 0; m < 2 * FLEET_DAY_MIN; m++) {
         fleet_minute(&f, cell);
         monitor_cell *c = &cell[2 * odd];
-        c->confidence_sum =
-            fmin(1, c->confidence_sum / (double)(c->texts ? c->texts : 1) * factor) * (double)c->texts * more;
-        c->texts = (uint64_t)((double)c->texts * more);
+        for (int i = 0; i < HOSTS; i++) scale(&cell[2 * i], sure);
+        scale(c, factor);
+        c->confidence_sum *= more;
+        c->texts = (uint64_t)(more * (double)c->texts);
         for (int i = 0; i < HOSTS; i++) {
             for (int k = 0; k < 2 * HOSTS; k++) {
                 monitor_cell one = cell[k];
@@ -432,7 +440,7 @@ static void run_fleet(int odd, double factor, double more, book *b) {
 static void a_sick_host_is_one_alarm(void **state) {
     (void)state;
     book b = {0};
-    run_fleet(3, .75, 1, &b);
+    run_fleet(1, 3, .75, 1, &b);
     assert_int_equal(b.raised, 1);
     assert_int_equal(b.host, 3);
     assert_string_equal(b.first.rule->name, "confidence_fleet");
@@ -444,7 +452,7 @@ static void a_sick_host_is_one_alarm(void **state) {
 static void a_host_that_is_too_sure_of_itself_is_no_alarm_of_others(void **state) {
     (void)state;
     book b = {0};
-    run_fleet(1, 10, 20, &b);
+    run_fleet(.6, 1, 10, 20, &b);
     assert_int_equal(b.raised, 0);
 }
 
