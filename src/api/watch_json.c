@@ -213,9 +213,9 @@ static json_t *alarms_json(const watch *w) {
     alarm_each(w->alarms, put_alarm, &(alarm_list){w, raised});
     for (size_t k = 0; k < WATCH_EVENTS && k < w->n_events; k++) /* newest first */
         json_array_append_new(recent, watch_alarm_json(w, &w->event[(w->n_events - 1 - k) % WATCH_EVENTS].event));
-    return json_pack("{s:o, s:o, s:I, s:I, s:I, s:f}", "raised", raised, "recent", recent, "series",
-                     (json_int_t)n.series, "learnt", (json_int_t)n.learnt, "refused", (json_int_t)n.refused,
-                     "log_needed", n.log_needed);
+    return json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:f}", "raised", raised, "recent", recent, "series",
+                     (json_int_t)n.series, "peers", (json_int_t)n.peers, "learnt", (json_int_t)n.learnt, "refused",
+                     (json_int_t)n.refused, "log_needed", n.log_needed);
 }
 
 /* ---- the answer ----------------------------------------------------------------------------------------------------- */

@@ -255,4 +255,5 @@ bool alarm_band(const alarm_set *set, const cell_at *at, const char *rule, doubl
 void alarm_count(const alarm_set *set, alarm_counts *out) {
     *out = set->counts;
     out->series = set->n;
+    out->peers = set->n_peers;
 }

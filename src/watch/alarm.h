@@ -101,6 +101,7 @@ bool alarm_band(const alarm_set *set, const cell_at *at, const char *rule, doubl
 
 typedef struct alarm_counts {
     size_t series, learnt, raised;        /* learnt, raised: pairs of series and rule */
+    size_t peers;                         /* series of hosts that are not judged */
     uint64_t cells, refused, raised_ever; /* refused: cells of series there was no room for */
     double log_needed;                    /* evidence that raises an alarm now */
 } alarm_counts;

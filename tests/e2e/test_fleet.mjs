@@ -135,6 +135,7 @@ test('fleet: another steno is understood: what it counted between two answers', 
       const [host] = await until(server, ([h]) => h.utterances > 0, 'utterances');
       assert.ok(host.confidence > 0.3 && host.confidence <= 1, host.confidence);
       assert.ok(host.rtf > 0 && host.memory_bytes > 5e7 && host.series === 1);
+      assert.equal((await watched(server)).alarms.peers, 1); // and it is compared with
       assert.equal(host.version, steno(['--version']).out.trim().split(' ')[1]);
     });
   });
