@@ -193,7 +193,7 @@ bench-privacy: setup-build setup-test
 	@$(call build,$(BUILD),--target find_speed)
 	@node bench/privacy/run.mjs $(BUILD) $(PRIVACY)
 
-# A month of 50 healthy hosts, faults, and series beside NAB's detector (docs/watching.md): about a minute.
+# A month of 50 healthy hosts, faults, and series beside NAB's detector (docs/watching.md): three or four minutes.
 bench-alarms: setup-build
 	@$(MAKE) --no-print-directory -s $(BUILD)/build.ninja
 	@$(call build,$(BUILD),--target bench_alarms bench_nab)
