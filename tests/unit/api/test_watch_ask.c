@@ -152,17 +152,20 @@ static void wait_readable(asker *a) {
     assert_int_equal(poll(&p, 1, -1), 1);
 }
 
-/* So many have answered, ever. Cells that came meanwhile go to the set. */
+static void feed_taken(asker *a, alarm_set *set, alarm_sink *sink, void *context) {
+    size_t cells;
+    monitor_cell *cell = asker_take(a, &cells);
+    for (size_t i = 0; i < cells && set; i++) alarm_feed(set, &cell[i], sink, context);
+    mem_free(cell);
+}
+
+/* So many have answered, ever. Cells that came meanwhile go to the set: those of the last answer are there before it is counted. */
 static void wait_for(asker *a, uint64_t n, alarm_set *set, alarm_sink *sink, void *context) {
-    bool all;
-    do {
-        size_t cells;
+    while (answers(a) < n) {
         wait_readable(a);
-        all = answers(a) >= n;
-        monitor_cell *cell = asker_take(a, &cells);
-        for (size_t i = 0; i < cells && set; i++) alarm_feed(set, &cell[i], sink, context);
-        mem_free(cell);
-    } while (!all);
+        feed_taken(a, set, sink, context);
+    }
+    feed_taken(a, set, sink, context);
 }
 
 static const ask_view *view_of(asker *a, const char *path) {
@@ -243,7 +246,10 @@ static void every_answer_has_a_state(void **state) {
         mem_free(asker_take(a, &cells));
     }
     wait_for(a, 2 * n + 2, NULL, NULL, NULL);
-    assert_int_equal(view_of(a, "/old")->asked, 3);
+    while (view_of(a, "/old")->asked != 3) { /* it is counted before it is shown */
+        wait_readable(a);
+        feed_taken(a, NULL, NULL, NULL);
+    }
     assert_null(view_of(a, "/ill"));
     asker_close(a);
 }
