@@ -60,7 +60,13 @@ FIGURE(input_quiet_rate, ratio((double)c->input_quiet, (double)c->utterances))
 FIGURE(input_noisy_rate, ratio((double)c->input_noisy, (double)c->utterances))
 FIGURE(input_narrow_rate, ratio((double)c->input_narrow, (double)c->utterances))
 FIGURE(latency_p50_ms, latency(c, 0.50))
+FIGURE(latency_p95_ms, latency(c, 0.95))
 FIGURE(latency_p99_ms, latency(c, 0.99))
+FIGURE(streams_judged, whole(c->streams_judged))
+FIGURE(streams_clipped_rate, ratio((double)c->streams_clipped, (double)c->streams_judged))
+FIGURE(streams_quiet_rate, ratio((double)c->streams_quiet, (double)c->streams_judged))
+FIGURE(streams_noisy_rate, ratio((double)c->streams_noisy, (double)c->streams_judged))
+FIGURE(streams_narrow_rate, ratio((double)c->streams_narrow, (double)c->streams_judged))
 
 static const figure of_speech[] = {{"utterances", utterances},
                                    {"streams", streams},
@@ -83,7 +89,13 @@ static const figure of_speech[] = {{"utterances", utterances},
                                    {"input_noisy_rate", input_noisy_rate},
                                    {"input_narrow_rate", input_narrow_rate},
                                    {"latency_p50_ms", latency_p50_ms},
+                                   {"latency_p95_ms", latency_p95_ms},
                                    {"latency_p99_ms", latency_p99_ms},
+                                   {"streams_judged", streams_judged},
+                                   {"streams_clipped_rate", streams_clipped_rate},
+                                   {"streams_quiet_rate", streams_quiet_rate},
+                                   {"streams_noisy_rate", streams_noisy_rate},
+                                   {"streams_narrow_rate", streams_narrow_rate},
                                    {0}};
 
 FIGURE(rtf, ratio(c->busy_s, c->capacity_s))
@@ -114,17 +126,27 @@ static json_t *window_json(const watch *w, size_t at, monitor_window of, int64_t
     return o;
 }
 
-/* A column a figure, oldest minute first; null where nothing was counted. */
-static json_t *minutes_json(const watch *w, size_t at, int64_t now_s) {
+/* Cells of the same length that end now. */
+typedef struct span {
+    const monitor_cell *(*cell)(const monitor *m, size_t at, size_t k, int64_t now_s);
+    int n;
+    int64_t length_s;
+} span;
+
+static const span minutes_span = {monitor_minute, MONITOR_MINUTES, CELL_S};
+static const span hours_span = {monitor_hour, MONITOR_HOURS, 3600};
+
+/* A column a figure, oldest cell first; null where nothing was counted. */
+static json_t *columns_json(const watch *w, size_t at, int64_t now_s, const span *s) {
     const figure *figures = figures_of(monitor_at(w->monitor, at));
     json_t *o = json_object(), *start = json_array();
-    for (int k = MONITOR_MINUTES - 1; k >= 0; k--)
-        json_array_append_new(start, json_integer((json_int_t)(now_s / CELL_S - k) * CELL_S));
+    for (int k = s->n - 1; k >= 0; k--)
+        json_array_append_new(start, json_integer((json_int_t)((now_s / s->length_s - k) * s->length_s)));
     json_object_set_new(o, "start_s", start);
     for (const figure *f = figures; f->name; f++) {
         json_t *column = json_array();
-        for (int k = MONITOR_MINUTES - 1; k >= 0; k--) {
-            const monitor_cell *c = monitor_minute(w->monitor, at, (size_t)k, now_s);
+        for (int k = s->n - 1; k >= 0; k--) {
+            const monitor_cell *c = s->cell(w->monitor, at, (size_t)k, now_s);
             json_array_append_new(column, c ? f->of(c) : json_null());
         }
         json_object_set_new(o, f->name, column);
@@ -155,7 +177,9 @@ static json_t *series_json(const watch *w, size_t at, int64_t now_s, bool minute
                             window_json(w, at, (monitor_window)k, now_s));
     json_t *o = json_pack("{s:s, s:s, s:s, s:o, s:o}", "model", name->model, "language", name->language, "key",
                           name->key, "windows", windows, "bands", bands_json(w, name));
-    if (o && minutes) json_object_set_new(o, "minutes", minutes_json(w, at, now_s));
+    if (!o || !minutes) return o;
+    json_object_set_new(o, "minutes", columns_json(w, at, now_s, &minutes_span));
+    json_object_set_new(o, "hours", columns_json(w, at, now_s, &hours_span));
     return o;
 }
 

@@ -268,6 +268,13 @@ const monitor_cell *monitor_minute(const monitor *m, size_t at, size_t k, int64_
     return c->start_s == start_s ? c : NULL;
 }
 
+const monitor_cell *monitor_hour(const monitor *m, size_t at, size_t k, int64_t now_s) {
+    int64_t hour_s = now_s - now_s % HOUR_S - (int64_t)k * HOUR_S;
+    if (hour_s < 0 || k >= MONITOR_HOURS) return NULL;
+    const monitor_cell *c = &m->series[at]->hour[hour_s / HOUR_S % MONITOR_HOURS];
+    return c->start_s == hour_s ? c : NULL;
+}
+
 double monitor_latency_ms(const monitor_cell *cell, double p) {
     double all = 0, below = 0;
     for (int i = 0; i < CELL_LATENCY_BINS; i++) all += (double)cell->latency_bin[i];

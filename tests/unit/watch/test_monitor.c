@@ -129,6 +129,10 @@ static void test_windows(void **state) {
     assert_non_null(monitor_minute(m, s, 0, now_s));
     assert_int_equal(monitor_minute(m, s, 59, now_s)->start_s, NOW + 3 * 24 * 3600 - 59 * 60);
     assert_null(monitor_minute(m, s, 60, now_s));
+    assert_int_equal(monitor_hour(m, s, 1, now_s)->utterances, 60);
+    assert_int_equal(monitor_hour(m, s, 23, now_s)->start_s, NOW + 2 * 24 * 3600 + 3600);
+    assert_null(monitor_hour(m, s, 0, now_s)); /* nothing of it has been filed */
+    assert_null(monitor_hour(m, s, 24, now_s));
     monitor_sum(m, s, MONITOR_DAY, now_s + 7 * 24 * 3600, &sum); /* long nothing: old places of the ring do not count */
     assert_int_equal(sum.utterances, 1);
     monitor_close(m);
