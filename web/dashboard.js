@@ -1,0 +1,268 @@
+// dashboard.js: the dashboard: /v1/watch and /v1/status, asked every two seconds (dash_poll.js), as tiles, alarms, tables and charts.
+// Invariants: nothing is stored but the key, in this tab's session storage, as the live page does; what is shown while the server does not
+// answer says how old it is.
+import { $, child, recall, remember } from './dom.js';
+import { Chart, hasCharts } from './dash_chart.js';
+import { MONITORS, RTF_LIMIT, RULE_TITLES, bandOf, hostName, idOf, isHost, learnt, nameOf, smooth } from './dash_monitors.js';
+import { byHost, paintRaised, paintRecent, paintSeries, paintTiles, paintVerdict, paintWorst, tilesOf } from './dash_parts.js';
+import { Poller, Refused } from './dash_poll.js';
+import { paintHosts } from './dash_hosts.js';
+import { paintShadow } from './dash_shadow.js';
+import * as units from './dash_units.js';
+
+const KEY = 'steno-key';
+const CHOICE = 'steno-dashboard';
+const HEARD_MS = 10000; // over which audio is counted
+const SHADOW_MS = 10000;
+
+let watch = null;
+let columns = new Map(); // of each series by its id: { minutes, hours }, asked for once a minute
+let columnsAt = '';
+let chosen = '';
+let answeredAt = 0; // ms
+let told = null; // alarms that were announced
+const view = { range: 'minutes', shape: 'charts' };
+try {
+  const kept = JSON.parse(recall(CHOICE) || '{}');
+  if (kept.range === 'hours') view.range = 'hours';
+  if (kept.shape === 'tables') view.shape = 'tables';
+} catch {
+  // not ours
+}
+
+// ---- asking ---------------------------------------------------------------------------------------------------------------
+
+let shadow = { answer: null, at: -Infinity };
+
+// Not there is no trouble: most servers run no shadow.
+async function askShadow(get) {
+  if (watch?.shadow === false || performance.now() - shadow.at < SHADOW_MS) return;
+  try {
+    shadow = { answer: await get('v1/shadow'), at: performance.now() };
+  } catch (error) {
+    if (!(error instanceof Refused) || error.kind !== 'off') throw error;
+    shadow = { answer: null, at: Infinity };
+  }
+}
+
+const columnsFor = ({ series, now_s }) => JSON.stringify([Math.floor(now_s / 60), series.map(idOf)]);
+
+const poller = new Poller(async (get) => {
+  const [status, answer] = await Promise.all([get('v1/status'), get('v1/watch?minutes=false')]);
+  let full = null;
+  if (columnsFor(answer) !== columnsAt) full = await get('v1/watch');
+  await askShadow(get);
+  return { status, answer: full ?? answer, full };
+});
+
+poller.addEventListener('answer', ({ detail: { status, answer, full } }) => {
+  if (full) {
+    columns = new Map(full.series.map((s) => [idOf(s), { minutes: s.minutes, hours: s.hours }]));
+    columnsAt = columnsFor(full);
+  }
+  watch = answer;
+  answeredAt = Date.now();
+  showState('live', `Live, updated ${units.exactTime(answeredAt / 1000)}`);
+  $('key-form').hidden = true;
+  $('off').hidden = true;
+  $('main').hidden = false;
+  paint(status);
+});
+
+poller.addEventListener('stopped', () => answeredAt && showState('paused', `Paused while hidden, from ${units.exactTime(answeredAt / 1000)}`));
+
+const TROUBLE = {
+  lost: () => 'The server cannot be reached',
+  limited: (message) => `The server takes no questions for now: ${message}`,
+  odd: (message) => `The server answers with an error: ${message}`,
+};
+
+poller.addEventListener('trouble', ({ detail: { kind, message, waitMs } }) => {
+  if (kind === 'key') return askForKey(message);
+  if (kind === 'off') return showOff(message);
+  const old = answeredAt ? `; what is shown is from ${units.exactTime(answeredAt / 1000)}` : '';
+  showState('lost', `${TROUBLE[kind](message)}. Asking again in ${units.span(Math.round(waitMs / 1000))}${old}`);
+});
+
+function showState(state, text) {
+  $('state').dataset.state = state;
+  if ($('state-text').textContent !== text) $('state-text').textContent = text;
+  $('now').hidden = state !== 'lost';
+  document.body.classList.toggle('stale', state === 'lost' || state === 'paused');
+}
+
+function showOff(message) {
+  showState('off', 'Nothing to show');
+  $('main').hidden = true;
+  $('off').hidden = false;
+  $('off').textContent = `There is nothing to show: ${message}. In its configuration, [watch] watch = yes turns it on.`;
+}
+
+// ---- a key, where the server wants one ----------------------------------------------------------------------------------------
+
+function keepKey(key) {
+  poller.key = key;
+  $('forget-key').hidden = !key;
+  remember(KEY, key);
+}
+
+function askForKey(message) {
+  const refused = `The server does not take this key${message ? `: ${message}` : ''}. Check it, or ask whoever runs the server.`;
+  $('key-why').textContent = poller.key ? refused : 'This server asks for a key. It is kept until this tab is closed, and goes to this server only.';
+  keepKey('');
+  showState('key', 'A key is needed');
+  $('main').hidden = true;
+  $('key-form').hidden = false;
+  $('key').focus();
+}
+
+$('key-form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const key = $('key').value.trim();
+  $('key').value = '';
+  if (!key) return;
+  keepKey(key);
+  showState('opening', 'Asking the server…');
+  poller.again();
+});
+$('forget-key').addEventListener('click', () => {
+  keepKey('');
+  poller.again();
+});
+$('now').addEventListener('click', () => {
+  showState('opening', 'Asking the server…');
+  poller.again();
+});
+
+// ---- charts -------------------------------------------------------------------------------------------------------------------
+
+const charts = new Map();
+const box = (parent, title, name, note = '') => {
+  const group = child(parent, 'div', `group ${name}`);
+  child(group, 'h3').textContent = title;
+  if (note) child(group, 'p', 'hint').textContent = note;
+  return child(group, 'div', 'grid');
+};
+
+function openCharts() {
+  const main = box($('charts'), 'Speed and load', 'load');
+  charts.set('latency', new Chart(main, { title: 'Final text', what: 'after the end of speech', write: units.ms, lines: ['median', '95 %', '99 %'], tall: true, floor: 200 }));
+  charts.set('utterances', new Chart(main, { title: 'Throughput', what: 'utterances', write: units.count, tall: true, bars: true, floor: 5 }));
+  charts.set('rtf', new Chart(main, { title: 'Real-time factor', what: 'of the host', write: units.factor, tall: true, top: RTF_LIMIT }));
+  for (const group of new Set(MONITORS.map((m) => m.group))) {
+    const grid = box($('charts'), group, 'monitors');
+    for (const m of MONITORS.filter((one) => one.group === group)) charts.set(m.name, new Chart(grid, m));
+  }
+}
+
+const raisedOf = (series, rules) => watch.alarms.raised.some((a) => rules.includes(a.rule) && [a.host ?? '', a.model, a.language, a.key].join('|') === idOf(series));
+
+function putMonitor(m, series, cols, more) {
+  const band = bandOf(series, m);
+  const chart = charts.get(m.name);
+  const w = series.windows;
+  const alarmed = raisedOf(series, m.rules);
+  chart.put({ times: cols.start_s, columns: [smooth(cols, m, view.range)], band, now: m.write(w['1h'][m.name]), note: `Last day: ${m.write(w['1d'][m.name])}`, alarmed, learning: !alarmed && !learnt(band), ...more });
+  if (m.bins) paintBins(chart.extra, w['1h'][m.bins]);
+}
+
+function paintCharts() {
+  const series = watch.series.find((s) => idOf(s) === chosen);
+  const cols = columns.get(chosen)?.[view.range];
+  $('charts').hidden = !series || !cols;
+  if (!series || !cols) return;
+  const each = view.range === 'minutes' ? 'by minute' : 'by hour';
+  const more = { tables: view.shape === 'tables', range: view.range };
+  const w = series.windows[view.range === 'minutes' ? '1h' : '1d'];
+  $('legend').textContent = `${nameOf(series)}, ${view.range === 'minutes' ? 'the last hour by minute; shares and means are of five minutes each' : 'the last day by hour'}. Large figures are of the last hour.${hasCharts && view.shape === 'charts' ? ' Tinted: tolerated. Dotted: usual.' : ''}`;
+  charts.get('latency').put({ times: cols.start_s, columns: ['p50', 'p95', 'p99'].map((p) => cols[`latency_${p}_ms`]), now: `${units.ms(w.latency_p50_ms)} median, ${units.ms(w.latency_p99_ms)} at 99 %`, alarmed: raisedOf(series, ['latency']), ...more });
+  charts.get('utterances').put({ times: cols.start_s, columns: [cols.utterances], now: `${units.count(w.utterances)} in the last ${view.range === 'minutes' ? 'hour' : 'day'}`, note: `${units.span(w.speech_s)} of speech in ${units.span(w.audio_s)} of audio, ${each}`, ...more });
+  const host = watch.series.find((s) => isHost(s) && (s.host ?? '') === (series.host ?? ''));
+  const load = host && columns.get(idOf(host))?.[view.range];
+  if (load) charts.get('rtf').put({ times: load.start_s, columns: [load.rtf], band: { norm: null, low: null, high: RTF_LIMIT }, now: `${units.factor(host.windows['1h'].rtf)} in the last hour`, note: `${hostName(host)}, ${each}`, alarmed: raisedOf(host, ['rtf']), ...more });
+  for (const m of MONITORS) putMonitor(m, series, cols, more);
+}
+
+// How the confidence of texts is spread, in ten columns.
+function paintBins(parent, bins) {
+  const all = bins?.reduce((n, x) => n + x, 0) ?? 0;
+  if (!parent.children.length) for (let i = 0; i < 10; i++) child(parent, 'i');
+  parent.className = 'extra bins';
+  parent.hidden = !all;
+  if (!all) return;
+  const most = Math.max(...bins);
+  [...parent.children].forEach((bar, i) => {
+    bar.style.height = `${Math.max(bins[i] ? 6 : 2, (100 * bins[i]) / most)}%`;
+  });
+  parent.setAttribute('role', 'img');
+  parent.setAttribute('aria-label', `How it is spread over the last hour: ${bins.map((n, i) => [n, i]).filter(([n]) => n).map(([n, i]) => `${units.share(n / all)} from ${i / 10} to ${(i + 1) / 10}`).join(', ')}`);
+  parent.title = 'How confidence is spread over the last hour, from 0 (left) to 1 (right)';
+}
+
+// ---- all of it ------------------------------------------------------------------------------------------------------------------
+
+let heardMarks = []; // [ms, seconds of audio]
+
+function heardRate(status) {
+  const total = status.engines.reduce((n, e) => n + (e.audio_s ?? 0), 0);
+  const now = performance.now();
+  if (heardMarks.length && heardMarks.at(-1)[1] > total) heardMarks = []; // another process
+  heardMarks.push([now, total]);
+  while (heardMarks.length > 2 && now - heardMarks[1][0] > HEARD_MS) heardMarks.shift();
+  const [at, before] = heardMarks[0];
+  return now - at < 500 ? null : ((total - before) * 1000) / (now - at);
+}
+
+// Alarms that are new are read out; those that were there when the page opened are on it.
+function announce({ raised }) {
+  const now = new Set(raised.map((a) => `${RULE_TITLES[a.rule] ?? a.rule}, ${nameOf(a)}`));
+  const fresh = told ? [...now].filter((name) => !told.has(name)) : [];
+  if (fresh.length) $('announce').textContent = `Alarm raised: ${fresh.join('; ')}`;
+  told = now;
+  document.title = `${raised.length ? `(${raised.length}) ` : ''}steno dashboard`;
+}
+
+function choose(id) {
+  chosen = id;
+  paintSeries(watch, chosen, choose);
+  paintCharts();
+}
+
+function paint(status) {
+  if (!watch.series.some((s) => idOf(s) === chosen && !isHost(s))) {
+    const alarmed = byHost(watch.series).find((s) => !isHost(s) && raisedOf(s, Object.keys(RULE_TITLES)));
+    chosen = idOf(alarmed ?? byHost(watch.series).find((s) => !isHost(s)) ?? watch.series[0] ?? { model: '', language: '', key: '' });
+  }
+  announce(watch.alarms);
+  paintVerdict(watch, status);
+  paintTiles(tilesOf(watch, status, heardRate(status)));
+  paintRaised(watch.alarms, watch.now_s);
+  paintRecent(watch.alarms, watch.now_s);
+  paintShadow(shadow.answer);
+  paintSeries(watch, chosen, choose);
+  paintHosts(watch.hosts, watch.now_s);
+  paintCharts();
+  paintWorst(watch.worst, watch.now_s);
+  $('about').textContent = `steno ${status.version}. Counted since ${units.moment(watch.since_s, watch.now_s)}; figures of before that come from the store.`;
+}
+
+for (const name of ['range', 'shape']) {
+  for (const radio of document.querySelectorAll(`input[name="${name}"]`)) {
+    if (radio.value === view[name]) radio.checked = true;
+    radio.addEventListener('change', () => {
+      view[name] = radio.value;
+      remember(CHOICE, JSON.stringify(view));
+      if (watch) paintCharts();
+    });
+  }
+}
+if (!hasCharts) {
+  $('no-charts').hidden = false;
+  document.querySelectorAll('input[name="shape"]').forEach((radio) => (radio.disabled = true));
+  document.querySelector('input[name="shape"][value="tables"]').checked = true;
+}
+for (const query of ['(prefers-color-scheme: dark)', '(forced-colors: active)']) matchMedia(query).addEventListener('change', () => charts.forEach((c) => c.repaint()));
+
+openCharts();
+keepKey(recall(KEY));
+poller.start();
