@@ -20,32 +20,47 @@ function lonely(values) {
   return values.flatMap((v, i) => (v !== null && (i === last || ((values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null)) ? [i] : []));
 }
 
-// What is tolerated as a tinted ground, its edges dashed, what is usual dotted; named at the edge.
-function drawBand(plot, { norm, low, high }) {
+const inside = (plot, v) => v !== null && v >= plot.scales.y.min && v <= plot.scales.y.max;
+const y = (plot, v) => Math.round(plot.valToPos(v, 'y', true));
+const edges = ({ norm, low, high }) => [[norm, 'usual', [1, 4], 'quiet'], [low, 'tolerated', [7, 5], 'stop'], [high, 'tolerated', [7, 5], 'stop']];
+
+// What is tolerated as a tinted ground, its edges dashed, what is usual dotted.
+function drawBand(plot, band) {
   const { ctx, bbox } = plot;
-  const y = (v) => Math.round(plot.valToPos(v, 'y', true));
-  const inside = (v) => v !== null && v >= plot.scales.y.min && v <= plot.scales.y.max;
   const bottom = bbox.top + bbox.height;
-  const edge = (v, otherwise) => (v === null ? otherwise : Math.min(bottom, Math.max(bbox.top, y(v))));
+  const edge = (v, otherwise) => (v === null ? otherwise : Math.min(bottom, Math.max(bbox.top, y(plot, v))));
   ctx.save();
   ctx.fillStyle = colour('band');
-  const top = edge(high, bbox.top);
-  ctx.fillRect(bbox.left, top, bbox.width, edge(low, bottom) - top);
-  ctx.font = font(10 * devicePixelRatio);
-  ctx.textAlign = 'right';
-  for (const [v, dash, name, ink] of [[norm, [1, 4], 'usual', 'quiet'], [low, [7, 5], 'tolerated', 'stop'], [high, [7, 5], 'tolerated', 'stop']]) {
-    if (!inside(v)) continue;
-    ctx.strokeStyle = ctx.fillStyle = colour(ink);
+  const top = edge(band.high, bbox.top);
+  ctx.fillRect(bbox.left, top, bbox.width, edge(band.low, bottom) - top);
+  for (const [v, name, dash, ink] of edges(band)) {
+    if (!inside(plot, v)) continue;
+    ctx.strokeStyle = colour(ink);
     ctx.lineWidth = devicePixelRatio * (name === 'usual' ? 1.5 : 1);
     ctx.setLineDash(dash.map((n) => n * devicePixelRatio));
     ctx.beginPath();
-    ctx.moveTo(bbox.left, y(v));
-    ctx.lineTo(bbox.left + bbox.width, y(v));
+    ctx.moveTo(bbox.left, y(plot, v));
+    ctx.lineTo(bbox.left + bbox.width, y(plot, v));
     ctx.stroke();
-    if (name === 'usual' && [low, high].some((t) => t !== null && Math.abs(y(t) - y(v)) < 14 * devicePixelRatio)) continue;
-    const above = v !== low;
-    ctx.textBaseline = above ? 'bottom' : 'top';
-    ctx.fillText(name, bbox.left + bbox.width - 3 * devicePixelRatio, y(v) + (above ? -2 : 2) * devicePixelRatio);
+  }
+  ctx.restore();
+}
+
+// Their names, over the line, with a rim that keeps them apart from it; what is usual goes unnamed where there is no room.
+function drawNames(plot, band) {
+  const { ctx, bbox } = plot;
+  const px = devicePixelRatio;
+  const bounds = [band.low, band.high].filter((v) => inside(plot, v));
+  ctx.save();
+  Object.assign(ctx, { font: font(10.5 * px), textAlign: 'left', lineWidth: 2.5 * px, lineJoin: 'round', strokeStyle: colour('card') });
+  for (const [v, name, , ink] of edges(band)) {
+    if (!inside(plot, v) || (name === 'usual' && bounds.some((t) => Math.abs(y(plot, t) - y(plot, v)) < 15 * px))) continue;
+    const below = v === band.low || y(plot, v) - bbox.top < 14 * px;
+    ctx.textBaseline = below ? 'top' : 'bottom';
+    ctx.fillStyle = colour(ink);
+    const at = [bbox.left + 4 * px, y(plot, v) + (below ? 3 : -2) * px];
+    ctx.strokeText(name, ...at);
+    ctx.fillText(name, ...at);
   }
   ctx.restore();
 }
@@ -81,12 +96,26 @@ export class Chart {
     what.textContent = ` ${spec.what}`;
     const badge = child(head, 'span', 'badge');
     badge.hidden = true;
-    this.#parts = { figure, badge, now: child(caption, 'p', 'now'), summary: child(caption, 'p', 'summary'), plot: child(figure, 'div', 'plot'), extra: child(figure, 'div', 'extra'), table: child(figure, 'div', 'numbers') };
+    const row = child(caption, 'div', 'figure-row');
+    const now = child(row, 'p', 'now');
+    const extra = child(row, 'div', 'extra');
+    if (hasCharts && this.#spec.lines.length > 1) this.#explain(caption);
+    this.#parts = { figure, badge, now, summary: child(caption, 'p', 'summary'), plot: child(figure, 'div', 'plot'), extra, table: child(figure, 'div', 'numbers') };
     this.#parts.plot.setAttribute('aria-hidden', 'true');
     this.#parts.table.tabIndex = 0;
     this.#parts.table.setAttribute('role', 'region');
     this.#parts.table.setAttribute('aria-label', `${spec.title}: numbers`);
     if (hasCharts) new ResizeObserver(() => this.#resize()).observe(this.#parts.plot);
+  }
+
+  // Which line is which.
+  #explain(caption) {
+    const key = child(caption, 'p', 'key');
+    key.setAttribute('aria-hidden', 'true');
+    this.#spec.lines.forEach((name, i) => {
+      child(key, 'i', `line-${i + 1}`);
+      child(key, 'span').textContent = name;
+    });
   }
 
   get extra() {
@@ -123,7 +152,8 @@ export class Chart {
       const name = lines.length > 1 ? `${lines[i]}: ` : '';
       return `${name}${least === most ? write(most) : `${write(least)} to ${write(most)}`}`;
     }).filter(Boolean);
-    return [said.length ? said.join('; ') : 'nothing yet', bandText(this.#band, this.#spec.write), note].filter(Boolean).join('. ').replace(/^./, (c) => c.toUpperCase());
+    const upper = (text) => text.replace(/^./, (c) => c.toUpperCase());
+    return [said.length ? said.join('; ') : 'nothing yet', bandText(this.#band, this.#spec.write), note].filter(Boolean).map(upper).join('. ');
   }
 
   #tabulate(range) {
@@ -168,6 +198,17 @@ export class Chart {
     else if (this.#plot.width !== width) this.#plot.setSize({ width, height: this.#height() });
   }
 
+  set hidden(hidden) {
+    this.#parts.figure.hidden = hidden;
+  }
+
+  focus() {
+    const { figure } = this.#parts;
+    figure.tabIndex = -1;
+    figure.scrollIntoView({ block: 'center' });
+    figure.focus({ preventScroll: true });
+  }
+
   repaint() {
     this.#plot?.redraw(false, true);
   }
@@ -183,7 +224,7 @@ export class Chart {
     return {
       width, height: this.#height(), padding: [8, 6, 0, 0], legend: { show: false },
       cursor: { sync: { key: 'steno' }, x: true, y: false, drag: { x: false, y: false }, points: { size: 7 } },
-      scales: { x: { time: true }, y: { range: () => reach(this.#data.slice(1), this.#band, this.#spec) } },
+      scales: { x: { time: true, ...(bars ? { range: (_, least, most) => this.#around(least, most) } : {}) }, y: { range: () => reach(this.#data.slice(1), this.#band, this.#spec) } },
       axes: [
         { ...axis, size: 24, gap: 4, space: 56, grid: { show: false }, values: (_, ticks) => ticks.map((t) => moment(t, t)) },
         { ...axis, size: AXIS_PX, gap: 6, space: this.#spec.tall ? 34 : 30, grid: { stroke: () => colour('line'), width: 1 }, values: (_, ticks) => ticks.map((v) => write(v)) },
@@ -191,10 +232,16 @@ export class Chart {
       series: [{}, ...lines.map((label, i) => ({
         label, stroke: () => colour(COLOURS[names[i]]), ...LINES[names[i]], spanGaps: false,
         ...(bars ? { paths: uPlot.paths.bars({ size: [0.7, 40] }), fill: () => colour('accent'), width: 0 } : {}),
-        points: { show: !bars, size: 6, width: 0, fill: () => colour(COLOURS[names[i]]), filter: (_, n) => lonely(this.#data[n]) },
+        points: bars ? { show: false } : { size: 6, width: 0, fill: () => colour(COLOURS[names[i]]), filter: (_, n) => lonely(this.#data[n]) },
       }))],
-      hooks: { drawClear: [(plot) => learnt(this.#band) && drawBand(plot, this.#band)], setCursor: [(plot) => this.#read(plot)] },
+      hooks: { drawClear: [(plot) => learnt(this.#band) && drawBand(plot, this.#band)], draw: [(plot) => drawNames(plot, this.#band)], setCursor: [(plot) => this.#read(plot)] },
     };
+  }
+
+  // Bars stand half beside their time.
+  #around(least, most) {
+    const half = (this.#data[0][1] - this.#data[0][0]) / 2 || 30;
+    return [least - half, most + half];
   }
 
   // What lies under the pointer, in place of the sentence's figure.

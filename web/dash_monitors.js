@@ -8,7 +8,7 @@ const of = (name) => (w, i) => w[name]?.[i] ?? 0;
 
 export const MONITORS = [
   { group: 'Words', name: 'empty_rate', title: 'No text for speech', what: 'of utterances', write: units.share, by: of('utterances'), rules: ['empty'], floor: 0.02 },
-  { group: 'Words', name: 'characters_per_s', title: 'Characters a second', what: 'of speech', write: units.perSecond, by: of('speech_s'), rules: ['speech_rate_low', 'speech_rate_high'], floor: 5 },
+  { group: 'Words', name: 'characters_per_s', title: 'Characters a second', what: 'of speech', write: units.perSecond, by: of('speech_s'), rules: ['speech_rate_low', 'speech_rate_high'], near: 2 },
   { group: 'Words', name: 'confidence', title: 'Confidence', what: 'mean, 0 to 1', write: units.factor, by: texts, rules: ['confidence', 'confidence_fleet'], bins: 'confidence_bins', near: 0.1 },
   { group: 'Words', name: 'looped_rate', title: 'Loops cut', what: 'of utterances', write: units.share, by: of('utterances'), rules: ['looped'], floor: 0.01 },
   { group: 'Words', name: 'repeated_rate', title: 'Repeated words', what: 'of words', write: units.share, by: of('speech_s'), rules: ['repeated'], floor: 0.02 },
@@ -16,7 +16,7 @@ export const MONITORS = [
   { group: 'Live text', name: 'partial_revision_rate', title: 'Words taken back', what: 'of partials', write: units.share, by: of('utterances'), rules: ['partial_revisions'], floor: 0.02 },
   { group: 'Live text', name: 'speaker_revision_rate', title: 'Speakers changed', what: 'of labels', write: units.share, by: of('utterances'), rules: ['speaker_revisions'], floor: 0.02 },
   { group: 'Live text', name: 'language_switch_rate', title: 'Language switches', what: 'of utterances', write: units.share, by: of('utterances'), rules: ['language_switches'], floor: 0.02 },
-  { group: 'Sound', name: 'speech_share', title: 'Speech', what: 'of audio', write: units.share, by: of('audio_s'), rules: ['speech_share_low', 'speech_share_high'], floor: 0.1 },
+  { group: 'Sound', name: 'speech_share', title: 'Speech', what: 'of audio', write: units.share, by: of('audio_s'), rules: ['speech_share_low', 'speech_share_high'], near: 0.1 },
   { group: 'Sound', name: 'streams_quiet_rate', title: 'Too quiet', what: 'of streams, below −45 dBFS', write: units.share, by: of('streams_judged'), rules: ['input_quiet'], floor: 0.05 },
   { group: 'Sound', name: 'streams_clipped_rate', title: 'Clipped', what: 'of streams, over 1 % of samples', write: units.share, by: of('streams_judged'), rules: ['input_clipped'], floor: 0.05 },
   { group: 'Sound', name: 'streams_noisy_rate', title: 'Noisy', what: 'of streams, SNR below 5 dB', write: units.share, by: of('streams_judged'), rules: ['input_noisy'], floor: 0.05 },

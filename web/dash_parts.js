@@ -52,7 +52,7 @@ export function tilesOf(watch, status, heard) {
     ['p99', 'Final text, 99 %', at(0.99), `95 %: ${at(0.95)}`],
     ['empty', 'No text for speech', units.share(hour.empty_rate), band('empty_rate')],
     ['confidence', 'Confidence', units.factor(hour.confidence), band('confidence')],
-    ['rtf', 'Real-time factor', units.factor(host.rtf), `tolerated up to ${units.factor(RTF_LIMIT)}; memory ${units.bytes(host.memory_bytes)}`, host.rtf > RTF_LIMIT],
+    ['rtf', 'Real-time factor', units.factor(host.rtf), `tolerated up to ${units.factor(RTF_LIMIT)}; memory ${units.bytes(host.memory_bytes || null)}`, host.rtf > RTF_LIMIT],
   ];
 }
 
@@ -104,7 +104,8 @@ function alarmFigures(a) {
 
 const title = (rule) => RULE_TITLES[rule] ?? rule;
 
-export function paintRaised({ raised }, now) {
+// show(alarm): brings its picture in sight.
+export function paintRaised({ raised }, now, show) {
   const box = $('raised');
   if (same(box, [raised.map((a) => [a.rule, a.host, a.model, a.language, a.key, a.severity, alarmFigures(a), a.runbook, a.since_s]), Math.floor(now / 60)])) return;
   if (!raised.length) {
@@ -128,6 +129,9 @@ export function paintRaised({ raised }, now) {
     const todo = child(item, 'p', 'todo');
     say(todo, 'strong', 'What to do: ');
     todo.append(a.runbook);
+    const button = say(item, 'button', 'Show its picture', 'link');
+    button.type = 'button';
+    button.addEventListener('click', () => show(a));
   }
 }
 
@@ -153,7 +157,7 @@ export function paintRecent({ recent }, now) {
 
 const COLUMNS = [
   ['Series'], ['State'], ['Utterances', (w) => units.count(w.utterances)], ['No text', (w) => units.share(w.empty_rate)], ['Confidence', (w) => units.factor(w.confidence)],
-  ['Characters', (w) => units.perSecond(w.characters_per_s), 'wide'], ['Median', (w) => units.ms(w.latency_p50_ms), 'wide'], ['99 %', (w) => units.ms(w.latency_p99_ms)],
+  ['Characters/s', (w) => units.perSecond(w.characters_per_s), 'wide'], ['Final, median', (w) => units.ms(w.latency_p50_ms), 'wide'], ['Final, 99 %', (w) => units.ms(w.latency_p99_ms)],
 ];
 
 const sameSeries = (a, s) => [a.host ?? '', a.model, a.language, a.key].join('|') === idOf(s);
@@ -170,13 +174,13 @@ function hostRow(body, s, raised) {
   const head = child(row, 'th');
   head.scope = 'row';
   head.textContent = hostName(s);
-  const own = raised.filter((a) => sameSeries(a, s));
   const cell = child(row, 'td', 'state');
-  if (own.length) badge(cell, 'bad', `${own.length} alarm${own.length === 1 ? '' : 's'}`);
+  const state = stateOf(s, raised);
+  if (/alarm/.test(state[1])) badge(cell, ...state);
   const w = s.windows['5m'];
   const more = child(row, 'td', 'host-figures');
   more.colSpan = COLUMNS.length - 2;
-  more.textContent = `real-time factor ${units.factor(w.rtf)}, memory ${units.bytes(w.memory_bytes)}`;
+  more.textContent = `real-time factor ${units.factor(w.rtf)}, memory ${units.bytes(w.memory_bytes || null)}`;
 }
 
 function seriesRow(body, s, raised, chosen, choose) {
@@ -240,7 +244,7 @@ export function paintWorst(worst, now) {
     if (u.text !== null) Object.assign(text, { lang: u.language, dir: 'auto' });
     const tags = child(item, 'p', 'tags');
     const marks = marksOf(u);
-    for (const mark of marks.length ? marks : [`confidence ${units.factor(u.confidence)}`]) say(tags, 'span', mark, marks.length ? 'tag' : 'tag calm');
+    for (const mark of marks.length ? marks : [`nothing unusual, confidence ${units.factor(u.confidence)}`]) say(tags, 'span', mark, marks.length ? 'tag' : 'tag calm');
     const meta = child(item, 'p', 'meta');
     time(meta, u.at_s, now);
     meta.append(` · ${[u.model, u.language].filter(Boolean).join(' ')} · ${u.live ? 'live' : 'recording'} · ${units.span(u.speech_s)} of speech`);

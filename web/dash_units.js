@@ -9,12 +9,13 @@ const brief = (x) => (Math.abs(x) >= 100 ? whole.format(x) : Number(x.toPrecisio
 
 export const count = given((x) => whole.format(x));
 export const plain = given((x) => (x === 0 ? '0' : Number(x.toPrecision(3)).toString()));
-export const share = given((x) => `${brief(100 * x)} %`);
+export const share = given((x) => (x > 0 && x < 0.0001 ? '<0.01 %' : `${brief(100 * x)} %`));
 export const factor = given((x) => x.toFixed(2));
 export const perSecond = given((x) => `${x.toFixed(1)}/s`);
 export const times = given((x) => `${x.toFixed(2)}×`);
 export const ms = given((x) => (x < 999.5 ? `${Math.round(x)} ms` : x < 9950 ? `${(x / 1000).toFixed(2)} s` : `${(x / 1000).toFixed(1)} s`));
 export const bytes = given((x) => (x < 1024 ** 3 ? `${Math.round(x / 1024 ** 2)} MiB` : `${(x / 1024 ** 3).toFixed(2)} GiB`));
+export const mebibytes = given((x) => `${whole.format(x)} MiB`);
 export const decibels = given((x) => `${x < 0 ? '−' : ''}${Math.abs(x).toFixed(0)} dB`);
 
 // 45 -> "45 s"; 5400 -> "1 h 30 min"; 200000 -> "2 d 7 h".

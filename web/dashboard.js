@@ -137,22 +137,50 @@ $('now').addEventListener('click', () => {
 // ---- charts -------------------------------------------------------------------------------------------------------------------
 
 const charts = new Map();
-const box = (parent, title, name, note = '') => {
-  const group = child(parent, 'div', `group ${name}`);
-  child(group, 'h3').textContent = title;
-  if (note) child(group, 'p', 'hint').textContent = note;
-  return child(group, 'div', 'grid');
-};
+const groups = new Map(); // { details, note, rules } by title
+const phone = matchMedia('(max-width: 44rem)').matches;
+
+// On a phone only the first is open, and those with an alarm.
+function group(title, name, rules) {
+  const details = child($('charts'), 'details', `group ${name}`);
+  details.open = !phone || !groups.size;
+  const summary = child(details, 'summary');
+  child(summary, 'h3').textContent = title;
+  groups.set(title, { details, note: child(summary, 'span', 'badge bad'), rules });
+  return child(details, 'div', 'grid');
+}
 
 function openCharts() {
-  const main = box($('charts'), 'Speed and load', 'load');
-  charts.set('latency', new Chart(main, { title: 'Final text', what: 'after the end of speech', write: units.ms, lines: ['median', '95 %', '99 %'], tall: true, floor: 200 }));
-  charts.set('utterances', new Chart(main, { title: 'Throughput', what: 'utterances', write: units.count, tall: true, bars: true, floor: 5 }));
-  charts.set('rtf', new Chart(main, { title: 'Real-time factor', what: 'of the host', write: units.factor, tall: true, top: RTF_LIMIT }));
-  for (const group of new Set(MONITORS.map((m) => m.group))) {
-    const grid = box($('charts'), group, 'monitors');
-    for (const m of MONITORS.filter((one) => one.group === group)) charts.set(m.name, new Chart(grid, m));
+  const first = group('Speed and load', 'load', ['latency', 'rtf', 'memory']);
+  charts.set('latency', new Chart(first, { title: 'Final text', what: 'after the end of speech', write: units.ms, lines: ['median', '95 %', '99 %'], tall: true, floor: 200 }));
+  charts.set('utterances', new Chart(first, { title: 'Throughput', what: 'utterances', write: units.count, tall: true, bars: true, floor: 5 }));
+  charts.set('rtf', new Chart(first, { title: 'Real-time factor', what: 'of the host', write: units.factor, tall: true, top: RTF_LIMIT }));
+  charts.set('memory', new Chart(first, { title: 'Memory', what: 'of the host', write: units.mebibytes, tall: true }));
+  for (const title of new Set(MONITORS.map((m) => m.group))) {
+    const own = MONITORS.filter((m) => m.group === title);
+    const grid = group(title, 'monitors', own.flatMap((m) => m.rules));
+    for (const m of own) charts.set(m.name, new Chart(grid, m));
   }
+}
+
+function paintGroups(series, host) {
+  for (const { details, note, rules } of groups.values()) {
+    const n = rules.filter((rule) => raisedOf(series, [rule]) || raisedOf(host, [rule])).length;
+    const text = n ? `▲ ${n} alarm${n === 1 ? '' : 's'}` : '';
+    if (n && note.textContent !== text) details.open = true;
+    note.textContent = text;
+  }
+}
+
+// The picture of an alarm: that of its series and rule.
+function showAlarm(alarm) {
+  const id = idOf(alarm);
+  const ofHost = !alarm.model;
+  const shown = ofHost ? watch.series.find((s) => !isHost(s) && (s.host ?? '') === alarm.host) : watch.series.find((s) => idOf(s) === id);
+  if (shown) choose(idOf(shown));
+  const chart = charts.get(MONITORS.find((m) => m.rules.includes(alarm.rule))?.name ?? alarm.rule);
+  for (const { details, rules } of groups.values()) if (rules.includes(alarm.rule)) details.open = true;
+  chart?.focus();
 }
 
 const raisedOf = (series, rules) => watch.alarms.raised.some((a) => rules.includes(a.rule) && [a.host ?? '', a.model, a.language, a.key].join('|') === idOf(series));
@@ -166,6 +194,23 @@ function putMonitor(m, series, cols, more) {
   if (m.bins) paintBins(chart.extra, w['1h'][m.bins]);
 }
 
+function paintSpeech(series, cols, { each, ...more }) {
+  const w = series.windows[view.range === 'minutes' ? '1h' : '1d'];
+  charts.get('latency').put({ times: cols.start_s, columns: ['p50', 'p95', 'p99'].map((p) => cols[`latency_${p}_ms`]), now: `${units.ms(w.latency_p50_ms)}, 99 %: ${units.ms(w.latency_p99_ms)}`, alarmed: raisedOf(series, ['latency']), ...more });
+  charts.get('utterances').put({ times: cols.start_s, columns: [cols.utterances], now: `${units.count(w.utterances)} in the last ${view.range === 'minutes' ? 'hour' : 'day'}`, note: `${units.span(w.speech_s)} of speech in ${units.span(w.audio_s)} of audio, ${each}`, ...more });
+  for (const m of MONITORS) putMonitor(m, series, cols, more);
+}
+
+function paintHost(host, cols, { each, ...more }) {
+  if (!cols) return;
+  const note = `${hostName(host)}, ${each}`;
+  const mebi = (x) => (x ? x / 1024 ** 2 : null); // 0: not measured yet
+  const { norm, low, high } = bandOf(host, { rules: ['memory'] });
+  const rtf = { norm: null, low: null, high: RTF_LIMIT };
+  charts.get('rtf').put({ times: cols.start_s, columns: [cols.rtf], band: rtf, now: `${units.factor(host.windows['1h'].rtf)} in the last hour`, note, alarmed: raisedOf(host, ['rtf']), ...more });
+  charts.get('memory').put({ times: cols.start_s, columns: [cols.memory_bytes.map(mebi)], band: { norm: mebi(norm), low: mebi(low), high: mebi(high) }, now: units.mebibytes(mebi(host.windows['5m'].memory_bytes)), note, alarmed: raisedOf(host, ['memory']), ...more });
+}
+
 function paintCharts() {
   const series = watch.series.find((s) => idOf(s) === chosen);
   const cols = columns.get(chosen)?.[view.range];
@@ -173,14 +218,13 @@ function paintCharts() {
   if (!series || !cols) return;
   const each = view.range === 'minutes' ? 'by minute' : 'by hour';
   const more = { tables: view.shape === 'tables', range: view.range };
-  const w = series.windows[view.range === 'minutes' ? '1h' : '1d'];
-  $('legend').textContent = `${nameOf(series)}, ${view.range === 'minutes' ? 'the last hour by minute; shares and means are of five minutes each' : 'the last day by hour'}. Large figures are of the last hour.${hasCharts && view.shape === 'charts' ? ' Tinted: tolerated. Dotted: usual.' : ''}`;
-  charts.get('latency').put({ times: cols.start_s, columns: ['p50', 'p95', 'p99'].map((p) => cols[`latency_${p}_ms`]), now: `${units.ms(w.latency_p50_ms)} median, ${units.ms(w.latency_p99_ms)} at 99 %`, alarmed: raisedOf(series, ['latency']), ...more });
-  charts.get('utterances').put({ times: cols.start_s, columns: [cols.utterances], now: `${units.count(w.utterances)} in the last ${view.range === 'minutes' ? 'hour' : 'day'}`, note: `${units.span(w.speech_s)} of speech in ${units.span(w.audio_s)} of audio, ${each}`, ...more });
+  $('legend').textContent = `${nameOf(series)}, ${view.range === 'minutes' ? 'the last hour by minute; shares and means are of five minutes each' : 'the last day by hour'}. Large figures are of the last hour.${hasCharts && view.shape === 'charts' ? ' Tinted: tolerated; dotted: usual.' : ''} A line beyond what is tolerated is an alarm once chance does not explain it.`;
+  for (const [name, chart] of charts) chart.hidden = isHost(series) && !['rtf', 'memory'].includes(name);
+  for (const [title, { details }] of groups) details.hidden = isHost(series) && title !== 'Speed and load';
   const host = watch.series.find((s) => isHost(s) && (s.host ?? '') === (series.host ?? ''));
-  const load = host && columns.get(idOf(host))?.[view.range];
-  if (load) charts.get('rtf').put({ times: load.start_s, columns: [load.rtf], band: { norm: null, low: null, high: RTF_LIMIT }, now: `${units.factor(host.windows['1h'].rtf)} in the last hour`, note: `${hostName(host)}, ${each}`, alarmed: raisedOf(host, ['rtf']), ...more });
-  for (const m of MONITORS) putMonitor(m, series, cols, more);
+  if (host) paintHost(host, columns.get(idOf(host))?.[view.range], { ...more, each });
+  if (!isHost(series)) paintSpeech(series, cols, { ...more, each });
+  paintGroups(series, host ?? series);
 }
 
 // How the confidence of texts is spread, in ten columns.
@@ -236,7 +280,7 @@ function paint(status) {
   announce(watch.alarms);
   paintVerdict(watch, status);
   paintTiles(tilesOf(watch, status, heardRate(status)));
-  paintRaised(watch.alarms, watch.now_s);
+  paintRaised(watch.alarms, watch.now_s, showAlarm);
   paintRecent(watch.alarms, watch.now_s);
   paintShadow(shadow.answer);
   paintSeries(watch, chosen, choose);

@@ -1,0 +1,342 @@
+// test_dashboard.mjs: the dashboard in a real browser, as `steno serve` gives it, over a week of made-up minutes (watch_seed.mjs). Skipped
+// without Chromium, the packages of tests/e2e/package.json or sqlite3. PAGE_SHOTS=FOLDER leaves pictures to look at.
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { faintTexts, packages, shot, telling, withBrowser } from './browser.mjs';
+import { recording, samples, steno, test, work, write } from './harness.mjs';
+import { Client, Server, within, withServer } from './live_client.mjs';
+import { hostMinute, seedWatch, speechMinute } from './watch_seed.mjs';
+
+const HOUR = 3600;
+const NO_SHADOW = /the server responded with a status of 404/; // the browser notes that /v1/shadow is not there
+const GONE = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE/;
+const folder = (name) => mkdtempSync(join(work, `${name}-`));
+
+// A week as usual, but that for three hours 14 % of utterances have had no text: one data folder for all tests, made when first wanted.
+let week = null;
+const seeded = () => (week ??= (async () => {
+  const dir = folder('dashboard');
+  await seedWatch(dir, { cells: (roll, at, back) => [hostMinute(roll, at), speechMinute(roll, at, back < 3 * HOUR ? { empty: 0.14 } : {})] });
+  return dir;
+})());
+
+const fetched = (page, path) => page.evaluate(async (p) => (await fetch(p)).json(), path);
+const ready = (page) => page.waitForSelector('#main:not([hidden]) #charts:not([hidden]) .chart');
+const stateIs = (page, name) => page.waitForSelector(`#state[data-state="${name}"]`);
+const fits = (page) => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
+const chart = (page, title) => page.locator('.chart', { has: page.locator('h4', { hasText: new RegExp(`^${title} `) }) });
+const openAll = (page) => page.evaluate(() => document.querySelectorAll('details').forEach((d) => (d.open = true)));
+
+// Opens the dashboard of a server over that week and runs `body(page, server)`. `before(page)` runs before the page is asked for.
+async function withDashboard({ args, complaints = [], before = null, ...how } = {}, body) {
+  await packages();
+  await withServer(args ?? ['--data-dir', await seeded()], async (server) => {
+    await within((async () => {
+      for (;;) {
+        const answer = await server.get('/v1/watch?minutes=false');
+        if (answer.status !== 200 || (await answer.json()).restored) return;
+      }
+    })(), 'what was stored has been read');
+    const address = `http://${server.address}/`;
+    await withBrowser({ address: `${address}icon.svg`, complaints: [NO_SHADOW, ...complaints], ...how }, async (page) => {
+      await before?.(page);
+      await page.goto(`${address}dashboard`);
+      await body(page, server);
+    });
+  });
+}
+
+// Answers of /v1/watch as `change(answer)` has them.
+const changing = (change) => (page) => page.route('**/v1/watch*', async (route) => {
+  const response = await route.fetch();
+  await route.fulfill({ response, json: change(await response.json()) ?? {} });
+});
+
+// The same minute on the page and in the answer: `look()` gives [shown, expected] and is asked again when a minute has passed in between.
+async function agrees(page, look) {
+  for (let i = 0; ; i++) {
+    const [shown, expected] = await look();
+    try {
+      return assert.deepEqual(shown, expected);
+    } catch (error) {
+      if (i === 20) throw error;
+      await page.waitForResponse(/v1\/watch/);
+    }
+  }
+}
+
+const percent = (x) => `${Number((100 * x).toPrecision(100 * x < 10 ? 2 : 3))} %`;
+const speechOf = (watch) => watch.series.find((s) => s.model === 'tiny');
+
+test('dashboard: figures are those of /v1/watch; an alarm stands with its figures and what to do', async () => {
+  await withDashboard({ context: { viewport: { width: 1280, height: 900 } } }, async (page) => {
+    await ready(page);
+    await agrees(page, async () => {
+      const hour = speechOf(await fetched(page, 'v1/watch?minutes=false')).windows['1h'];
+      const tile = (name) => page.textContent(`[data-tile="${name}"] .figure`);
+      return [await Promise.all(['utterances', 'empty', 'confidence', 'p50', 'p99'].map(tile)),
+        [String(hour.utterances), percent(hour.empty_rate), hour.confidence.toFixed(2), `${Math.round(hour.latency_p50_ms)} ms`, `${Math.round(hour.latency_p99_ms)} ms`]];
+    });
+    const watch = await fetched(page, 'v1/watch');
+    const [alarm] = watch.alarms.raised;
+    assert.deepEqual(watch.alarms.raised.map((a) => a.rule), ['empty']);
+    const card = page.locator('#raised li');
+    assert.equal(await card.count(), 1);
+    const text = await card.innerText();
+    for (const part of ['▲ critical', 'empty', 'this host · tiny · en', percent(alarm.value), `usual ${percent(alarm.norm)}`, `tolerated ${percent(alarm.tolerated)}`, alarm.runbook]) assert.ok(text.includes(part), `${part} in ${text}`);
+    assert.match(await page.textContent('#verdict'), /^▲ 1 alarm, critical/);
+    assert.equal(await page.title(), '(1) steno dashboard');
+    assert.match(await page.textContent('#series tbody tr:not(.host)'), /tiny · en▲ 1 alarm/);
+    // The band in words, and in the picture: the dashed line of what is tolerated has its own colour.
+    const band = speechOf(watch).bands.empty;
+    const empty = chart(page, 'No text for speech');
+    assert.ok((await empty.locator('.summary').textContent()).includes(`Usual ${percent(band.norm)}, tolerated up to ${percent(band.tolerated)}`));
+    assert.ok(await empty.evaluate((figure) => figure.classList.contains('alarmed') && figure.querySelector('.badge').textContent === '▲ alarm'));
+    const reds = (figure) => {
+      const canvas = figure.querySelector('canvas');
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      let n = 0;
+      for (let i = 0; i < data.length; i += 4) n += data[i + 3] > 100 && data[i] > data[i + 1] + 60 && data[i] > data[i + 2] + 60;
+      return n;
+    };
+    for (const title of ['No text for speech', 'Confidence', 'Characters a second', 'Too quiet']) assert.ok((await chart(page, title).evaluate(reds)) > 50, `${title} has no band`);
+    await page.click('text=Show its picture');
+    assert.ok(await empty.evaluate((figure) => figure === document.activeElement && figure.getBoundingClientRect().bottom <= innerHeight));
+    await shot(page, 'dashboard-light');
+  });
+});
+
+test('dashboard: every picture has its numbers as a table, of an hour and of a day', async () => {
+  await withDashboard({}, async (page) => {
+    await ready(page);
+    assert.equal(await page.locator('.plot[aria-hidden="true"] canvas').count(), await page.locator('.chart').count());
+    const summaries = await page.locator('.chart .summary').allTextContents();
+    assert.ok(summaries.every((s) => s.length > 5), summaries.join('|'));
+    await page.locator('text=Tables').click();
+    const rows = (title) => chart(page, title).locator('tbody tr').evaluateAll((all) => all.map((tr) => [...tr.cells].map((c) => c.textContent)));
+    await agrees(page, async () => {
+      const { utterances, start_s } = speechOf(await fetched(page, 'v1/watch')).minutes;
+      const shown = await rows('Throughput');
+      return [shown.slice(1).map((r) => r[1]), utterances.slice(0, -1).reverse().filter((n) => n !== null).map(String).slice(shown.length - 1 - start_s.length + 1)];
+    }).catch(async (error) => telling({ shown: await rows('Throughput') }, () => { throw error; }));
+    assert.equal((await rows('Final text'))[5].length, 4, 'a column a line');
+    await page.locator('text=1 day').click();
+    const hours = speechOf(await fetched(page, 'v1/watch')).hours;
+    await page.waitForFunction(() => document.querySelector('.numbers thead th').textContent === 'Hour');
+    assert.ok((await rows('Throughput')).length >= 23 && hours.utterances.length === 24);
+    await shot(page, 'dashboard-tables');
+    await page.reload();
+    await ready(page);
+    assert.ok(await page.isChecked('input[value="hours"]'), 'what was chosen stays in this tab');
+    await page.locator('text=Charts').first().click();
+    await page.locator('.plot canvas').first().waitFor();
+    await shot(page, 'dashboard-day');
+  });
+});
+
+test('dashboard: fits a phone and the dark, with headings, names and contrast', async () => {
+  for (const [name, context] of [['phone', { viewport: { width: 320, height: 640 }, deviceScaleFactor: 2, hasTouch: true }], ['phone-dark', { viewport: { width: 375, height: 800 }, colorScheme: 'dark' }],
+    ['dark', { viewport: { width: 1280, height: 900 }, colorScheme: 'dark' }], ['light', { viewport: { width: 1000, height: 800 }, reducedMotion: 'reduce' }]]) {
+    await withDashboard({ context }, async (page) => {
+      await ready(page);
+      await shot(page, `dashboard-${name}`);
+      await openAll(page);
+      assert.ok(await fits(page), `${name} scrolls sideways`);
+      assert.deepEqual(await faintTexts(page), [], name);
+      await page.locator('text=Tables').click();
+      assert.ok(await fits(page), `${name} scrolls sideways with tables`);
+      assert.deepEqual(await faintTexts(page), [], `${name}, tables`);
+      const found = await page.evaluate(() => {
+        const seen = [...document.querySelectorAll('h1, h2, h3, h4')].filter((h) => h.checkVisibility()).map((h) => Number(h.tagName[1]));
+        const skipped = seen.filter((level, i) => level > (seen[i - 1] ?? 0) + 1).length;
+        const nameOf = (e) => e.getAttribute('aria-label') || e.labels?.[0]?.textContent || e.textContent || e.title;
+        const nameless = [...document.querySelectorAll('button, input, a, [tabindex="0"], table')].filter((e) => e.checkVisibility() && !nameOf(e).trim()).map((e) => e.outerHTML);
+        const ids = [...document.querySelectorAll('[id]')].map((e) => e.id);
+        const small = [...document.querySelectorAll('button, a, summary, label')].filter((e) => e.checkVisibility() && e.offsetHeight < 24 && !e.closest('.skip')).map((e) => e.outerHTML);
+        const heads = [...document.querySelectorAll('th')].filter((th) => !th.scope).length;
+        return { skipped, nameless, twice: ids.filter((id, i) => ids.indexOf(id) !== i), small, heads, h1: seen.filter((l) => l === 1).length };
+      });
+      assert.deepEqual(found, { skipped: 0, nameless: [], twice: [], small: [], heads: 0, h1: 1 }, name);
+    });
+  }
+});
+
+test('dashboard: the keyboard reaches everything, and a choice survives what comes', async () => {
+  await withDashboard({ before: changing((w) => ({ ...w, series: [...w.series, { ...speechOf(w), host: '', language: 'de' }] })) }, async (page) => {
+    await ready(page);
+    await page.keyboard.press('Tab');
+    assert.equal(await page.evaluate(() => document.activeElement.className), 'skip');
+    await page.focus('input[name="series"]:checked');
+    const first = await page.inputValue('input[name="series"]:checked');
+    await page.keyboard.press('ArrowDown');
+    await page.waitForFunction((before) => document.querySelector('input[name="series"]:checked').value !== before, first);
+    const second = await page.inputValue('input[name="series"]:checked');
+    for (let i = 0; i < 2; i++) await page.waitForResponse(/v1\/watch/);
+    assert.equal(await page.evaluate(() => document.activeElement.value), second, 'still chosen and still in focus');
+    assert.ok((await page.textContent('#legend')).startsWith(`this host · tiny · ${second.split('|')[2]}`));
+  });
+});
+
+test('dashboard: words of others are text, wherever they stand', async () => {
+  const evil = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>';
+  const change = (w) => {
+    const s = speechOf(w);
+    const alarm = { ...w.alarms.raised[0], rule: evil, host: evil, model: evil, language: evil, key: evil, text: evil, runbook: evil };
+    return { ...w, hosts: [{ name: evil, state: evil, why: evil, version: evil }], series: [...w.series, { ...s, host: evil, model: evil, language: evil, key: evil }],
+      alarms: { ...w.alarms, raised: [...w.alarms.raised, alarm], recent: [{ ...alarm, change: 'raised' }, { ...alarm, change: evil, rule: 'empty' }] },
+      worst: [{ at_s: w.now_s, model: evil, language: evil, live: true, empty: false, looped: true, score: 2, speech_s: 9, confidence: 0.2, compression: 3, repeated_rate: 0.5, characters_per_s: 1,
+        input: { level_db: -50, snr_db: 2, clipped: 0.2, high_db: -70 }, text: evil }] };
+  };
+  const context = { viewport: { width: 320, height: 640 } };
+  await withDashboard({ context, before: changing(change) }, async (page) => {
+    await ready(page);
+    await openAll(page);
+    assert.equal(await page.evaluate(() => window.pwned), undefined);
+    assert.equal(await page.locator('main img, main script').count(), 0);
+    for (const place of ['#raised', '#recent', '#series', '#worst .text', '#worst .meta', '#hosts']) assert.ok((await page.locator(place).first().textContent()).includes(evil), place);
+    const tags = await page.locator('#worst .tag').allTextContents();
+    assert.deepEqual(tags, ['loop cut', 'confidence 0.20', '50 % repeated', 'compresses 3.00×', '1.0 characters/s', 'quiet, −50 dB', 'noisy, SNR 2 dB', 'clipped, 20 %', 'nothing above 4 kHz']);
+    assert.ok(await fits(page), 'long names scroll sideways');
+    await shot(page, 'dashboard-strange');
+  });
+});
+
+test('dashboard: what was said stands among the worst, masked, for its key only', async () => {
+  await withDashboard({}, async (page, server) => {
+    await ready(page);
+    const client = new Client(server);
+    await client.opened;
+    const pcm = samples(recording('0870'));
+    client.pieces(Buffer.from(pcm.buffer, pcm.byteOffset, pcm.byteLength), [4000]);
+    await client.finish();
+    await page.waitForSelector('#worst .text');
+    const worst = (await fetched(page, 'v1/watch?minutes=false')).worst;
+    await agrees(page, async () => [await page.locator('#worst .text').allTextContents(), worst.map((u) => u.text)]);
+    assert.match(await page.textContent('[data-tile="heard"] .figure'), /^[\d.]+ s\/s$/);
+  });
+});
+
+test('dashboard: a hidden tab asks nothing, one that is looked at again asks at once', async () => {
+  await withDashboard({ before: (page) => page.clock.install() }, async (page) => {
+    let asked = 0;
+    page.on('request', (request) => (asked += /\/v1\//.test(request.url())));
+    const hide = (hidden) => page.evaluate((h) => {
+      Object.defineProperty(document, 'hidden', { configurable: true, get: () => h });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, hidden);
+    await ready(page);
+    const answer = page.waitForResponse(/v1\/watch/);
+    await page.clock.runFor(2500);
+    await answer; // it polls
+    await hide(true);
+    await stateIs(page, 'paused');
+    assert.match(await page.textContent('#state'), /Paused/);
+    const before = asked;
+    await page.clock.runFor(10 * 60 * 1000);
+    assert.equal(asked, before);
+    const again = page.waitForResponse(/v1\/watch/);
+    await hide(false);
+    await again;
+    await stateIs(page, 'live');
+  });
+});
+
+test('dashboard: a server that is gone is said to be, less and less often asked, and found again', async () => {
+  await packages();
+  const dir = await seeded();
+  const first = await new Server(['--data-dir', dir]).listening();
+  const [, port] = first.address.split(':');
+  let second = null;
+  try {
+    await withBrowser({ address: `http://${first.address}/icon.svg`, complaints: [NO_SHADOW, GONE] }, async (page) => {
+      await page.clock.install();
+      await page.goto(`http://${first.address}/dashboard`);
+      await ready(page);
+      first.child.kill('SIGKILL');
+      await first.end();
+      const asked = [];
+      page.on('request', async (request) => /v1\/status/.test(request.url()) && asked.push(await page.evaluate(() => Date.now())));
+      for (let i = 0; i < 4; i++) {
+        const failed = page.waitForEvent('requestfailed');
+        await page.clock.runFor(i ? 2000 * 2 ** i : 2500);
+        await failed;
+        await stateIs(page, 'lost');
+      }
+      await page.waitForFunction(() => /^The server cannot be reached\. Asking again in \d+ s; what is shown is from \d\d:\d\d:\d\d$/.test(document.querySelector('#state-text').textContent));
+      assert.match(await page.textContent('#state-text'), /in 16 s;/);
+      assert.ok(await page.isVisible('#raised li'), 'what was known stays');
+      await shot(page, 'dashboard-gone', false);
+      second = await new Server(['--data-dir', dir, '--port', port]).listening();
+      await page.click('#now');
+      await stateIs(page, 'live');
+      assert.ok(await page.isHidden('#now'));
+    });
+  } finally {
+    first.child.kill('SIGKILL');
+    second?.child.kill('SIGKILL');
+    await Promise.all([first.end(), second?.end()]);
+  }
+});
+
+test('dashboard: a key is asked for, refused, used, forgotten', async () => {
+  const dir = folder('dashboard-keys');
+  const made = steno(['key', 'create', '--name', 'board', '--data-dir', dir]);
+  assert.equal(made.status, 0, made.err);
+  const key = made.out.trim();
+  await withDashboard({ args: ['--data-dir', dir], complaints: [/status of 401/] }, async (page) => {
+    await page.waitForSelector('#key-form:not([hidden])');
+    assert.match(await page.textContent('#key-why'), /asks for a key/);
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'key');
+    await page.fill('#key', `${key.slice(0, -1)}`);
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => /mistyped/.test(document.querySelector('#key-form:not([hidden]) #key-why')?.textContent));
+    assert.deepEqual(await faintTexts(page), []);
+    await shot(page, 'dashboard-key');
+    await page.fill('#key', key);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('#main:not([hidden])');
+    assert.ok(await page.isHidden('#key-form'));
+    assert.match(await page.textContent('#series'), /Nobody has spoken yet/);
+    await shot(page, 'dashboard-empty');
+    assert.deepEqual(await page.evaluate(() => [sessionStorage['steno-key'], Object.keys(localStorage), document.cookie, location.search]), [key, [], '', '']);
+    await page.click('#forget-key');
+    await page.waitForSelector('#key-form:not([hidden])');
+    assert.equal(await page.evaluate(() => sessionStorage['steno-key']), undefined);
+  });
+});
+
+test('dashboard: a server that does not watch itself says so', async () => {
+  const config = write('unwatched.conf', '[watch]\nwatch = no\n');
+  await withDashboard({ args: ['--config', config, '--data-dir', folder('unwatched')] }, async (page) => {
+    await stateIs(page, 'off');
+    assert.match(await page.textContent('#off'), /does not watch itself/);
+    assert.ok(await page.isHidden('#main'));
+  });
+});
+
+test('dashboard: a build without uPlot shows tables', async () => {
+  const absent = (name) => readFileSync(new URL(`../../web/charts/absent/${name}`, import.meta.url), 'utf8');
+  const before = (page) => page.route('**/uPlot.*', (route) => {
+    const name = route.request().url().split('/').at(-1);
+    return route.fulfill({ contentType: name.endsWith('js') ? 'text/javascript' : 'text/css', body: absent(name) });
+  });
+  await withDashboard({ before }, async (page) => {
+    await ready(page);
+    assert.ok(await page.isVisible('#no-charts'));
+    assert.equal(await page.locator('canvas').count(), 0);
+    assert.ok((await page.locator('.chart .numbers:visible tbody tr').count()) > 100);
+  });
+});
+
+test('dashboard: nothing on it comes from elsewhere or stands in the page itself', async () => {
+  await withServer(['--data-dir', folder('csp')], async (server) => {
+    const answer = await server.get('/dashboard');
+    const html = await answer.text();
+    assert.match(answer.headers.get('content-security-policy'), /default-src 'self'.*object-src 'none'.*frame-ancestors 'none'/);
+    assert.doesNotMatch(html, /\sstyle=|\son\w+=|<style|<script(?![^>]* src=)|(?:src|href)="(?:https?:)?\/\//);
+    for (const [, path] of html.matchAll(/(?:src|href)="([^#"]+)"/g)) assert.equal((await server.get(`/${path}`)).status, 200, path);
+    assert.match(await (await server.get('/')).text(), /<a href="dashboard">/);
+    assert.equal((await server.get('/dashboard/')).status, 404);
+  });
+});
