@@ -15,13 +15,13 @@ export function same(element, what) {
   return false;
 }
 
-const say = (parent, tag, text, className = '') => {
+export const say = (parent, tag, text, className = '') => {
   const element = child(parent, tag, className);
   element.textContent = text;
   return element;
 };
 
-function time(parent, s, now) {
+export function time(parent, s, now) {
   const t = say(parent, 'time', units.moment(s, now));
   t.dateTime = new Date(s * 1000).toISOString();
   return t;
@@ -104,7 +104,7 @@ function alarmFigures(a) {
 
 const title = (rule) => RULE_TITLES[rule] ?? rule;
 
-// show(alarm): brings its picture in sight.
+// show(alarm): what brings its picture in sight, null where there is none.
 export function paintRaised({ raised }, now, show) {
   const box = $('raised');
   if (same(box, [raised.map((a) => [a.rule, a.host, a.model, a.language, a.key, a.severity, alarmFigures(a), a.runbook, a.since_s]), Math.floor(now / 60)])) return;
@@ -129,9 +129,10 @@ export function paintRaised({ raised }, now, show) {
     const todo = child(item, 'p', 'todo');
     say(todo, 'strong', 'What to do: ');
     todo.append(a.runbook);
+    if (!show(a)) continue;
     const button = say(item, 'button', 'Show its picture', 'link');
     button.type = 'button';
-    button.addEventListener('click', () => show(a));
+    button.addEventListener('click', () => show(a)());
   }
 }
 
@@ -236,7 +237,7 @@ export function paintWorst(worst, now) {
     paintWorst(worst, now);
   };
   if (same(list, shown)) return;
-  if (!shown.length) say(list, 'li', 'None: nothing was said in the last hour.', 'none');
+  if (!shown.length) say(list, 'li', 'None: nothing was said since the start, or in the last hour.', 'none');
   for (const u of shown) {
     const item = child(list, 'li', 'card');
     const text = child(item, 'p', u.text === null ? 'text hidden' : 'text');

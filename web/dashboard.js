@@ -7,7 +7,7 @@ import { MONITORS, RTF_LIMIT, RULE_TITLES, bandOf, hostName, idOf, isHost, learn
 import { byHost, paintRaised, paintRecent, paintSeries, paintTiles, paintVerdict, paintWorst, tilesOf } from './dash_parts.js';
 import { Poller, Refused } from './dash_poll.js';
 import { paintHosts } from './dash_hosts.js';
-import { paintShadow } from './dash_shadow.js';
+import { paintShadow, repaintShadow } from './dash_shadow.js';
 import * as units from './dash_units.js';
 
 const KEY = 'steno-key';
@@ -172,15 +172,17 @@ function paintGroups(series, host) {
   }
 }
 
-// The picture of an alarm: that of its series and rule.
-function showAlarm(alarm) {
-  const id = idOf(alarm);
-  const ofHost = !alarm.model;
-  const shown = ofHost ? watch.series.find((s) => !isHost(s) && (s.host ?? '') === alarm.host) : watch.series.find((s) => idOf(s) === id);
-  if (shown) choose(idOf(shown));
+// What shows the picture of an alarm: that of its series and rule. null: other hosts have none here.
+function pictureOf(alarm) {
+  const sameHost = watch.series.filter((s) => (s.host ?? '') === (alarm.host ?? ''));
+  const shown = alarm.model ? sameHost.find((s) => idOf(s) === idOf(alarm)) : (sameHost.find((s) => !isHost(s)) ?? sameHost[0]);
   const chart = charts.get(MONITORS.find((m) => m.rules.includes(alarm.rule))?.name ?? alarm.rule);
-  for (const { details, rules } of groups.values()) if (rules.includes(alarm.rule)) details.open = true;
-  chart?.focus();
+  if (!shown || !chart) return null;
+  return () => {
+    choose(idOf(shown));
+    for (const { details, rules } of groups.values()) if (rules.includes(alarm.rule)) details.open = true;
+    chart.focus();
+  };
 }
 
 const raisedOf = (series, rules) => watch.alarms.raised.some((a) => rules.includes(a.rule) && [a.host ?? '', a.model, a.language, a.key].join('|') === idOf(series));
@@ -280,11 +282,11 @@ function paint(status) {
   announce(watch.alarms);
   paintVerdict(watch, status);
   paintTiles(tilesOf(watch, status, heardRate(status)));
-  paintRaised(watch.alarms, watch.now_s, showAlarm);
+  paintRaised(watch.alarms, watch.now_s, pictureOf);
   paintRecent(watch.alarms, watch.now_s);
-  paintShadow(shadow.answer);
+  paintShadow(shadow.answer, view.shape === 'tables');
   paintSeries(watch, chosen, choose);
-  paintHosts(watch.hosts, watch.now_s);
+  paintHosts(watch.hosts, watch.alarms.raised, watch.now_s);
   paintCharts();
   paintWorst(watch.worst, watch.now_s);
   $('about').textContent = `steno ${status.version}. Counted since ${units.moment(watch.since_s, watch.now_s)}; figures of before that come from the store.`;
@@ -305,7 +307,10 @@ if (!hasCharts) {
   document.querySelectorAll('input[name="shape"]').forEach((radio) => (radio.disabled = true));
   document.querySelector('input[name="shape"][value="tables"]').checked = true;
 }
-for (const query of ['(prefers-color-scheme: dark)', '(forced-colors: active)']) matchMedia(query).addEventListener('change', () => charts.forEach((c) => c.repaint()));
+for (const query of ['(prefers-color-scheme: dark)', '(forced-colors: active)']) matchMedia(query).addEventListener('change', () => {
+  charts.forEach((c) => c.repaint());
+  repaintShadow();
+});
 
 openCharts();
 keepKey(recall(KEY));

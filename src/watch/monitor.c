@@ -200,6 +200,7 @@ static void keep(monitor_cell *place, const monitor_cell *cell, int64_t start_s)
         *place = (monitor_cell){.at = cell->at, .start_s = start_s};
     }
     cell_add(place, cell);
+    place->memory_bytes = cell->memory_bytes; /* a sum of it says nothing: the newest */
 }
 
 static void file_minute(series *s, const monitor_cell *cell) {

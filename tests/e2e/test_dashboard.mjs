@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { faintTexts, packages, shot, telling, withBrowser } from './browser.mjs';
+import { faintTexts, packages, shot, withBrowser } from './browser.mjs';
 import { recording, samples, steno, test, work, write } from './harness.mjs';
 import { Client, Server, within, withServer } from './live_client.mjs';
 import { hostMinute, seedWatch, speechMinute } from './watch_seed.mjs';
@@ -66,7 +66,7 @@ async function agrees(page, look) {
   }
 }
 
-const percent = (x) => `${Number((100 * x).toPrecision(100 * x < 10 ? 2 : 3))} %`;
+const percent = (x) => `${Number((100 * x).toPrecision(100 * x < 10 ? 2 : 3))}\u00a0%`;
 const speechOf = (watch) => watch.series.find((s) => s.model === 'tiny');
 
 test('dashboard: figures are those of /v1/watch; an alarm stands with its figures and what to do', async () => {
@@ -76,7 +76,7 @@ test('dashboard: figures are those of /v1/watch; an alarm stands with its figure
       const hour = speechOf(await fetched(page, 'v1/watch?minutes=false')).windows['1h'];
       const tile = (name) => page.textContent(`[data-tile="${name}"] .figure`);
       return [await Promise.all(['utterances', 'empty', 'confidence', 'p50', 'p99'].map(tile)),
-        [String(hour.utterances), percent(hour.empty_rate), hour.confidence.toFixed(2), `${Math.round(hour.latency_p50_ms)} ms`, `${Math.round(hour.latency_p99_ms)} ms`]];
+        [String(hour.utterances), percent(hour.empty_rate), hour.confidence.toFixed(2), `${Math.round(hour.latency_p50_ms)}\u00a0ms`, `${Math.round(hour.latency_p99_ms)}\u00a0ms`]];
     });
     const watch = await fetched(page, 'v1/watch');
     const [alarm] = watch.alarms.raised;
@@ -115,11 +115,14 @@ test('dashboard: every picture has its numbers as a table, of an hour and of a d
     assert.ok(summaries.every((s) => s.length > 5), summaries.join('|'));
     await page.locator('text=Tables').click();
     const rows = (title) => chart(page, title).locator('tbody tr').evaluateAll((all) => all.map((tr) => [...tr.cells].map((c) => c.textContent)));
+    const clock = (at) => new Date(at * 1000).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
     await agrees(page, async () => {
       const { utterances, start_s } = speechOf(await fetched(page, 'v1/watch')).minutes;
+      const over = start_s.map((at, i) => [clock(at), String(utterances[i])]).filter((_, i) => i < start_s.length - 1 && utterances[i] !== null); // the last one still runs
       const shown = await rows('Throughput');
-      return [shown.slice(1).map((r) => r[1]), utterances.slice(0, -1).reverse().filter((n) => n !== null).map(String).slice(shown.length - 1 - start_s.length + 1)];
-    }).catch(async (error) => telling({ shown: await rows('Throughput') }, () => { throw error; }));
+      assert.ok(shown.length > 40, `${shown.length} rows`);
+      return [shown.filter(([at]) => over.some(([known]) => known === at)), over.reverse()];
+    });
     assert.equal((await rows('Final text'))[5].length, 4, 'a column a line');
     await page.locator('text=1 day').click();
     const hours = speechOf(await fetched(page, 'v1/watch')).hours;
@@ -178,25 +181,80 @@ test('dashboard: the keyboard reaches everything, and a choice survives what com
   });
 });
 
+const host = (name, state, why) => ({ host: name, state, why, version: '0.1.0', since_s: 1767571200, answered_s: 1767571200, asked: 9, failed: 1, series: 2, utterances: 420, confidence: 0.81, empty_rate: 0.02, rtf: 0.31, memory_bytes: 4e8 });
+
+// An answer of /v1/shadow, of a run that has heard two hours; `text` stands wherever words may.
+const shadowAnswer = (text, now) => {
+  const side = (model, ms) => ({ model, precision: 'int8', weights_bytes: 6e7, arena_bytes: 1e7, arena_peak_bytes: 8e6, heard_s: 7200, cpu_per_audio_s: ms / 2000, faults: {},
+    quality: { utterances: 900, empty_rate: 0.01, looped_rate: 0.002, repeated_rate: 0.01, compression: 1.2, confidence: 0.8, characters_per_s: 11, words_per_s: 2.4, latency_p50_ms: ms, latency_p99_ms: 3 * ms } });
+  const rate = (r) => ({ rate: r, low: r * 0.8, high: r * 1.25, streams: 64, pairs: 812, pairs_different: 300, words: 9000, edits: Math.round(9000 * r), substitutions: 1, deletions: 1, insertions: 1, kinds: {} });
+  const minute = (i) => ({ start_s: now - 60 * (120 - i), difference: rate(0.1 + 1 / (i + 20)), floor: rate(0.004) });
+  return { state: 'yielding', why: null, run: 'x', since_s: now - 7200, now_s: now, percent: 40, floor_percent: 10, a: side(text, 120), b: side('base', 260), again: null, referee: null,
+    verdict: { is: 'better', differs: true, log_better: 4.123, log_worse: -2, log_needed: 3.689, measures: [] }, difference: rate(0.112), floor: rate(0.004), copied: { streams: 64, audio_s: 7200 },
+    dropped: { load: { streams: 4, audio_s: 700 }, queue: { streams: 1, audio_s: 100 } }, pairs_lost: 0, minutes: Array.from({ length: 120 }, (_, i) => minute(i)),
+    samples: [{ at_s: now, live: true, score: 1, duration_s: 4, words: 9, edits: 5, confidence_a: 0.5, confidence_b: 0.9, a: text, b: 'what the other heard' }, { at_s: now, a: null, b: null }] };
+};
+const shadowed = (text) => (page) => page.route('**/v1/shadow', (route) => route.fulfill({ json: shadowAnswer(text, Math.floor(Date.now() / 1000)) }));
+
+test('dashboard: a shadow run has a card of its verdict, bounds, what was dropped, and both latencies', async () => {
+  await withDashboard({ before: shadowed('tiny') }, async (page) => {
+    await ready(page);
+    const text = (await page.locator('#shadow').innerText()).replace(/\u00a0/g, ' ');
+    for (const part of ['✓ base is better', 'Evidence for better 4.12', '3.69 is needed', '11.2 % 9 % to 14 %', '0.4 %', '812', '10 %', '13 min of audio', 'nothing is copied now', 'copies of 40 % of streams'])
+      assert.ok(text.replace(/\s+/g, ' ').includes(part), `${part} in ${text}`);
+    const row = (name) => page.locator('#shadow tbody tr', { hasText: name }).locator('td').allTextContents();
+    assert.deepEqual(await row('Final text, median'), ['120\u00a0ms', '260\u00a0ms']);
+    assert.equal(await page.locator('#shadow canvas').count(), 1);
+    assert.equal(await page.locator('.samples li').count(), 1, 'what is not for this key is not shown');
+    await openAll(page);
+    assert.deepEqual(await faintTexts(page), []);
+    await page.locator('#shadow').scrollIntoViewIfNeeded();
+    await shot(page, 'dashboard-shadow');
+  });
+});
+
+test('dashboard: other hosts stand with how they are, and an alarm of one with its name', async () => {
+  const down = host('10.0.0.9:8080', 'down', 'connection refused');
+  const change = (w) => ({ ...w, hosts: [host('10.0.0.7:8080', 'up', ''), host('10.0.0.8:8080', 'up', ''), down, host('127.0.0.1:8080', 'self', '')],
+    alarms: { ...w.alarms, raised: [{ ...w.alarms.raised[0], rule: 'confidence_fleet', host: '10.0.0.8:8080', value: 0.61, norm: 0.84, tolerated: 0.756 }] } });
+  await withDashboard({ before: changing(change) }, async (page) => {
+    await ready(page);
+    const rows = (await page.locator('#hosts tbody tr').allInnerTexts()).map((t) => t.replace(/\s+/g, ' ').trim());
+    assert.match(rows[0], /^10\.0\.0\.7:8080 ✓ up 420 2 % 0\.81 0\.31 381 MiB/);
+    assert.match(rows[1], /^10\.0\.0\.8:8080 ▲ 1 alarm 420/);
+    assert.match(rows[2], /^10\.0\.0\.9:8080 ✕ down connection refused, since /);
+    assert.match(rows[3], /this host/);
+    const card = (await page.locator('#raised li').innerText()).replace(/\s+/g, ' ');
+    for (const part of ['Confidence below the other hosts', '10.0.0.8:8080 · tiny · en', '0.61', 'other hosts 0.84', 'tolerated 0.76']) assert.ok(card.includes(part), `${part} in ${card}`);
+    assert.equal(await page.locator('text=Show its picture').count(), 0, 'it has no picture here');
+    assert.deepEqual(await faintTexts(page), []);
+    await shot(page, 'dashboard-hosts');
+  });
+});
+
 test('dashboard: words of others are text, wherever they stand', async () => {
   const evil = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>';
   const change = (w) => {
     const s = speechOf(w);
     const alarm = { ...w.alarms.raised[0], rule: evil, host: evil, model: evil, language: evil, key: evil, text: evil, runbook: evil };
-    return { ...w, hosts: [{ name: evil, state: evil, why: evil, version: evil }], series: [...w.series, { ...s, host: evil, model: evil, language: evil, key: evil }],
+    return { ...w, hosts: [host(evil, evil, evil), host(`up ${evil}`, 'up', '')], series: [...w.series, { ...s, host: evil, model: evil, language: evil, key: evil }],
       alarms: { ...w.alarms, raised: [...w.alarms.raised, alarm], recent: [{ ...alarm, change: 'raised' }, { ...alarm, change: evil, rule: 'empty' }] },
       worst: [{ at_s: w.now_s, model: evil, language: evil, live: true, empty: false, looped: true, score: 2, speech_s: 9, confidence: 0.2, compression: 3, repeated_rate: 0.5, characters_per_s: 1,
         input: { level_db: -50, snr_db: 2, clipped: 0.2, high_db: -70 }, text: evil }] };
   };
   const context = { viewport: { width: 320, height: 640 } };
-  await withDashboard({ context, before: changing(change) }, async (page) => {
+  const before = async (page) => {
+    await changing(change)(page);
+    await shadowed(evil)(page);
+  };
+  await withDashboard({ context, before }, async (page) => {
     await ready(page);
     await openAll(page);
     assert.equal(await page.evaluate(() => window.pwned), undefined);
     assert.equal(await page.locator('main img, main script').count(), 0);
-    for (const place of ['#raised', '#recent', '#series', '#worst .text', '#worst .meta', '#hosts']) assert.ok((await page.locator(place).first().textContent()).includes(evil), place);
+    for (const place of ['#raised', '#recent', '#series', '#worst .text', '#worst .meta', '#hosts', '#shadow table', '.samples']) assert.ok((await page.locator(place).first().textContent()).includes(evil), place);
     const tags = await page.locator('#worst .tag').allTextContents();
-    assert.deepEqual(tags, ['loop cut', 'confidence 0.20', '50 % repeated', 'compresses 3.00×', '1.0 characters/s', 'quiet, −50 dB', 'noisy, SNR 2 dB', 'clipped, 20 %', 'nothing above 4 kHz']);
+    assert.deepEqual(tags.map((t) => t.replace(/\u00a0/g, ' ')), ['loop cut', 'confidence 0.20', '50 % repeated', 'compresses 3.00×', '1.0 characters/s', 'quiet, −50 dB', 'noisy, SNR 2 dB', 'clipped, 20 %', 'nothing above 4 kHz']);
     assert.ok(await fits(page), 'long names scroll sideways');
     await shot(page, 'dashboard-strange');
   });
@@ -213,7 +271,7 @@ test('dashboard: what was said stands among the worst, masked, for its key only'
     await page.waitForSelector('#worst .text');
     const worst = (await fetched(page, 'v1/watch?minutes=false')).worst;
     await agrees(page, async () => [await page.locator('#worst .text').allTextContents(), worst.map((u) => u.text)]);
-    assert.match(await page.textContent('[data-tile="heard"] .figure'), /^[\d.]+ s\/s$/);
+    assert.match(await page.textContent('[data-tile="heard"] .figure'), /^[\d.]+\ss\/s$/);
   });
 });
 
@@ -263,8 +321,8 @@ test('dashboard: a server that is gone is said to be, less and less often asked,
         await failed;
         await stateIs(page, 'lost');
       }
-      await page.waitForFunction(() => /^The server cannot be reached\. Asking again in \d+ s; what is shown is from \d\d:\d\d:\d\d$/.test(document.querySelector('#state-text').textContent));
-      assert.match(await page.textContent('#state-text'), /in 16 s;/);
+      await page.waitForFunction(() => /^The server cannot be reached\. Asking again in \d+\ss; what is shown is from \d\d:\d\d:\d\d$/.test(document.querySelector('#state-text').textContent));
+      assert.match(await page.textContent('#state-text'), /in 16\ss;/);
       assert.ok(await page.isVisible('#raised li'), 'what was known stays');
       await shot(page, 'dashboard-gone', false);
       second = await new Server(['--data-dir', dir, '--port', port]).listening();
