@@ -252,9 +252,8 @@ export class Chart {
       delete this.#parts.now.dataset.at;
       return;
     }
-    const { lines, write } = this.#spec;
-    const values = this.#data.slice(1).map((column, i) => `${lines.length > 1 ? `${lines[i]} ` : ''}${write(column[at])}`);
-    this.#parts.now.dataset.at = `${timeOf(this.#data[0][at])}  ${values.join('  ')}`;
+    const values = this.#data.slice(1).map((column) => this.#spec.write(column[at])); // in the order of the key
+    this.#parts.now.dataset.at = `${timeOf(this.#data[0][at])}  ${values.join(' · ')}`;
   }
 }
 

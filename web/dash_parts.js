@@ -99,7 +99,7 @@ const write = (rule) => (shares.has(rule) ? units.share : rule === 'memory' ? un
 function alarmFigures(a) {
   const w = write(a.rule);
   const usual = a.rule === 'confidence_fleet' ? 'other hosts' : 'usual';
-  return [`${w(a.value)}${a.rule === 'latency' ? ' of finals are slower than the usual 99 %' : ''}`, a.norm !== null && a.rule !== 'rtf' && `${usual} ${w(a.norm)}`, a.tolerated !== null && `tolerated ${w(a.tolerated)}`, a.samples >= 1 && `of ${units.count(a.samples)}`].filter(Boolean);
+  return [`${w(a.value)}${a.rule === 'latency' ? ' of finals are slower than the usual 99 %' : ''}`, a.norm !== null && a.rule !== 'rtf' && `${usual} ${w(a.norm)}`, a.tolerated !== null && `tolerated ${w(a.tolerated)}`, a.samples >= 1 && `over ${units.count(a.samples)} samples`].filter(Boolean);
 }
 
 const title = (rule) => RULE_TITLES[rule] ?? rule;

@@ -9,7 +9,7 @@ const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const brief = (x) => (Math.abs(x) >= 100 ? whole.format(x) : Number(x.toPrecision(Math.abs(x) < 10 ? 2 : 3)).toString());
 
 export const count = given((x) => whole.format(x));
-export const plain = given((x) => (x === 0 ? '0' : Number(x.toPrecision(3)).toString()));
+export const plain = given((x) => Number(x.toPrecision(3)).toString().replace('-', '−'));
 export const share = given((x) => (x > 0 && x < 0.0001 ? `<0.01${SPACE}%` : `${brief(100 * x)}${SPACE}%`));
 export const factor = given((x) => x.toFixed(2));
 export const perSecond = given((x) => `${x.toFixed(1)}/s`);
