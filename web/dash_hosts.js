@@ -40,7 +40,7 @@ export function paintHosts(hosts, raised, now) {
   const table = child(card, 'table', 'rows');
   say(table, 'caption', 'Other hosts, as of their last answers', 'hidden-text');
   const head = child(child(table, 'thead'), 'tr');
-  for (const name of ['Other hosts', 'State', ...COLUMNS.map(([n]) => n), 'Answered']) Object.assign(say(head, 'th', name), { scope: 'col' });
+  for (const name of ['Other hosts, last minute', 'State', ...COLUMNS.map(([n]) => n), 'Answered']) Object.assign(say(head, 'th', name), { scope: 'col' });
   const body = child(table, 'tbody');
   for (const h of hosts) hostRow(body, h, raised, now);
 }

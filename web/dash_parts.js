@@ -85,7 +85,7 @@ export function paintVerdict(watch, status) {
     ? `${critical ? '▲' : '△'} ${n} alarm${n === 1 ? '' : 's'}${critical ? `, ${critical === n ? (n === 1 ? 'critical' : 'all critical') : `${critical} critical`}` : ''}`
     : learnt ? '✓ All is as usual' : '✓ No alarms; what is usual is not known yet';
   const engine = status.engines[0];
-  const more = [status.draining && 'takes no new streams: shutting down', engine?.overloaded && 'too busy for new streams',
+  const more = [watch.host, status.draining && 'takes no new streams: shutting down', engine?.overloaded && 'too busy for new streams',
     `${engine?.model ?? ''} (${engine?.language ?? ''}) on ${engine?.shards ?? '?'} shard${engine?.shards === 1 ? '' : 's'}`, `up ${units.span(status.uptime_s)}`,
     learnt ? `${units.count(learnt)} monitors know what is usual` : 'that takes twelve hours with data', !watch.restored && 'still reading what was stored'].filter(Boolean);
   $('verdict-more').textContent = more.join(' · ');

@@ -55,12 +55,19 @@ const poller = new Poller(async (get) => {
   return { status, answer: full ?? answer, full };
 });
 
+// Alarms name their host; what is of this one has no name here, as its series have none.
+function ours(answer) {
+  const unname = (a) => (a.host && a.host === answer.host ? { ...a, host: '' } : a);
+  const { raised, recent } = answer.alarms;
+  return { ...answer, alarms: { ...answer.alarms, raised: raised.map(unname), recent: recent.map(unname) } };
+}
+
 poller.addEventListener('answer', ({ detail: { status, answer, full } }) => {
   if (full) {
     columns = new Map(full.series.map((s) => [idOf(s), { minutes: s.minutes, hours: s.hours }]));
     columnsAt = columnsFor(full);
   }
-  watch = answer;
+  watch = ours(answer);
   answeredAt = Date.now();
   showState('live', `Live, updated ${units.exactTime(answeredAt / 1000)}`);
   $('key-form').hidden = true;

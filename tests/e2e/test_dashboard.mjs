@@ -232,6 +232,18 @@ test('dashboard: other hosts stand with how they are, and an alarm of one with i
   });
 });
 
+test('dashboard: an alarm that names this host is of its series', async () => {
+  const change = (w) => ({ ...w, host: 'speech-3', alarms: { ...w.alarms, raised: w.alarms.raised.map((a) => ({ ...a, host: 'speech-3' })) } });
+  await withDashboard({ before: changing(change) }, async (page) => {
+    await ready(page);
+    assert.match(await page.textContent('#verdict-more'), /^speech-3 · /);
+    assert.match(await page.textContent('#series tbody tr:not(.host)'), /▲ 1 alarm/);
+    assert.match(await page.textContent('#raised .where'), /^this host · tiny/);
+    await page.click('text=Show its picture');
+    assert.equal(await page.evaluate(() => document.activeElement.querySelector('.badge').textContent), '▲ alarm');
+  });
+});
+
 test('dashboard: words of others are text, wherever they stand', async () => {
   const evil = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>';
   const change = (w) => {
