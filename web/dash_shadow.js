@@ -14,7 +14,7 @@ const ROWS = [
 ];
 
 const nameOf = (side, letter) => (side ? `${letter}: ${[side.model, side.precision].filter(Boolean).join(' ')}` : letter);
-const bounded = ({ rate, low, high } = {}) => [units.share(rate), low === null || low === undefined ? '' : `${units.share(low)} to ${units.share(high)}`];
+const bounded = ({ rate, low, high } = {}) => [units.share(rate), low === null || low === undefined ? 'bounds after ten streams' : `${units.share(low)} to ${units.share(high)}`];
 
 function figure(list, name, big, small) {
   const row = child(list, 'div');
@@ -42,7 +42,7 @@ function verdict(parent, s) {
   figure(list, 'Words that differ', ...bounded(s.difference));
   figure(list, 'A from itself', ...bounded(s.floor));
   figure(list, 'Compared', units.count(pairs), `stretches of ${units.count(s.difference?.streams ?? 0)} streams`);
-  figure(list, 'Dropped for the users’ sake', units.share(lost), lost === null ? '' : `${units.span(lostS)} of audio`);
+  figure(list, 'Dropped', units.share(lost), lost === null ? '' : `${units.span(lostS)} of audio, for the users’ sake`);
   say(parent, 'p', `${STATES[s.state] ?? s.state}${s.why ? `: ${s.why}` : ''} It gets copies of ${units.count(s.percent)} % of streams.`, 'hint');
 }
 

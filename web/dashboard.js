@@ -162,7 +162,7 @@ function openCharts() {
   charts.set('latency', new Chart(first, { title: 'Final text', what: 'after the end of speech', write: units.ms, lines: ['median', '95 %', '99 %'], tall: true, floor: 200 }));
   charts.set('utterances', new Chart(first, { title: 'Throughput', what: 'utterances', write: units.count, tall: true, bars: true, floor: 5 }));
   charts.set('rtf', new Chart(first, { title: 'Real-time factor', what: 'of the host', write: units.factor, tall: true, top: RTF_LIMIT }));
-  charts.set('memory', new Chart(first, { title: 'Memory', what: 'of the host', write: units.mebibytes, tall: true }));
+  charts.set('memory', new Chart(first, { title: 'Memory', what: 'of the host', write: units.mebibytes, tall: true, floor: 100 }));
   for (const title of new Set(MONITORS.map((m) => m.group))) {
     const own = MONITORS.filter((m) => m.group === title);
     const grid = group(title, 'monitors', own.flatMap((m) => m.rules));

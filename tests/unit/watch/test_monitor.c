@@ -203,6 +203,10 @@ static void test_host(void **state) {
     assert_int_equal(n_cells, 1);
     assert_string_equal(cells[0].at.model, "");
     assert_true(cells[0].busy_s == 30 && cells[0].capacity_s == 240 && cells[0].memory_bytes == 2e8);
+    monitor_host(m, 30, 120, 3e8);
+    monitor_tick(m, NOW + 120, take, NULL);
+    const monitor_cell *hour = monitor_hour(m, 0, 0, NOW + 120);
+    assert_true(hour->busy_s == 60 && hour->memory_bytes == 3e8); /* times add up, memory does not */
     monitor_close(m);
 }
 
