@@ -9,6 +9,7 @@ export const hasCharts = uPlot !== null;
 
 const AXIS_PX = 52;
 const STEPS_S = [1, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720, 1440].map((minutes) => 60 * minutes); // between times that are written
+const WHOLE_STEPS = [1, 10, 100, 1e3, 1e4, 1e5, 1e6].flatMap((n) => [n, 2 * n, 5 * n]); // between counts
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 const font = (size = 11) => `${size}px ${getComputedStyle(document.body).fontFamily}`;
 
@@ -228,7 +229,7 @@ export class Chart {
       scales: { x: { time: true, ...(bars ? { range: (_, least, most) => this.#around(least, most) } : {}) }, y: { range: () => reach(this.#data.slice(1), this.#band, this.#spec) } },
       axes: [
         { ...axis, size: 24, gap: 4, space: 56, incrs: STEPS_S, grid: { show: false }, values: (_, ticks) => ticks.map((t) => moment(t, t)) },
-        { ...axis, size: AXIS_PX, gap: 6, space: this.#spec.tall ? 34 : 30, grid: { stroke: () => colour('line'), width: 1 }, values: (_, ticks) => ticks.map((v) => write(v)) },
+        { ...axis, size: AXIS_PX, gap: 6, space: this.#spec.tall ? 34 : 30, ...(bars ? { incrs: WHOLE_STEPS } : {}), grid: { stroke: () => colour('line'), width: 1 }, values: (_, ticks) => ticks.map((v) => write(v)) },
       ],
       series: [{}, ...lines.map((label, i) => ({
         label, stroke: () => colour(COLOURS[names[i]]), ...LINES[names[i]], spanGaps: false,

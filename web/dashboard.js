@@ -91,7 +91,12 @@ poller.addEventListener('trouble', ({ detail: { kind, message, waitMs } }) => {
   showState('lost', `${TROUBLE[kind](message)}. Asking again in ${units.span(Math.round(waitMs / 1000))}${old}`);
 });
 
+let lost = false; // and it was read out
+
 function showState(state, text) {
+  if (state === 'lost' && !lost) $('announce').textContent = text;
+  if (state === 'live' && lost) $('announce').textContent = 'The server answers again.';
+  lost = state === 'lost' || (lost && state !== 'live');
   $('state').dataset.state = state;
   if ($('state-text').textContent !== text) $('state-text').textContent = text;
   $('now').hidden = state !== 'lost';

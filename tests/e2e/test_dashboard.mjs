@@ -337,11 +337,14 @@ test('dashboard: a server that is gone is said to be, less and less often asked,
       await page.waitForFunction(() => /^The server cannot be reached\. Asking again in \d+\ss; what is shown is from \d\d:\d\d:\d\d$/.test(document.querySelector('#state-text').textContent));
       assert.match(await page.textContent('#state-text'), /in 16\ss;/);
       assert.ok(await page.isVisible('#raised li'), 'what was known stays');
+      assert.match(await page.textContent('#announce'), /^The server cannot be reached/);
+      assert.deepEqual(await faintTexts(page), []);
       await shot(page, 'dashboard-gone', false);
       second = await new Server(['--data-dir', dir, '--port', port]).listening();
       await page.click('#now');
       await stateIs(page, 'live');
       assert.ok(await page.isHidden('#now'));
+      assert.equal(await page.textContent('#announce'), 'The server answers again.');
     });
   } finally {
     first.child.kill('SIGKILL');
