@@ -16,7 +16,7 @@ const HEARD_MS = 10000; // over which audio is counted
 const SHADOW_MS = 10000;
 
 let watch = null;
-let columns = new Map(); // of each series by its id: { minutes, hours }, asked for once a minute
+const columns = new Map(); // of series by their ids: { minutes, hours }; those of the chosen one and of its host are asked for once a minute
 let columnsAt = '';
 let chosen = '';
 let answeredAt = 0; // ms
@@ -45,14 +45,23 @@ async function askShadow(get) {
   }
 }
 
-const columnsFor = ({ series, now_s }) => JSON.stringify([Math.floor(now_s / 60), series.map(idOf)]);
+const columnsFor = ({ series, now_s }) => JSON.stringify([Math.floor(now_s / 60), chosen, series.map(idOf)]);
+
+// Minutes are much to write: those of one series, when another minute has begun or another series is looked at.
+async function askColumns(get, answer) {
+  pick(answer);
+  if (columnsFor(answer) === columnsAt) return answer;
+  const full = await get(`v1/watch?series=${Math.max(0, answer.series.findIndex((s) => idOf(s) === chosen))}`);
+  for (const s of full.series) if (s.minutes) columns.set(idOf(s), { minutes: s.minutes, hours: s.hours });
+  if (full.series.find((s) => idOf(s) === chosen)?.minutes) columnsAt = columnsFor(full);
+  return full;
+}
 
 const poller = new Poller(async (get) => {
   const [status, answer] = await Promise.all([get('v1/status'), get('v1/watch?minutes=false')]);
-  let full = null;
-  if (columnsFor(answer) !== columnsAt) full = await get('v1/watch');
+  const full = await askColumns(get, answer);
   await askShadow(get);
-  return { status, answer: full ?? answer, full };
+  return { status, answer: full };
 });
 
 // Alarms name their host; what is of this one has no name here, as its series have none.
@@ -62,11 +71,7 @@ function ours(answer) {
   return { ...answer, alarms: { ...answer.alarms, raised: raised.map(unname), recent: recent.map(unname) } };
 }
 
-poller.addEventListener('answer', ({ detail: { status, answer, full } }) => {
-  if (full) {
-    columns = new Map(full.series.map((s) => [idOf(s), { minutes: s.minutes, hours: s.hours }]));
-    columnsAt = columnsFor(full);
-  }
+poller.addEventListener('answer', ({ detail: { status, answer } }) => {
   watch = ours(answer);
   answeredAt = Date.now();
   showState('live', `Live, updated ${units.exactTime(answeredAt / 1000)}`);
@@ -228,8 +233,8 @@ function paintHost(host, cols, { each, ...more }) {
 function paintCharts() {
   const series = watch.series.find((s) => idOf(s) === chosen);
   const cols = columns.get(chosen)?.[view.range];
-  $('charts').hidden = !series || !cols;
-  if (!series || !cols) return;
+  if (!series || !cols) return; // they come: what is there stays until then
+  $('charts').hidden = false;
   const each = view.range === 'minutes' ? 'by minute' : 'by hour';
   const more = { tables: view.shape === 'tables', range: view.range };
   $('legend').textContent = `${nameOf(series)}, ${view.range === 'minutes' ? 'the last hour by minute; shares and means are of five minutes each' : 'the last day by hour'}. Large figures are of the last hour.${hasCharts && view.shape === 'charts' ? ' Tinted: tolerated; dotted: usual.' : ''} A line beyond what is tolerated is an alarm once chance does not explain it.`;
@@ -284,13 +289,18 @@ function choose(id) {
   chosen = id;
   paintSeries(watch, chosen, choose);
   paintCharts();
+  poller.again();
+}
+
+// The series that is looked at: what was chosen while it is there; else one with an alarm, or the one with the most utterances.
+function pick({ series, alarms: { raised } }) {
+  if (series.some((s) => idOf(s) === chosen && !isHost(s))) return;
+  const speech = byHost(series).filter((s) => !isHost(s));
+  const alarmed = speech.find((s) => raised.some((a) => [a.model, a.language, a.key].join() === [s.model, s.language, s.key].join()));
+  chosen = idOf(alarmed ?? speech[0] ?? series[0] ?? { model: '', language: '', key: '' });
 }
 
 function paint(status) {
-  if (!watch.series.some((s) => idOf(s) === chosen && !isHost(s))) {
-    const alarmed = byHost(watch.series).find((s) => !isHost(s) && raisedOf(s, Object.keys(RULE_TITLES)));
-    chosen = idOf(alarmed ?? byHost(watch.series).find((s) => !isHost(s)) ?? watch.series[0] ?? { model: '', language: '', key: '' });
-  }
   announce(watch.alarms);
   paintVerdict(watch, status);
   paintTiles(tilesOf(watch, status, heardRate(status)));

@@ -6,6 +6,7 @@
 #include "api/watch_int.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A share or mean; null where there is nothing to divide by. */
@@ -238,19 +239,42 @@ static json_t *alarms_json(const watch *w) {
 
 /* ---- the answer ----------------------------------------------------------------------------------------------------- */
 
+/* Which series come with their minutes and hours: all, none, or the host's own and one more. */
+typedef struct wanted {
+    bool none;
+    long only; /* negative: all */
+} wanted;
+
+static bool read_wanted(call *c, wanted *out) {
+    const char *minutes = call_arg(c, "minutes"), *one = call_arg(c, "series");
+    char *end = NULL;
+    *out = (wanted){.none = minutes && strcmp(minutes, "false") == 0, .only = one ? strtol(one, &end, 10) : -1};
+    if (!one || (end != one && !*end && out->only >= 0)) return true;
+    native_refuse(c->reply, c,
+                  &(call_refusal){
+                      .status = 400, .code = "bad_parameter", .message = "series: want the place of a series, from 0"});
+    return false;
+}
+
+static bool has_minutes(const wanted *m, size_t at) {
+    return !m->none && (m->only < 0 || at == 0 || at == (size_t)m->only);
+}
+
 void watch_answer(call *c) {
     const watch *w = c->service->watch;
     int64_t now_s = watch_now_s();
-    const char *minutes = call_arg(c, "minutes"), *owner = c->pass ? auth_owner(c->pass) : AUTH_NONE_ID;
+    wanted minutes;
+    const char *owner = c->pass ? auth_owner(c->pass) : AUTH_NONE_ID;
     if (!w) {
         native_refuse(
             c->reply, c,
             &(call_refusal){.status = 404, .code = "not_found", .message = "this server does not watch itself"});
         return;
     }
+    if (!read_wanted(c, &minutes)) return;
     json_t *series = json_array();
     for (size_t i = 0; i < monitor_count(w->monitor); i++)
-        json_array_append_new(series, series_json(w, i, now_s, !minutes || strcmp(minutes, "false") != 0));
+        json_array_append_new(series, series_json(w, i, now_s, has_minutes(&minutes, i)));
     json_t *bounds = json_array();
     for (int i = 0; i < CELL_LATENCY_BINS - 1; i++) json_array_append_new(bounds, json_real(cell_latency_bound_ms[i]));
     reply_json(c->reply, 200,

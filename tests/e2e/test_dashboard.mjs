@@ -245,6 +245,23 @@ test('dashboard: an alarm that names this host is of its series', async () => {
   });
 });
 
+test('dashboard: minutes are asked for of one series alone', async () => {
+  await withDashboard({}, async (page, server) => {
+    const watch = async (query) => (await server.get(`/v1/watch${query}`)).json();
+    const { series } = await watch('?series=0');
+    assert.deepEqual(series.map((s) => [s.model, Boolean(s.minutes && s.hours)]), [['', true], ['tiny', false]]);
+    assert.ok((await watch('?series=1')).series.every((s) => s.minutes));
+    assert.equal((await watch('?series=x')).message, 'series: want the place of a series, from 0');
+    assert.equal((await server.get('/v1/watch?series=-1')).status, 400);
+    const asked = [];
+    page.on('request', (request) => asked.push(new URL(request.url()).search));
+    await ready(page);
+    for (let i = 0; i < 3; i++) await page.waitForResponse(/v1\/watch/);
+    assert.ok(asked.filter((q) => q === '?minutes=false').length >= asked.filter((q) => q === '?series=1').length, asked.join(' '));
+    assert.ok(!asked.includes('?series=0'));
+  });
+});
+
 test('dashboard: words of others are text, wherever they stand', async () => {
   const evil = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>';
   const change = (w) => {
