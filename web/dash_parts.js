@@ -199,8 +199,9 @@ function seriesRow(body, s, raised, chosen, choose) {
   for (const [name, figure, wide] of COLUMNS.slice(2)) say(row, 'td', figure(s.windows['1h']), wide ?? '').dataset.name = name;
 }
 
-export function byHost(series) {
-  const order = (s) => [s.host ?? '', isHost(s) ? '' : '1', s.windows['1h'].utterances ? String(1e12 - s.windows['1h'].utterances) : 'z', s.model, s.language, s.key];
+// Hosts by name, of each itself first, then series with an alarm, then the busiest.
+export function byHost(series, raised) {
+  const order = (s) => [s.host ?? '', isHost(s) ? '' : raised.some((a) => sameSeries(a, s)) ? '1' : '2', s.windows['1h'].utterances ? String(1e12 - s.windows['1h'].utterances) : 'z', s.model, s.language, s.key];
   return series.map((s) => [order(s), s]).sort(([a], [b]) => a.map((x, i) => (x < b[i] ? -1 : x > b[i] ? 1 : 0)).find((c) => c) ?? 0).map(([, s]) => s);
 }
 
@@ -210,7 +211,7 @@ export function paintSeries(watch, chosen, choose) {
   const body = $('series').tBodies[0];
   const focused = document.activeElement?.name === 'series';
   const { raised } = watch.alarms;
-  const series = byHost(watch.series);
+  const series = byHost(watch.series, raised);
   if (same(body, [chosen, series.map((s) => [idOf(s), stateOf(s, raised), isHost(s) ? [units.factor(s.windows['5m'].rtf), units.bytes(s.windows['5m'].memory_bytes)] : COLUMNS.slice(2).map(([, f]) => f(s.windows['1h']))])])) return;
   for (const s of series) (isHost(s) ? hostRow : seriesRow)(body, s, raised, chosen, choose);
   if (series.every(isHost)) {

@@ -49,7 +49,7 @@ const columnsFor = ({ series, now_s }) => JSON.stringify([Math.floor(now_s / 60)
 
 // Minutes are much to write: those of one series, when another minute has begun or another series is looked at.
 async function askColumns(get, answer) {
-  pick(answer);
+  pick(ours(answer));
   if (columnsFor(answer) === columnsAt) return answer;
   const full = await get(`v1/watch?series=${Math.max(0, answer.series.findIndex((s) => idOf(s) === chosen))}`);
   for (const s of full.series) if (s.minutes) columns.set(idOf(s), { minutes: s.minutes, hours: s.hours });
@@ -295,9 +295,8 @@ function choose(id) {
 // The series that is looked at: what was chosen while it is there; else one with an alarm, or the one with the most utterances.
 function pick({ series, alarms: { raised } }) {
   if (series.some((s) => idOf(s) === chosen && !isHost(s))) return;
-  const speech = byHost(series).filter((s) => !isHost(s));
-  const alarmed = speech.find((s) => raised.some((a) => [a.model, a.language, a.key].join() === [s.model, s.language, s.key].join()));
-  chosen = idOf(alarmed ?? speech[0] ?? series[0] ?? { model: '', language: '', key: '' });
+  const first = byHost(series, raised).find((s) => !isHost(s)) ?? series[0];
+  chosen = first ? idOf(first) : '';
 }
 
 function paint(status) {
