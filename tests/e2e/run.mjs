@@ -28,6 +28,7 @@ import './test_page.mjs';
 import './test_page_speakers.mjs';
 import './test_page_real.mjs';
 import './test_page_privacy.mjs';
+import './test_dashboard.mjs';
 import './test_onsets.mjs';
 import './test_storm.mjs';
 import './test_jobs.mjs';
