@@ -155,7 +155,7 @@ static void record(trace *of, bool has_parent) {
 
 static bool is_chosen(const tracer *t) {
     uint32_t chance;
-    return t->on && t->share > 0 && getrandom(&chance, sizeof chance, GRND_NONBLOCK) == (ssize_t)sizeof chance &&
+    return t && t->on && t->share > 0 && getrandom(&chance, sizeof chance, GRND_NONBLOCK) == (ssize_t)sizeof chance &&
            (double)chance < t->share * 4294967296.0;
 }
 
@@ -178,7 +178,7 @@ static bool read_request(const net_request *r, trace *out) {
 void trace_begin(tracer *t, const net_request *r, bool worth, trace *out) {
     *out = (trace){.begun_ns = trace_now_ns(), .tls = r && r->tls};
     if (r && read_request(r, out)) {
-        if (t->on && out->at.flags & TRACE_FLAG_SAMPLED) record(out, true);
+        if (t && t->on && out->at.flags & TRACE_FLAG_SAMPLED) record(out, true);
     } else if (worth && is_chosen(t)) {
         begin_new(out);
     }
@@ -186,7 +186,8 @@ void trace_begin(tracer *t, const net_request *r, bool worth, trace *out) {
 
 void trace_resume(tracer *t, const char *text, trace *out) {
     *out = (trace){.begun_ns = trace_now_ns()};
-    if (trace_text_read(text, &out->at, out->state) && t->on && out->at.flags & TRACE_FLAG_SAMPLED) record(out, true);
+    if (trace_text_read(text, &out->at, out->state) && t && t->on && out->at.flags & TRACE_FLAG_SAMPLED)
+        record(out, true);
 }
 
 void trace_answer(const trace *of, net_reply *reply) {

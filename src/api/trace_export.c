@@ -167,7 +167,7 @@ static void on_answers(void *ctx) {
 }
 
 bool tracer_flushed(tracer *t) {
-    if (t->stopped || (!t->open && !t->first)) return true;
+    if (!t || t->stopped || (!t->open && !t->first)) return true;
     t->flushing = true;
     t->pausing = false;
     pump(t);

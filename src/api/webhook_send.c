@@ -71,10 +71,11 @@ static void keep_answer(send_answer *a, const char *bytes, size_t n) {
 /* Fewer than it got: libcurl breaks off. The status is known by then. */
 static size_t take_answer(char *bytes, size_t size, size_t n, void *user) {
     slot *at = user;
-    at->answer_bytes += size * n;
+    n *= size;
+    at->answer_bytes += n;
     if (at->answer_bytes > SEND_ANSWER_BYTES_MAX) return 0;
-    if (at->owner->config.keep_answers && size * n) keep_answer(&at->answer, bytes, size * n);
-    return size * n;
+    if (n && at->owner->config.keep_answers) keep_answer(&at->answer, bytes, n);
+    return n;
 }
 
 /* ---- a message ---------------------------------------------------------------------------------------------------- */
@@ -198,8 +199,7 @@ static void copy_origin(const char *url, char out[SEND_ORIGIN_BYTES]) {
 
 static void begin(slot *at) {
     delivery *v = &at->message;
-    at->answer =
-        (send_answer){.attempts = v->attempts + 1, .begun_ns = now_ns(), .put = v->kind == DELIVERY_PLAIN_PUT};
+    at->answer = (send_answer){.attempts = v->attempts + 1, .begun_ns = now_ns(), .put = v->kind == DELIVERY_PLAIN_PUT};
     memcpy(at->answer.id, v->id, sizeof v->id);
     memcpy(at->answer.trace, v->trace, sizeof v->trace);
     memcpy(at->answer.span, v->span, sizeof v->span);
