@@ -115,10 +115,10 @@ static bool add_trace(slot *at) {
 static bool add_headers(slot *at) {
     const delivery *v = &at->message;
     char stamp[24], signature[WEBHOOK_SIGNATURE_BYTES];
-    int64_t now_s = at->owner->config.wall_ms() / 1000;
     bool ok = add_header(at, "content-type: %s", v->content_type) && add_header(at, "%s", "expect:") &&
               (!v->id[0] || add_header(at, "webhook-id: %s", v->id)) && add_fixed(at) && add_trace(at);
     if (!ok || v->kind != DELIVERY_SIGNED) return ok;
+    int64_t now_s = at->owner->config.wall_ms() / 1000;
     snprintf(stamp, sizeof stamp, "%" PRId64, now_s);
     if (!add_header(at, "webhook-timestamp: %s", stamp)) return false;
     if (!v->secret[0]) return true;

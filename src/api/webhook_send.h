@@ -22,7 +22,7 @@ typedef struct send_config {
     webhook_networks networks;
     int timeout_ms;
     const char *ca_file;      /* more certificates to trust; NULL: the system's */
-    int64_t (*wall_ms)(void); /* for the time stamps */
+    int64_t (*wall_ms)(void); /* for the time stamps of those that are signed */
     bool trusted;             /* the operator's own address: any is allowed, and connections are used again */
     bool keep_answers;        /* bodies of answers are wanted */
     const char *headers;      /* more of them, each line "Name: value\n"; NULL: none. Copied */
