@@ -50,8 +50,7 @@ static void begin_answer(net_exchange *x, const net_reply *reply) {
     x->sent = 0;
     if (x->reply.status == 0) x->reply.status = 500;
     x->status = x->reply.status;
-    if (x->note && c->owner->handler.answering)
-        c->owner->handler.answering(c->owner->handler.ctx, x->note, &x->reply);
+    if (x->note && c->owner->handler.answering) c->owner->handler.answering(c->owner->handler.ctx, x->note, &x->reply);
     size_t n = net_reply_head(out, HEAD_BYTES, &x->reply, framing_of(x, &x->reply, framing), !x->keep_alive);
     mem_free(x->reply.owned_headers);
     x->reply.owned_headers = NULL;

@@ -35,7 +35,7 @@ typedef struct delivery {
     char trace[DELIVERY_TRACE_BYTES]; /* "": none */
     unsigned char span[8];            /* of this attempt, not of the row; zeros: it is no span */
     int attempts;                     /* begun before this one */
-    char *body;   /* owned: mem_free() */
+    char *body;                       /* owned: mem_free() */
     size_t n;
 } delivery;
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import http from 'node:http';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import WebSocket from 'ws';
 import { Jobs, place, shortPrompts, wav, withJobs, withReceiver } from './jobs_client.mjs';
@@ -251,6 +251,29 @@ test('traces: what waits is sent before the server ends', async () => {
       server.child.kill('SIGTERM');
       assert.equal((await server.end()).status, 0);
       assert.equal(collector.spans.filter((s) => s.traceId === trace).length, 1);
+    });
+  });
+});
+
+test('traces: SIGHUP turns them on and off, and a wrong address leaves what there was', async () => {
+  await withCollector(null, async (collector) => {
+    const file = write('traces.ini', '');
+    await withServer(['--config', file], async (server) => {
+      const reload = async (text, said) => {
+        const from = server.log.length;
+        writeFileSync(file, text);
+        server.child.kill('SIGHUP');
+        await within((async () => { while (!said.test(server.log.slice(from))) await turn(); })(), String(said));
+      };
+      const flags = async () => (await raw(server, '/v1/models', caller().headers)).traceresponse.slice(-2);
+      assert.equal(await flags(), '00');
+      await reload(`[watch]\notlp_url = ${collector.base}\ntrace_percent = 12.5\n`, /SIGHUP: new streams use/);
+      assert.equal(await flags(), '01');
+      await reload('[watch]\notlp_url = nowhere\n', /SIGHUP/);
+      assert.equal(await flags(), '01');
+      await until(server, 'exported', (n) => n === 2);
+      await reload('', /SIGHUP: new streams use/);
+      assert.equal(await flags(), '00');
     });
   });
 });
