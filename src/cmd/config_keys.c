@@ -163,6 +163,13 @@ const config_key config_keys[] = {
     YES_NO(
         "watch", metrics_public, RELOADS, "/metrics needs no key from anywhere",
         "Otherwise it needs none from this machine itself, and from elsewhere the key that any other request needs."),
+    TEXT("watch", otlp_url, CONFIG_LIST, RELOADS, "an address", "spans go to the OpenTelemetry collector there",
+         "As `http://127.0.0.1:4318`; `/v1/traces` is added. Empty: none are recorded. See docs/traces.md."),
+    TEXT("watch", otlp_headers_file, CONFIG_PATH, RELOADS, "a file", "headers for it, a line each, as `Name: value`",
+         "For its credentials. SIGHUP reads it again."),
+    {"watch", "trace_percent", CONFIG_REAL, RELOADS, 0, 100, NULL, NULL, AT(trace_percent),
+     "requests without a traceparent that a trace begins with, in per cent",
+     "Those that have one are traced as it says. Nothing begins without `otlp_url`."},
     {0},
 };
 

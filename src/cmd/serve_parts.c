@@ -202,6 +202,10 @@ service_config serve_service_config(const config *c, const serve_parts *parts) {
                                       .retain_days = c->retain_days,
                                       .webhook_url = c->webhook_url,
                                       .secret_file = c->webhook_secret_file},
+                            .trace = {.url = c->otlp_url,
+                                      .headers_file = c->otlp_headers_file,
+                                      .ca_file = c->webhook_ca_file,
+                                      .percent = c->trace_percent},
                             .auth = {.allowed_origins = c->allowed_origins,
                                      .allow_anonymous = c->allow_anonymous,
                                      .loopback = parts->loopback}};
