@@ -55,8 +55,13 @@ setup-build setup-run setup-test setup-dev setup-bench setup-deb setup-train: se
 # ---- the program and its weights ------------------------------------------------------------------------------------
 
 build: setup-build
-	@$(MAKE) --no-print-directory -s $(BUILD)/build.ninja
+	@$(MAKE) --no-print-directory -s $(BUILD)/build.ninja web/charts/node_modules/.package-lock.json
 	@$(call build,$(BUILD),--target steno)
+
+# What draws the dashboard's charts. Nothing else needs it: without npm or its registry the dashboard shows tables.
+web/charts/node_modules/.package-lock.json: web/charts/package-lock.json web/charts/package.json
+	@if (cd web/charts && $(NPM_CI) --fetch-retries=0) >/dev/null 2>&1; then touch $@; \
+	    else echo 'uPlot cannot be fetched (is npm there?): the dashboard will show tables instead of charts' >&2; fi
 
 $(BUILD)/build.ninja: CMakeLists.txt
 	@mkdir -p $(BUILD)
@@ -255,5 +260,5 @@ bench-calibration: models setup-test
 	    STENO_MODELS=$(MODELS) node bench/times/calibration.mjs $(STENO) --model $$model || exit 1; done
 
 clean:
-	rm -rf build build-asan build-tsan build-fuzz models/node_modules tests/golden/node_modules \
+	rm -rf build build-asan build-tsan build-fuzz models/node_modules web/charts/node_modules tests/golden/node_modules \
 	    tests/e2e/node_modules bench/peers/node_modules

@@ -12,6 +12,7 @@
 #include "audio/media.h"
 #include "api/jobs.h"
 #include "api/speakers.h"
+#include "api/trace.h"
 #include "api/watch.h"
 #include "net/net.h"
 #include "privacy/policy.h"
@@ -44,6 +45,7 @@ typedef struct service_config {
     jobs_config jobs;
     speakers_config speakers;
     watch_config watch;
+    trace_config trace;
 } service_config;
 
 /* Listens, and takes over model and engine (on failure they stay the caller's). */

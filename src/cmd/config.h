@@ -48,6 +48,8 @@ typedef struct config {
     char webhook_url[CONFIG_TEXT_BYTES], webhook_secret_file[CONFIG_TEXT_BYTES];
     char fleet[CONFIG_TEXT_BYTES], fleet_name[CONFIG_TEXT_BYTES];
     char fleet_key_file[CONFIG_TEXT_BYTES], fleet_ca_file[CONFIG_TEXT_BYTES];
+    char otlp_url[CONFIG_TEXT_BYTES], otlp_headers_file[CONFIG_TEXT_BYTES];
+    float trace_percent;
 } config;
 
 /* PATH and LIST may be empty; items of a list stand between commas. A field of kind BOOL is a bool, of INT an int, of

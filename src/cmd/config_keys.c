@@ -172,6 +172,13 @@ const config_key config_keys[] = {
          "In lines: `HOST:PORT KEY`, or `KEY` for all others. Needed unless they have `metrics_public`, or no keys."),
     TEXT("watch", fleet_ca_file, CONFIG_PATH, RELOADS, "a PEM file", "certificates to trust in them",
          "In place of the system's."),
+    TEXT("watch", otlp_url, CONFIG_LIST, RELOADS, "an address", "spans go to the OpenTelemetry collector there",
+         "As `http://127.0.0.1:4318`; `/v1/traces` is added. Empty: none are recorded. See docs/traces.md."),
+    TEXT("watch", otlp_headers_file, CONFIG_PATH, RELOADS, "a file", "headers for it, a line each, as `Name: value`",
+         "For its credentials. SIGHUP reads it again."),
+    {"watch", "trace_percent", CONFIG_REAL, RELOADS, 0, 100, NULL, NULL, AT(trace_percent),
+     "requests without a traceparent that a trace begins with, in per cent",
+     "Those that have one are traced as it says. Nothing begins without `otlp_url`."},
     {0},
 };
 

@@ -206,6 +206,10 @@ service_config serve_service_config(const config *c, const serve_parts *parts) {
                                       .fleet = c->fleet,
                                       .fleet_key_file = c->fleet_key_file,
                                       .fleet_ca_file = c->fleet_ca_file},
+                            .trace = {.url = c->otlp_url,
+                                      .headers_file = c->otlp_headers_file,
+                                      .ca_file = c->webhook_ca_file,
+                                      .percent = c->trace_percent},
                             .auth = {.allowed_origins = c->allowed_origins,
                                      .allow_anonymous = c->allow_anonymous,
                                      .loopback = parts->loopback}};
