@@ -96,6 +96,9 @@ install: models
 	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -d $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -d $(DESTDIR)$(PREFIX)/share/doc/steno/prometheus $(DESTDIR)$(PREFIX)/share/doc/steno/grafana
+	install -m 644 deploy/prometheus/*.yml $(DESTDIR)$(PREFIX)/share/doc/steno/prometheus/
+	install -m 644 deploy/grafana/steno.json $(DESTDIR)$(PREFIX)/share/doc/steno/grafana/
 
 # ---- packages -------------------------------------------------------------------------------------------------------
 
@@ -195,7 +198,7 @@ bench-privacy: setup-build setup-test
 	@$(call build,$(BUILD),--target find_speed)
 	@node bench/privacy/run.mjs $(BUILD) $(PRIVACY)
 
-# A month of 50 healthy hosts, faults, and series beside NAB's detector (docs/watching.md): about a minute.
+# A month of 50 healthy hosts, faults, and series beside NAB's detector (docs/watching.md): three or four minutes.
 bench-alarms: setup-build
 	@$(MAKE) --no-print-directory -s $(BUILD)/build.ninja
 	@$(call build,$(BUILD),--target bench_alarms bench_nab)

@@ -3,6 +3,7 @@
 #include "api/metrics.h"
 #include "api/watch.h"
 #include "api/wire_int.h"
+#include "api/watch_fleet.h"
 #include "watch/quality_text.h"
 
 #include <string.h>
@@ -285,6 +286,7 @@ static void put_all(expo *e, service *v) {
     if (v->watch) {
         put_alarms(e, watch_alarms(v->watch));
         quality_write(e, watch_monitor(v->watch));
+        watch_fleet_write(e, v->watch);
     }
     tracer_metrics(e, v->tracer);
     metrics_put_process(e);

@@ -221,20 +221,26 @@ static json_t *worst_list(const watch *w, const char *owner, int64_t now_s) {
 
 /* ---- alarms --------------------------------------------------------------------------------------------------------- */
 
+typedef struct alarm_list {
+    const watch *w;
+    json_t *list;
+} alarm_list;
+
 static void put_alarm(void *context, const alarm_event *e) {
-    json_array_append_new(context, watch_alarm_json(e));
+    const alarm_list *to = context;
+    json_array_append_new(to->list, watch_alarm_json(to->w, e));
 }
 
 static json_t *alarms_json(const watch *w) {
     json_t *raised = json_array(), *recent = json_array();
     alarm_counts n;
     alarm_count(w->alarms, &n);
-    alarm_each(w->alarms, put_alarm, raised);
+    alarm_each(w->alarms, put_alarm, &(alarm_list){w, raised});
     for (size_t k = 0; k < WATCH_EVENTS && k < w->n_events; k++) /* newest first */
-        json_array_append_new(recent, watch_alarm_json(&w->event[(w->n_events - 1 - k) % WATCH_EVENTS].event));
-    return json_pack("{s:o, s:o, s:I, s:I, s:I, s:f}", "raised", raised, "recent", recent, "series",
-                     (json_int_t)n.series, "learnt", (json_int_t)n.learnt, "refused", (json_int_t)n.refused,
-                     "log_needed", n.log_needed);
+        json_array_append_new(recent, watch_alarm_json(w, &w->event[(w->n_events - 1 - k) % WATCH_EVENTS].event));
+    return json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:f}", "raised", raised, "recent", recent, "series",
+                     (json_int_t)n.series, "peers", (json_int_t)n.peers, "learnt", (json_int_t)n.learnt, "refused",
+                     (json_int_t)n.refused, "log_needed", n.log_needed);
 }
 
 /* ---- the answer ----------------------------------------------------------------------------------------------------- */
@@ -278,8 +284,9 @@ void watch_answer(call *c) {
     json_t *bounds = json_array();
     for (int i = 0; i < CELL_LATENCY_BINS - 1; i++) json_array_append_new(bounds, json_real(cell_latency_bound_ms[i]));
     reply_json(c->reply, 200,
-               json_pack("{s:I, s:I, s:b, s:I, s:f, s:o, s:o, s:o, s:o}", "now_s", (json_int_t)now_s, "since_s",
-                         (json_int_t)w->started_s, "restored", w->restored, "minutes_not_stored",
+               json_pack("{s:I, s:I, s:b, s:I, s:f, s:o, s:o, s:o, s:o, s:s, s:o}", "now_s", (json_int_t)now_s,
+                         "since_s", (json_int_t)w->started_s, "restored", w->restored, "minutes_not_stored",
                          (json_int_t)w->unwritten, "minute_ms", w->minute_ms, "latency_bounds_ms", bounds, "series",
-                         series, "alarms", alarms_json(w), "worst", worst_list(w, owner, now_s)));
+                         series, "alarms", alarms_json(w), "worst", worst_list(w, owner, now_s), "host", w->name,
+                         "hosts", watch_fleet_json(w)));
 }

@@ -42,6 +42,7 @@ import './test_privacy.mjs';
 import './test_labels_hard.mjs';
 import './test_net.mjs';
 import './test_metrics.mjs';
+import './test_fleet.mjs';
 import './test_traces.mjs';
 
 process.exitCode = await runAll(process.argv[2]);
