@@ -289,6 +289,7 @@ static void put_all(expo *e, service *v) {
         watch_fleet_write(e, v->watch);
     }
     tracer_metrics(e, v->tracer);
+    shadow_write(e, v->shadow);
     metrics_put_process(e);
     expo_one(e, "steno_scrape_seconds", EXPO_GAUGE, "How long the last answer like this one took to write.",
              v->metrics.scrape_s);

@@ -193,6 +193,7 @@ static void start(request *r, const upload_file *file, const steno_voice *voices
                            .name = file->filename[0] ? file->filename : "file",
                            .channels = MEDIA_MIX,
                            .rank = RECORDING_REQUEST,
+                           .owner = r->pass ? auth_owner(r->pass) : NULL,
                            .vad = r->options.vad,
                            .vad_given = r->options.vad_given,
                            .trace = r->trace};

@@ -6,6 +6,7 @@
 #include "api/recording.h"
 
 #include "api/service_int.h"
+#include "api/shadow_tap.h"
 #include "api/watch_tap.h"
 #include "base/mem.h"
 #include "privacy/gate.h"
@@ -25,7 +26,8 @@ typedef struct lane {   /* one channel: one stream */
     stream_owner owner; /* first */
     recording *recording;
     gate *gate;
-    watch_tap *tap; /* NULL: it is not watched */
+    watch_tap *tap;     /* NULL: it is not watched */
+    shadow_tap *shadow; /* NULL: it is not copied */
     steno_stream_id stream;
     int channel;
     bool finished, done; /* finish() was accepted; the engine's last event came */
@@ -38,7 +40,7 @@ struct recording {
     const recording_handler *handler; /* NULL: cancelled */
     void *user;
     recording_options options;
-    char path[256], name[256];
+    char path[256], name[256], owner[64];
     engine_slot *slot; /* while streams live */
     media *media;
     net_watch *watch;
@@ -113,6 +115,7 @@ static void free_recording(recording *r) {
         metrics_gate_closed(&r->service->metrics, r->lanes[c].gate);
         gate_free(r->lanes[c].gate);
         watch_tap_close(r->lanes[c].tap);
+        shadow_tap_close(r->lanes[c].shadow);
     }
     diarize_wipe(r->voices, r->options.speakers.n_voices);
     mem_free(r->voices);
@@ -198,6 +201,7 @@ static void on_released(void *user, const released_event *e) {
 static void on_event(stream_owner *o, const steno_event *e) {
     lane *l = (lane *)o;
     watch_tap_event(l->tap, e);
+    shadow_tap_event(l->shadow, e);
     gate_event(l->gate, e, 0);
     if (l->done) end_if_done(l->recording); /* frees it, and its gates */
 }
@@ -222,18 +226,19 @@ static steno_err open_lanes(recording *r) {
     if (!r->chunk) return err_fail(STENO_E_NOMEM, "no memory for %d channels", n);
     r->slot = r->service->slots;
     r->hint_s = media_duration_hint_s(r->media);
-    watch_stream of = {.owner = r->options.pass ? auth_owner(r->options.pass) : AUTH_NONE_ID,
-                       .policy = r->options.policy};
+    watch_stream of = {.owner = r->options.pass ? auth_owner(r->options.pass) : r->owner, .policy = r->options.policy};
     for (int c = 0; c < n; c++) {
         lane *l = &r->lanes[c];
         gate_free(l->gate); /* of an attempt that found no room */
         watch_tap_close(l->tap);
+        shadow_tap_close(l->shadow);
         *l = (lane){.owner.event = on_event, .recording = r, .channel = c};
         ERR_TRY(gate_open(r->service->config.privacy, &r->options.policy, on_released, l, &l->gate));
         ERR_TRY(steno_stream_open(r->slot->engine, &vad, &l->owner, &l->stream));
         r->slot->streams++;
         trace_track_hears(r->track);
         l->tap = watch_tap_open(r->service->watch, r->slot, &of);
+        l->shadow = shadow_tap_open(r->service->shadow, r->slot, &(shadow_stream){.owner = of.owner, .vad = &vad});
         r->result.channels = c + 1;
         if (tells_speakers(r)) ERR_TRY(steno_stream_speakers(r->slot->engine, l->stream, &r->options.speakers));
     }
@@ -277,6 +282,7 @@ static void deal_out(recording *r, const float *frames, size_t got) {
         float *row = r->chunk + c * CHUNK_FRAMES;
         for (size_t i = 0; i < got; i++) row[i] = frames[i * n + c];
         watch_tap_audio(r->lanes[c].tap, row, got);
+        shadow_tap_audio(r->lanes[c].shadow, row, got);
         r->lanes[c].pushed = 0;
     }
     r->have = got;
@@ -488,6 +494,8 @@ static recording *make_recording(service *v, const recording_options *o) {
     }
     snprintf(r->path, sizeof r->path, "%s", o->path);
     snprintf(r->name, sizeof r->name, "%s", o->name ? o->name : o->path);
+    snprintf(r->owner, sizeof r->owner, "%s", o->owner ? o->owner : AUTH_NONE_ID);
+    r->options.owner = r->owner;
     r->options.path = r->path;
     r->options.name = r->name;
     r->track = trace_track_open(v->tracer, &o->trace);

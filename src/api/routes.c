@@ -8,6 +8,7 @@
 #include "api/openai.h"
 #include "api/redact_http.h"
 #include "api/service_int.h"
+#include "api/shadow.h"
 #include "api/speakers.h"
 #include "api/vosk.h"
 #include "api/watch.h"
@@ -29,6 +30,7 @@ static const route routes[] = {
     {"GET", "/metrics", ROUTE_METRICS, metrics_answer, native_refuse},
     {"GET", "/v1/status", ROUTE_REQUEST, status_answer, native_refuse},
     {"GET", "/v1/watch", ROUTE_REQUEST, watch_answer, native_refuse},
+    {"GET", "/v1/shadow", ROUTE_REQUEST, shadow_answer, native_refuse},
     {"GET", "/v1/stream", ROUTE_ASK_STREAM, live_answer, native_refuse},
     {"POST", "/v1/jobs", ROUTE_RECORDING, jobs_answer_post, native_refuse},
     {"GET", "/v1/jobs", ROUTE_REQUEST, jobs_answer_list, native_refuse},

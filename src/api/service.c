@@ -99,7 +99,7 @@ static void close_engine(engine_slot *slot) {
 static void reap_engines(service *v) {
     for (engine_slot **at = &v->slots->next; *at;) { /* the first is never replaced but by another */
         engine_slot *slot = *at;
-        if (slot->streams > 0) {
+        if (slot->streams > 0 || slot->held > 0) {
             at = &slot->next;
             continue;
         }
@@ -123,6 +123,9 @@ steno_err service_replace(service *v, const service_config *config, steno_model 
     v->config.store = NULL; /* its own are in v; those of the new configuration are nobody's to take over */
     v->config.keys = NULL;
     v->config.voices = NULL;
+    shadow_engines *in_shadow = v->config.shadow_engines;
+    v->config.shadow_engines = NULL;
+    shadow_replace(&v->shadow, &config->shadow, in_shadow, v);
     v->reloads++;
     return STENO_OK;
 }
@@ -182,6 +185,7 @@ static void sweep(void *ctx) {
     auth_tick(v->auth);
     speakers_tick(v->speakers);
     watch_sweep(v->watch);
+    shadow_sweep(v->shadow);
     reap_engines(v);
     sweep_drain(v, now_ms);
     service_check_drained(v); /* whoever ended without saying so */
@@ -210,6 +214,14 @@ static steno_err open_store(service *v) {
     return STENO_OK;
 }
 
+/* Nobody needs it: without it the service is all there is to users. */
+static void open_shadow(service *v) {
+    shadow_engines *engines = v->config.shadow_engines;
+    v->config.shadow_engines = NULL;
+    if (shadow_open(&v->config.shadow, engines, v, &v->shadow) != STENO_OK)
+        log_line(LOG_LEVEL_ERROR, "shadow: off: %s", steno_error_detail());
+}
+
 static steno_err start(service *v, steno_model *model, steno_engine *engine) {
     net_handler handler = {.ctx = v,
                            .request = routes_request,
@@ -226,7 +238,9 @@ static steno_err start(service *v, steno_model *model, steno_engine *engine) {
     ERR_TRY(tracer_open(&v->config.trace, v, &v->tracer));
     ERR_TRY(open_store(v));
     ERR_TRY(watch_open(&v->config.watch, v, &v->watch));
-    return add_engine(v, model, engine);
+    ERR_TRY(add_engine(v, model, engine));
+    open_shadow(v);
+    return STENO_OK;
 }
 
 steno_err service_open(const service_config *config, steno_model *model, steno_engine *engine, service **out) {
@@ -237,6 +251,7 @@ steno_err service_open(const service_config *config, steno_model *model, steno_e
         voices_table_free(config->voices);
         worker_close(config->store);
         privacy_close(config->privacy);
+        shadow_engines_close(config->shadow_engines);
         return err_fail(STENO_E_NOMEM, "no memory for the service");
     }
     *v = (service){.config = *config, .store = config->store, .started_ms = net_now_ms()};
@@ -266,6 +281,8 @@ net *service_net(service *v) {
 void service_close(service *v) {
     if (!v) return;
     watch_stop(v->watch); /* first: its last words go to the store */
+    shadow_stop(v->shadow);
+    shadow_reap(); /* before the models that it borrows */
     jobs_stop(v->jobs);
     openai_known_stop(v);
     speakers_stop(v->speakers);
@@ -293,6 +310,8 @@ void service_close(service *v) {
     jobs_close(v->jobs);
     watch_close(v->watch);
     tracer_close(v->tracer);
+    shadow_close(v->shadow);
+    shadow_engines_close(v->config.shadow_engines); /* nobody came so far as to take them */
     speakers_close(v->speakers);
     privacy_close(v->config.privacy);
     mem_free(v->scratch);

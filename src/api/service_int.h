@@ -22,6 +22,7 @@ struct engine_slot {
     net_watch *watch;
     int streams;
     double watched_busy_s; /* as the watch saw it last */
+    int held;              /* engines in the shadow that are on its model */
 };
 
 typedef struct session session;
@@ -102,7 +103,8 @@ struct service {
     speakers *speakers; /* NULL: no voices are kept */
     watch *watch;       /* NULL: it is off */
     tracer *tracer;
-    worker *known; /* listens to known speakers of OpenAI's requests; NULL: none came yet */
+    shadow *shadow; /* NULL: there never was one */
+    worker *known;  /* listens to known speakers of OpenAI's requests; NULL: none came yet */
     net_watch *known_watch;
     int known_waiting;
     int redactions; /* texts of POST /v1/redact that are worked on */

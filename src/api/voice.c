@@ -4,6 +4,7 @@
  * too far ahead of time, it is not read from (the voice is stalled).
  */
 #include "api/service_int.h"
+#include "api/shadow_tap.h"
 #include "api/watch_tap.h"
 
 #include "base/mem.h"
@@ -98,6 +99,7 @@ static void on_event(stream_owner *o, const steno_event *e) {
     voice *w = (voice *)o;
     int64_t now_ms = net_now_ms();
     watch_tap_event(w->tap, e);
+    shadow_tap_event(w->shadow, e);
     gate_event(w->gate, e, now_ms);
     set_gate_timer(w, now_ms);
 }
@@ -153,6 +155,7 @@ void voice_free(voice *w) {
     gate_free(w->gate);
     watch_tap_close(w->tap);
     trace_track_close(w->track);
+    shadow_tap_close(w->shadow);
 }
 
 void voice_forget_engine(voice *w, const engine_slot *slot) {
@@ -194,6 +197,7 @@ static steno_err open_stream(voice *w) {
                        .rate_hz = w->audio.format.rate_hz,
                        .policy = *gate_get_policy(w->gate)};
     w->tap = watch_tap_open(w->service->watch, slot, &of);
+    w->shadow = shadow_tap_open(w->service->shadow, slot, &(shadow_stream){.owner = of.owner, .live = &w->live});
     return tell_speakers(w);
 }
 
@@ -219,6 +223,7 @@ static steno_err hold(voice *w, const float *samples, size_t n) {
 static steno_err push(voice *w, const float *samples, size_t n) {
     size_t taken = 0;
     watch_tap_audio(w->tap, samples, n);
+    shadow_tap_audio(w->shadow, samples, n);
     if (w->held_at < w->held_n) return hold(w, samples, n);
     steno_err e = steno_stream_push(w->slot->engine, w->stream, samples, n, &taken);
     /* Any other failure is the end of the stream, which its own event tells. */

@@ -27,6 +27,7 @@ typedef struct engine_slot engine_slot;
 typedef struct voice voice;
 typedef struct gate gate; /* privacy/gate.h */
 typedef struct watch_tap watch_tap;
+typedef struct shadow_tap shadow_tap;
 
 /* The user pointer of every stream of an engine of ours points to one of these. */
 typedef struct stream_owner stream_owner;
@@ -59,6 +60,7 @@ struct voice {
     gate *gate;
     watch_tap *tap;                  /* counts what passes; NULL: it is not watched, or has heard nothing yet */
     trace_track *track;              /* NULL: no spans of it are wanted */
+    shadow_tap *shadow;              /* copies what it hears; NULL: it is not copied */
     net_timer *gate_timer;           /* what the gate holds leaves in time; NULL: it has not held anything */
     auth_pass *pass;                 /* whose minutes it uses; the owner's. NULL: nobody's */
     steno_live_options live, wanted; /* wanted: of a configure that is due */

@@ -11,5 +11,6 @@ const char *const schema_steps[] = {
     schema_redact,       /* 5 */
     schema_watch,        /* 6 */
     schema_trace,        /* 7 */
+    schema_shadow,       /* 8 */
     NULL,
 };

@@ -11,6 +11,7 @@ import './test_redact.mjs';
 import './test_redact_http.mjs';
 import './test_redact_audio.mjs';
 import './test_alarm.mjs';
+import './test_shadow.mjs';
 import './test_config.mjs';
 import './test_log.mjs';
 import './test_tls.mjs';
