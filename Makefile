@@ -56,8 +56,13 @@ setup-build setup-run setup-test setup-dev setup-bench setup-deb setup-train: se
 # ---- the program and its weights ------------------------------------------------------------------------------------
 
 build: setup-build
-	@$(MAKE) --no-print-directory -s $(BUILD)/build.ninja
+	@$(MAKE) --no-print-directory -s $(BUILD)/build.ninja web/charts/node_modules/.package-lock.json
 	@$(call build,$(BUILD),--target steno)
+
+# What draws the dashboard's charts. Nothing else needs it: without npm or its registry the dashboard shows tables.
+web/charts/node_modules/.package-lock.json: web/charts/package-lock.json web/charts/package.json
+	@if (cd web/charts && $(NPM_CI) --fetch-retries=0) >/dev/null 2>&1; then touch $@; \
+	    else echo 'uPlot cannot be fetched (is npm there?): the dashboard will show tables instead of charts' >&2; fi
 
 $(BUILD)/build.ninja: CMakeLists.txt
 	@mkdir -p $(BUILD)
@@ -92,6 +97,9 @@ install: models
 	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -d $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -d $(DESTDIR)$(PREFIX)/share/doc/steno/prometheus $(DESTDIR)$(PREFIX)/share/doc/steno/grafana
+	install -m 644 deploy/prometheus/*.yml $(DESTDIR)$(PREFIX)/share/doc/steno/prometheus/
+	install -m 644 deploy/grafana/steno.json $(DESTDIR)$(PREFIX)/share/doc/steno/grafana/
 
 # ---- packages -------------------------------------------------------------------------------------------------------
 
@@ -191,12 +199,12 @@ bench-privacy: setup-build setup-test
 	@$(call build,$(BUILD),--target find_speed)
 	@node bench/privacy/run.mjs $(BUILD) $(PRIVACY)
 
-# A month of 50 healthy hosts, faults, and series beside NAB's detector (docs/watching.md): about a minute.
 # Writes the table of faults of docs/watching.md; some three minutes, one of them with all processors busy.
 bench-faults: setup-test models
 	@$(call build,$(BUILD),--target test_faults)
 	@STENO_MODELS=$(MODELS) bench/watch/faults.sh $(BUILD)
 
+# A month of 50 healthy hosts, faults, and series beside NAB's detector (docs/watching.md): three or four minutes.
 bench-alarms: setup-build
 	@$(MAKE) --no-print-directory -s $(BUILD)/build.ninja
 	@$(call build,$(BUILD),--target bench_alarms bench_nab)
@@ -258,5 +266,5 @@ bench-calibration: models setup-test
 	    STENO_MODELS=$(MODELS) node bench/times/calibration.mjs $(STENO) --model $$model || exit 1; done
 
 clean:
-	rm -rf build build-asan build-tsan build-fuzz models/node_modules tests/golden/node_modules \
+	rm -rf build build-asan build-tsan build-fuzz models/node_modules web/charts/node_modules tests/golden/node_modules \
 	    tests/e2e/node_modules bench/peers/node_modules

@@ -1,5 +1,5 @@
 /* fuzz_score.c: any two texts, normalised, cut and compared, give counts that add up. */
-#include "cmd/score_wer.h"
+#include "score/score_wer.h"
 
 #include <stdlib.h>
 

@@ -198,7 +198,8 @@ typedef struct steno_engine_config {
     int kv_pool_mb;   /* KV pages a shard; default 0: as max_batch and max_live want */
     int max_speaker_streams; /* streams that may tell speakers apart at once, live or not; default 0. Needs the model of
                                 voices (STENO_E_NOT_FOUND says what to run). */
-    int nice; /* compute threads give way to others of the process by so much (0 to 19, see nice(2)); default 0 */
+    int nice; /* compute threads give way to others of the process by so much (0 to 19, see nice(2)); default 0. 19: they run only
+                 where nobody else wants to (SCHED_IDLE) */
 } steno_engine_config;
 
 /* Fills in the defaults. */

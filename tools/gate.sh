@@ -20,6 +20,9 @@ api/voice.h says so
 api/recording.c hands a recording's to its gate
 api/watch_tap.c counts them, and hands the worst to a gate of its own
 api/watch_tap.h says so
+api/shadow_carrier.c hears what models in the shadow say, for nobody
+api/shadow_tap.c holds them until they are compared, and hands the largest differences to a gate
+api/shadow_tap.h says so
 api/jobs_result.c lays out what was kept of released ones: see kept()
 cmd/feeder.c hands a file's to its gate
 cmd/live_local.c hands a local live stream's to its gate

@@ -6,6 +6,7 @@
 #include "api/recording.h"
 
 #include "api/service_int.h"
+#include "api/shadow_tap.h"
 #include "api/watch_tap.h"
 #include "base/mem.h"
 #include "privacy/gate.h"
@@ -25,7 +26,8 @@ typedef struct lane {   /* one channel: one stream */
     stream_owner owner; /* first */
     recording *recording;
     gate *gate;
-    watch_tap *tap; /* NULL: it is not watched */
+    watch_tap *tap;     /* NULL: it is not watched */
+    shadow_tap *shadow; /* NULL: it is not copied */
     steno_stream_id stream;
     int channel;
     bool finished, done; /* finish() was accepted; the engine's last event came */
@@ -38,13 +40,14 @@ struct recording {
     const recording_handler *handler; /* NULL: cancelled */
     void *user;
     recording_options options;
-    char path[256], name[256];
+    char path[256], name[256], owner[64];
     engine_slot *slot; /* while streams live */
     media *media;
     net_watch *watch;
     net_timer *timer;
-    float *chunk; /* [channels, CHUNK_FRAMES] */
-    size_t have;  /* frames in the chunk */
+    trace_track *track; /* NULL: no spans are wanted */
+    float *chunk;       /* [channels, CHUNK_FRAMES] */
+    size_t have;        /* frames in the chunk */
     int64_t frames, opened_ms, progress_ms;
     double hint_s;
     bool started, ended, counted; /* ended: nothing more is to be read; counted: of those that run */
@@ -88,6 +91,7 @@ static void close_media(recording *r) {
     r->watch = NULL;
     if (!r->media) return;
     r->result.media_cpu_s = media_cpu_s(r->media);
+    trace_track_read(r->track, r->result.media_cpu_s);
     media_close(r->media);
     r->media = NULL;
     mem_free(r->chunk);
@@ -111,9 +115,11 @@ static void free_recording(recording *r) {
         metrics_gate_closed(&r->service->metrics, r->lanes[c].gate);
         gate_free(r->lanes[c].gate);
         watch_tap_close(r->lanes[c].tap);
+        shadow_tap_close(r->lanes[c].shadow);
     }
     diarize_wipe(r->voices, r->options.speakers.n_voices);
     mem_free(r->voices);
+    trace_track_close(r->track);
     service_check_drained(r->service);
     mem_free(r);
 }
@@ -131,6 +137,17 @@ static void count_end(const recording *r, const recording_result *result) {
     metrics_recorded(&r->service->metrics, (int)r->options.rank, end, result->audio_s, result->wall_s);
 }
 
+static void trace_end(const recording *r) {
+    trace_heard h = {.audio_s = r->result.audio_s,
+                     .speech_s = r->result.stats.speech_s,
+                     .channels = r->result.channels,
+                     .error = r->result.error,
+                     .cancelled = !r->handler};
+    if (r->slot) h.model = steno_model_name(r->slot->model);
+    if (r->slot) h.language = steno_model_language(r->slot->model);
+    trace_track_heard(r->track, &h);
+}
+
 static void end_if_done(recording *r) {
     if (!r->ended || r->media || !lanes_done(r)) return;
     const recording_handler *h = r->handler;
@@ -138,6 +155,7 @@ static void end_if_done(recording *r) {
     recording_result result = r->result;
     result.wall_s = (double)(net_now_ms() - r->opened_ms) / 1000;
     count_end(r, &result);
+    if (r->track) trace_end(r);
     free_recording(r); /* first: whoever is told may open the next one */
     if (h) h->done(user, &result);
 }
@@ -163,6 +181,7 @@ static void on_released(void *user, const released_event *e) {
     lane *l = user;
     recording *r = l->recording;
     if (e->kind == STENO_EVENT_SEGMENT) {
+        trace_track_event(r->track, e);
         if (r->handler) r->handler->segment(r->user, l->channel, &e->segment);
         return;
     }
@@ -182,6 +201,7 @@ static void on_released(void *user, const released_event *e) {
 static void on_event(stream_owner *o, const steno_event *e) {
     lane *l = (lane *)o;
     watch_tap_event(l->tap, e);
+    shadow_tap_event(l->shadow, e);
     gate_event(l->gate, e, 0);
     if (l->done) end_if_done(l->recording); /* frees it, and its gates */
 }
@@ -190,11 +210,6 @@ static void on_event(stream_owner *o, const steno_event *e) {
 
 static bool tells_speakers(const recording *r) {
     return r->options.speakers.contract != STENO_SPEAKERS_OFF;
-}
-
-static const char *owner_of(const recording_options *o) {
-    if (o->owner) return o->owner;
-    return o->pass ? auth_owner(o->pass) : AUTH_NONE_ID;
 }
 
 static steno_err open_lanes(recording *r) {
@@ -211,16 +226,19 @@ static steno_err open_lanes(recording *r) {
     if (!r->chunk) return err_fail(STENO_E_NOMEM, "no memory for %d channels", n);
     r->slot = r->service->slots;
     r->hint_s = media_duration_hint_s(r->media);
-    watch_stream of = {.owner = owner_of(&r->options), .policy = r->options.policy};
+    watch_stream of = {.owner = r->options.pass ? auth_owner(r->options.pass) : r->owner, .policy = r->options.policy};
     for (int c = 0; c < n; c++) {
         lane *l = &r->lanes[c];
         gate_free(l->gate); /* of an attempt that found no room */
         watch_tap_close(l->tap);
+        shadow_tap_close(l->shadow);
         *l = (lane){.owner.event = on_event, .recording = r, .channel = c};
         ERR_TRY(gate_open(r->service->config.privacy, &r->options.policy, on_released, l, &l->gate));
         ERR_TRY(steno_stream_open(r->slot->engine, &vad, &l->owner, &l->stream));
         r->slot->streams++;
+        trace_track_hears(r->track);
         l->tap = watch_tap_open(r->service->watch, r->slot, &of);
+        l->shadow = shadow_tap_open(r->service->shadow, r->slot, &(shadow_stream){.owner = of.owner, .vad = &vad});
         r->result.channels = c + 1;
         if (tells_speakers(r)) ERR_TRY(steno_stream_speakers(r->slot->engine, l->stream, &r->options.speakers));
     }
@@ -264,6 +282,7 @@ static void deal_out(recording *r, const float *frames, size_t got) {
         float *row = r->chunk + c * CHUNK_FRAMES;
         for (size_t i = 0; i < got; i++) row[i] = frames[i * n + c];
         watch_tap_audio(r->lanes[c].tap, row, got);
+        shadow_tap_audio(r->lanes[c].shadow, row, got);
         r->lanes[c].pushed = 0;
     }
     r->have = got;
@@ -416,6 +435,7 @@ static void start(recording *r) {
         return;
     }
     r->started = r->counted = true;
+    trace_track_turn(r->track);
     r->service->recordings_running[r->options.rank]++;
     start_waiting(r->service); /* the next one may have been woken before this one */
     if (e == STENO_OK) {
@@ -474,8 +494,11 @@ static recording *make_recording(service *v, const recording_options *o) {
     }
     snprintf(r->path, sizeof r->path, "%s", o->path);
     snprintf(r->name, sizeof r->name, "%s", o->name ? o->name : o->path);
+    snprintf(r->owner, sizeof r->owner, "%s", o->owner ? o->owner : AUTH_NONE_ID);
+    r->options.owner = r->owner;
     r->options.path = r->path;
     r->options.name = r->name;
+    r->track = trace_track_open(v->tracer, &o->trace);
     return r;
 }
 

@@ -99,7 +99,7 @@ static void close_engine(engine_slot *slot) {
 static void reap_engines(service *v) {
     for (engine_slot **at = &v->slots->next; *at;) { /* the first is never replaced but by another */
         engine_slot *slot = *at;
-        if (slot->streams > 0) {
+        if (slot->streams > 0 || slot->held > 0) {
             at = &slot->next;
             continue;
         }
@@ -114,6 +114,7 @@ steno_err service_replace(service *v, const service_config *config, steno_model 
     if (v->jobs) ERR_TRY(jobs_configure(v->jobs, &config->jobs));
     if (v->speakers) speakers_configure(v->speakers, &config->speakers);
     if (v->watch) ERR_TRY(watch_configure(v->watch, &config->watch));
+    ERR_TRY(tracer_configure(v->tracer, &config->trace));
     ERR_TRY(add_engine(v, model, engine)); /* last: what fails has taken nothing over */
     service_config same = v->config;       /* sockets and the store stay as they are */
     privacy_close(same.privacy);           /* streams that are open have their share of it */
@@ -122,6 +123,9 @@ steno_err service_replace(service *v, const service_config *config, steno_model 
     v->config.store = NULL; /* its own are in v; those of the new configuration are nobody's to take over */
     v->config.keys = NULL;
     v->config.voices = NULL;
+    shadow_engines *in_shadow = v->config.shadow_engines;
+    v->config.shadow_engines = NULL;
+    shadow_replace(&v->shadow, &config->shadow, in_shadow, v);
     v->reloads++;
     return STENO_OK;
 }
@@ -135,6 +139,7 @@ void service_check_drained(service *v) {
     if (!v->draining) return;
     net_get_counts(v->net, &n);
     if (v->connected > 0 || v->sessions > v->ended || v->recordings_owed > 0 || n.exchanges > 0) return;
+    if (!tracer_flushed(v->tracer)) return; /* it calls again */
     net_stop(v->net);
 }
 
@@ -180,6 +185,7 @@ static void sweep(void *ctx) {
     auth_tick(v->auth);
     speakers_tick(v->speakers);
     watch_sweep(v->watch);
+    shadow_sweep(v->shadow);
     reap_engines(v);
     sweep_drain(v, now_ms);
     service_check_drained(v); /* whoever ended without saying so */
@@ -208,8 +214,20 @@ static steno_err open_store(service *v) {
     return STENO_OK;
 }
 
+/* Nobody needs it: without it the service is all there is to users. */
+static void open_shadow(service *v) {
+    shadow_engines *engines = v->config.shadow_engines;
+    v->config.shadow_engines = NULL;
+    if (shadow_open(&v->config.shadow, engines, v, &v->shadow) != STENO_OK)
+        log_line(LOG_LEVEL_ERROR, "shadow: off: %s", steno_error_detail());
+}
+
 static steno_err start(service *v, steno_model *model, steno_engine *engine) {
-    net_handler handler = {.ctx = v, .request = routes_request, .upgrade = routes_upgrade, .answered = routes_answered};
+    net_handler handler = {.ctx = v,
+                           .request = routes_request,
+                           .upgrade = routes_upgrade,
+                           .answered = routes_answered,
+                           .answering = routes_answering};
     ERR_TRY(net_open(&v->config.net, &handler, &v->net));
     v->scratch = mem_alloc(RECORDING_SCRATCH_FLOATS, sizeof *v->scratch);
     if (!v->scratch) return err_fail(STENO_E_NOMEM, "no memory for recordings");
@@ -217,9 +235,12 @@ static steno_err start(service *v, steno_model *model, steno_engine *engine) {
     v->retry = net_timer_open(v->net, retry, v);
     if (!v->sweep || !v->retry) return err_fail(STENO_E_NOMEM, "no memory for timers");
     net_timer_set(v->sweep, SWEEP_MS);
+    ERR_TRY(tracer_open(&v->config.trace, v, &v->tracer));
     ERR_TRY(open_store(v));
     ERR_TRY(watch_open(&v->config.watch, v, &v->watch));
-    return add_engine(v, model, engine);
+    ERR_TRY(add_engine(v, model, engine));
+    open_shadow(v);
+    return STENO_OK;
 }
 
 steno_err service_open(const service_config *config, steno_model *model, steno_engine *engine, service **out) {
@@ -230,6 +251,7 @@ steno_err service_open(const service_config *config, steno_model *model, steno_e
         voices_table_free(config->voices);
         worker_close(config->store);
         privacy_close(config->privacy);
+        shadow_engines_close(config->shadow_engines);
         return err_fail(STENO_E_NOMEM, "no memory for the service");
     }
     *v = (service){.config = *config, .store = config->store, .started_ms = net_now_ms()};
@@ -259,6 +281,8 @@ net *service_net(service *v) {
 void service_close(service *v) {
     if (!v) return;
     watch_stop(v->watch); /* first: its last words go to the store */
+    shadow_stop(v->shadow);
+    shadow_reap(); /* before the models that it borrows */
     jobs_stop(v->jobs);
     openai_known_stop(v);
     speakers_stop(v->speakers);
@@ -272,6 +296,7 @@ void service_close(service *v) {
         close_engine(slot);
     }
     recordings_close(v);
+    tracer_stop(v->tracer); /* what is said from now on nobody hears */
     net_timer_close(v->sweep);
     net_timer_close(v->retry);
     v->draining = false; /* nothing is left to stop */
@@ -284,6 +309,9 @@ void service_close(service *v) {
     worker_close(v->store); /* what was put is written, though nobody waits for it any more */
     jobs_close(v->jobs);
     watch_close(v->watch);
+    tracer_close(v->tracer);
+    shadow_close(v->shadow);
+    shadow_engines_close(v->config.shadow_engines); /* nobody came so far as to take them */
     speakers_close(v->speakers);
     privacy_close(v->config.privacy);
     mem_free(v->scratch);

@@ -11,7 +11,9 @@
 #include "api/auth.h"
 #include "audio/media.h"
 #include "api/jobs.h"
+#include "api/shadow.h"
 #include "api/speakers.h"
+#include "api/trace.h"
 #include "api/watch.h"
 #include "net/net.h"
 #include "privacy/policy.h"
@@ -44,6 +46,11 @@ typedef struct service_config {
     jobs_config jobs;
     speakers_config speakers;
     watch_config watch;
+    trace_config trace;
+    shadow_config shadow;
+    shadow_engines *
+        shadow_engines; /* what listens in the shadow; NULL: nobody. Taken over as the store is, and by service_replace(),
+                                       but there not on failure */
 } service_config;
 
 /* Listens, and takes over model and engine (on failure they stay the caller's). */

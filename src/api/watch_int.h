@@ -3,6 +3,8 @@
 #define STENO_API_WATCH_INT_H
 
 #include "api/watch.h"
+#include "api/watch_fleet.h"
+#include "store/ident.h"
 #include "store/watch_store.h"
 #include "store/worker.h"
 
@@ -33,6 +35,8 @@ struct watch {
     bool key_labels, texts;
     int retain_days;
     char url[WATCH_URL_BYTES], secret[WATCH_SECRET_BYTES];
+    char name[CELL_HOST_BYTES], id[IDENT_BYTES]; /* of this host; of this process, random */
+    watch_fleet *fleet;                          /* NULL: there is none */
     monitor *monitor;
     alarm_set *alarms;
     text_meter *meter;
@@ -60,7 +64,7 @@ void watch_keep_stop(watch *w);   /* nobody wants to hear of it any more */
 
 /* watch_alarm.c: alarms to log, webhook and list */
 alarm_sink watch_alarm; /* the context is the watch */
-json_t *watch_alarm_json(const alarm_event *e);
+json_t *watch_alarm_json(const watch *w, const alarm_event *e);
 
 /* watch_worst.c */
 /* Whether an utterance is among the worst; then *place is where it belongs. */

@@ -20,5 +20,6 @@ int cmd_model(int argc, char **argv);
 int cmd_redact(int argc, char **argv);
 int cmd_score(int argc, char **argv);
 int cmd_alarm(int argc, char **argv);
+int cmd_shadow(int argc, char **argv);
 
 #endif

@@ -33,6 +33,7 @@ static const struct command_words {
     {"model", cmd_model_options, "list info verify convert"},
     {"score", cmd_score_options, "wer der switch pii"},
     {"alarm", cmd_alarm_options, "list test series"},
+    {"shadow", cmd_shadow_options, "report"},
     {"completion", NULL, "bash zsh fish"},
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])

@@ -10,7 +10,7 @@
 #include "cmd/score_corpus.h"
 #include "cmd/score_pii.h"
 #include "cmd/score_turns.h"
-#include "cmd/score_wer.h"
+#include "score/score_wer.h"
 #include "cmd/cmd_options.h"
 
 #include <getopt.h>

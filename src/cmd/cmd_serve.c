@@ -38,6 +38,7 @@ typedef struct reload {
     steno_engine *engine;
     privacy *privacy;
     int speaker_streams;
+    shadow_engines *shadow;
     steno_err error;
     char why[ERR_DETAIL_BYTES];
 } reload;
@@ -89,10 +90,13 @@ static void *reload_main(void *arg) {
     serve *s = arg;
     reload *r = &s->reload;
     uint64_t one = 1;
+    double weights_bytes;
     config_report report = {.say = log_complaint};
     r->error = config_load(&s->given, &r->config, NULL, &report);
     if (r->error == STENO_OK) r->error = serve_open_privacy(&r->config, &r->privacy);
-    if (r->error == STENO_OK) r->error = serve_open_engine(&r->config, &r->model, &r->engine, &r->speaker_streams);
+    if (r->error == STENO_OK)
+        r->error = serve_open_engine(&r->config, &r->model, &r->engine, &r->speaker_streams, &weights_bytes);
+    if (r->error == STENO_OK) serve_open_shadow(&r->config, r->model, weights_bytes, &r->shadow);
     if (r->error != STENO_OK) snprintf(r->why, sizeof r->why, "%s", steno_error_detail());
     if (write(s->reload_fd, &one, sizeof one) < 0) abort(); /* an event counter at zero takes one */
     return NULL;
@@ -138,10 +142,12 @@ static void apply_reload(serve *s, reload *r) {
     service_config c = serve_service_config(&r->config, &s->parts);
     c.speaker_streams = r->speaker_streams;
     c.privacy = r->privacy;
+    c.shadow_engines = r->shadow;
     r->error = reload_tls(s, &c.net);
     if (r->error == STENO_OK) r->error = service_replace(s->service, &c, r->model, r->engine);
     if (r->error == STENO_OK) return;
     snprintf(r->why, sizeof r->why, "%s", steno_error_detail());
+    shadow_engines_close(r->shadow);
     steno_engine_close(r->engine);
     steno_model_close(r->model);
 }
@@ -242,23 +248,13 @@ static void fit_descriptors(net_config *c) {
     c->max_connections = fit;
 }
 
-static double resident_mb(void) {
-    long pages = 0, resident = 0;
-    FILE *in = fopen("/proc/self/statm", "re");
-    if (!in) return 0;
-    if (fscanf(in, "%ld %ld", &pages, &resident) != 2)
-        resident = 0; /* NOLINT(cert-err34-c): two numbers of the kernel's */
-    fclose(in);
-    return (double)resident * (double)sysconf(_SC_PAGESIZE) / 1e6;
-}
-
 static void announce(const serve *s, const steno_engine *engine) {
     steno_engine_stats stats;
     steno_engine_get_stats((steno_engine *)engine, &stats);
     log_line(LOG_LEVEL_INFO, "model %s (%s) on %d threads, up to %d streams", s->config.model, s->config.precision,
              stats.shards, s->config.max_streams);
     log_line(LOG_LEVEL_INFO, "reserved: %d pages of key/value memory, %.0f s of audio, %d segments; %.0f MB resident",
-             stats.kv_pages, stats.audio_frames * 0.032, stats.segments, resident_mb());
+             stats.kv_pages, stats.audio_frames * 0.032, stats.segments, serve_resident_bytes() / 1e6);
     log_line(LOG_LEVEL_INFO, "listening on %s://%s/", s->config.tls_certificate[0] ? "https" : "http",
              net_address(service_net(s->service)));
 }
@@ -276,13 +272,15 @@ static steno_err listen_wyoming(const serve *s) {
 static steno_err start(serve *s) {
     steno_model *model;
     steno_engine *engine;
+    double weights_bytes;
     ERR_TRY(watch_signals(s));
     ERR_TRY(media_host_start(NULL, &s->parts.media)); /* while there is one thread */
     ERR_TRY(serve_open_privacy(&s->config, &s->parts.privacy));
     ERR_TRY(serve_open_store(&s->config, &s->parts));
     service_config c = serve_service_config(&s->config, &s->parts);
     fit_descriptors(&c.net);
-    ERR_TRY(serve_open_engine(&s->config, &model, &engine, &c.speaker_streams));
+    ERR_TRY(serve_open_engine(&s->config, &model, &engine, &c.speaker_streams, &weights_bytes));
+    serve_open_shadow(&s->config, model, weights_bytes, &c.shadow_engines);
     serve_give_store(&s->parts); /* the service's from now on */
     steno_err e = service_open(&c, model, engine, &s->service);
     if (e != STENO_OK) {
@@ -306,6 +304,7 @@ static void abandon_reload(serve *s) {
     pthread_join(s->reloader, NULL);
     privacy_close(s->reload.privacy);
     if (s->reload.error != STENO_OK) return;
+    shadow_engines_close(s->reload.shadow);
     steno_engine_close(s->reload.engine);
     steno_model_close(s->reload.model);
 }

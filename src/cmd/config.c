@@ -47,7 +47,15 @@ void config_init(config *c) {
                   .watch = true,
                   .worst_texts = true,
                   .series_max = 32,
-                  .retain_days = 30};
+                  .retain_days = 30,
+                  .shadow_percent = 10,
+                  .shadow_floor_percent = 20,
+                  .shadow_streams = 8,
+                  .shadow_threads = 1,
+                  .shadow_buffer_s = 120,
+                  .shadow_retain_days = 30,
+                  .shadow_seed = 1,
+                  .shadow_texts = true};
     put_text(c->bind, "127.0.0.1");
     put_text(c->wyoming_bind, "127.0.0.1");
     put_text(c->log_level, "info");
@@ -56,6 +64,9 @@ void config_init(config *c) {
     put_text(c->precision, "int8");
     put_text(c->redact, "off");
     put_text(c->redact_types, "default");
+    put_text(c->shadow_model, "off");
+    put_text(c->shadow_precision, "int8");
+    put_text(c->shadow_referee, "off");
     steno_live_options_init(&c->live);
 }
 
@@ -158,7 +169,8 @@ const config_key *config_find(const char *section, const char *name) {
 }
 
 void config_option_name(const config_key *key, char out[CONFIG_NAME_BYTES]) {
-    snprintf(out, CONFIG_NAME_BYTES, "%s", key->name);
+    bool again = strcmp(key->section, "shadow") == 0;
+    snprintf(out, CONFIG_NAME_BYTES, "%s%s", again ? "shadow-" : "", key->name);
     for (char *c = out; *c; c++) {
         if (*c == '_') *c = '-';
     }

@@ -46,6 +46,15 @@ typedef struct config {
     bool watch, key_labels, worst_texts;
     int series_max, retain_days;
     char webhook_url[CONFIG_TEXT_BYTES], webhook_secret_file[CONFIG_TEXT_BYTES];
+    char fleet[CONFIG_TEXT_BYTES], fleet_name[CONFIG_TEXT_BYTES];
+    char fleet_key_file[CONFIG_TEXT_BYTES], fleet_ca_file[CONFIG_TEXT_BYTES];
+    char otlp_url[CONFIG_TEXT_BYTES], otlp_headers_file[CONFIG_TEXT_BYTES];
+    float trace_percent;
+    /* [shadow] */
+    char shadow_model[CONFIG_TEXT_BYTES], shadow_precision[CONFIG_TEXT_BYTES], shadow_referee[CONFIG_TEXT_BYTES];
+    int shadow_percent, shadow_floor_percent, shadow_streams, shadow_threads, shadow_buffer_s, shadow_retain_days;
+    int shadow_seed;
+    bool shadow_texts;
 } config;
 
 /* PATH and LIST may be empty; items of a list stand between commas. A field of kind BOOL is a bool, of INT an int, of
@@ -64,7 +73,8 @@ typedef struct config_key {
     const char *more; /* sentences that only the manuals have; NULL: none */
 } config_key;
 
-/* The table; ends with a NULL name. Names are unique across sections. */
+/* The table; ends with a NULL name. Names of options are unique: keys of [shadow], which have names of other sections' keys, have the
+ * section in front of them there. */
 extern const config_key config_keys[];
 
 /* A section's title in the manuals. */

@@ -19,6 +19,12 @@
     { section, #name, CONFIG_TEXT, fixed, 0, 0, words, NULL, AT(name), help, more }
 #define YES_NO(section, name, fixed, help, more)                                                                       \
     { section, #name, CONFIG_BOOL, fixed, 0, 0, NULL, NULL, AT(name), help, more }
+#define SHADOW_WHOLE(name, lowest, highest, help, more)                                                                \
+    { "shadow", #name, CONFIG_INT, RELOADS, lowest, highest, NULL, NULL, AT(shadow_##name), help, more }
+#define SHADOW_WORDS(name, words, help, more)                                                                          \
+    { "shadow", #name, CONFIG_TEXT, RELOADS, 0, 0, words, NULL, AT(shadow_##name), help, more }
+#define SHADOW_YES_NO(name, help, more)                                                                                \
+    { "shadow", #name, CONFIG_BOOL, RELOADS, 0, 0, NULL, NULL, AT(shadow_##name), help, more }
 #define LIVE(name, kind, field, lowest, highest, values, help, more)                                                   \
     { "live", name, kind, RELOADS, lowest, highest, NULL, values, AT(live.field), help, more }
 
@@ -163,15 +169,54 @@ const config_key config_keys[] = {
     YES_NO(
         "watch", metrics_public, RELOADS, "/metrics needs no key from anywhere",
         "Otherwise it needs none from this machine itself, and from elsewhere the key that any other request needs."),
+    TEXT("watch", fleet, CONFIG_LIST, RELOADS, "a list", "other hosts, whose confidence this one compares itself with",
+         "Each as `host:port`, as an address with `https://`, or after `dns:`, when all addresses of a name are hosts; "
+         "up to 64. The same list does for all hosts: one knows itself. See docs/watching.md."),
+    TEXT("watch", fleet_name, CONFIG_LIST, RELOADS, "a name", "what this host is called in its alarms",
+         "Empty: as the machine is called."),
+    TEXT("watch", fleet_key_file, CONFIG_PATH, RELOADS, "a file", "keys for their /metrics",
+         "In lines: `HOST:PORT KEY`, or `KEY` for all others. Needed unless they have `metrics_public`, or no keys."),
+    TEXT("watch", fleet_ca_file, CONFIG_PATH, RELOADS, "a PEM file", "certificates to trust in them",
+         "In place of the system's."),
+    TEXT("watch", otlp_url, CONFIG_LIST, RELOADS, "an address", "spans go to the OpenTelemetry collector there",
+         "As `http://127.0.0.1:4318`; `/v1/traces` is added. Empty: none are recorded. See docs/traces.md."),
+    TEXT("watch", otlp_headers_file, CONFIG_PATH, RELOADS, "a file", "headers for it, a line each, as `Name: value`",
+         "For its credentials. SIGHUP reads it again."),
+    {"watch", "trace_percent", CONFIG_REAL, RELOADS, 0, 100, NULL, NULL, AT(trace_percent),
+     "requests without a traceparent that a trace begins with, in per cent",
+     "Those that have one are traced as it says. Nothing begins without `otlp_url`."},
+
+    SHADOW_WORDS(model, "off|tiny|base", "a second model hears a copy of streams and is compared",
+                 "Nobody sees what it says but whoever asks for the report: see docs/shadow.md."),
+    SHADOW_WORDS(precision, "int8|fp32", "its arithmetic", NOTHING_MORE),
+    SHADOW_WHOLE(percent, 0, 100, "share of streams that are copied, in percent; 0: none", "Drawn stream by stream."),
+    SHADOW_WHOLE(floor_percent, 0, 100, "of them, those heard again by the users' own model, in percent",
+                 "What differs there is the noise of timing and batching: the floor."),
+    SHADOW_WORDS(referee, "off|tiny|base", "a third model that both are compared with",
+                 "Better is then also who is nearer to it."),
+    SHADOW_WHOLE(streams, 1, 64, "copies at once", "More streams are not copied, and counted."),
+    SHADOW_WHOLE(threads, 1, 64, "compute threads of each model in the shadow",
+                 "They run only where nobody else wants to."),
+    SHADOW_WHOLE(buffer_s, 10, 3600, "seconds of audio that may wait for it",
+                 "64 KB each, once they were needed. What does not fit is not heard, and counted."),
+    SHADOW_YES_NO(texts, "the words of the largest differences are kept",
+                  "Masked whatever the stream's policy, in the database, for the key they were said to."),
+    SHADOW_WHOLE(retain_days, 1, 3650, "minutes and differences are kept so long", NOTHING_MORE),
+    SHADOW_WHOLE(seed, 0, 2147483647, "decides which streams are drawn", NOTHING_MORE),
     {0},
 };
 
 const char *config_section_title(const char *section) {
     static const char *const titles[][2] = {
-        {"server", "the network"},         {"engine", "recognition and memory"},
-        {"live", "how streams are heard"}, {"jobs", "recordings in the background"},
-        {"media", "decoding of files"},    {"speakers", "enrolled voices"},
-        {"privacy", "personal data"},      {"watch", "metrics, monitors and alarms"},
+        {"server", "the network"},
+        {"engine", "recognition and memory"},
+        {"live", "how streams are heard"},
+        {"jobs", "recordings in the background"},
+        {"media", "decoding of files"},
+        {"speakers", "enrolled voices"},
+        {"privacy", "personal data"},
+        {"watch", "metrics, monitors and alarms"},
+        {"shadow", "a model tried in the shadow"},
     };
     for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++) {
         if (strcmp(titles[i][0], section) == 0) return titles[i][1];

@@ -33,6 +33,7 @@ static const struct command {
     {"model", cmd_model, "list, inspect, verify and convert models"},
     {"score", cmd_score, "error rates of transcripts, and of who is said to speak"},
     {"alarm", cmd_alarm, "what the server raises alarms about, and a recorded series tried on it"},
+    {"shadow", cmd_shadow, "what came of a second model that hears a copy of what users say"},
     {"completion", cmd_completion, "what makes bash, zsh or fish complete all this"},
 };
 #define N_COMMANDS (sizeof commands / sizeof commands[0])

@@ -5,7 +5,7 @@
 #ifndef STENO_CMD_SCORE_CORPUS_H
 #define STENO_CMD_SCORE_CORPUS_H
 
-#include "cmd/score_text.h"
+#include "score/score_text.h"
 
 #define SCORE_MAX_FILE_BYTES ((size_t)256 << 20)
 

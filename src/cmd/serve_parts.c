@@ -25,7 +25,18 @@ static steno_err open_with_speakers(const config *c, steno_engine_config *e, ste
     return steno_engine_open(model, e, out);
 }
 
-steno_err serve_open_engine(const config *c, steno_model **model, steno_engine **engine, int *speaker_streams) {
+double serve_resident_bytes(void) {
+    long pages = 0, resident = 0;
+    FILE *in = fopen("/proc/self/statm", "re");
+    if (!in) return 0;
+    if (fscanf(in, "%ld %ld", &pages, &resident) != 2)
+        resident = 0; /* NOLINT(cert-err34-c): two numbers of the kernel's */
+    fclose(in);
+    return (double)resident * (double)sysconf(_SC_PAGESIZE);
+}
+
+steno_err serve_open_engine(const config *c, steno_model **model, steno_engine **engine, int *speaker_streams,
+                            double *weights_bytes) {
     steno_model_options m = {
         .name = c->model, .precision = c->precision, .dir = c->models_dir[0] ? c->models_dir : NULL};
     steno_engine_config e;
@@ -40,7 +51,9 @@ steno_err serve_open_engine(const config *c, steno_model **model, steno_engine *
     e.kv_pool_mb = c->kv_pool_mb;
     e.nice = COMPUTE_NICE;
     *engine = NULL;
+    double before = serve_resident_bytes();
     ERR_TRY(steno_model_open(&m, model));
+    *weights_bytes = serve_resident_bytes() - before;
     steno_err rc = open_with_speakers(c, &e, *model, engine);
     *speaker_streams = e.max_speaker_streams;
     if (rc != STENO_OK) {
@@ -201,7 +214,22 @@ service_config serve_service_config(const config *c, const serve_parts *parts) {
                                       .series_max = c->series_max,
                                       .retain_days = c->retain_days,
                                       .webhook_url = c->webhook_url,
-                                      .secret_file = c->webhook_secret_file},
+                                      .secret_file = c->webhook_secret_file,
+                                      .name = c->fleet_name,
+                                      .fleet = c->fleet,
+                                      .fleet_key_file = c->fleet_key_file,
+                                      .fleet_ca_file = c->fleet_ca_file},
+                            .trace = {.url = c->otlp_url,
+                                      .headers_file = c->otlp_headers_file,
+                                      .ca_file = c->webhook_ca_file,
+                                      .percent = c->trace_percent},
+                            .shadow = {.percent = c->shadow_percent,
+                                       .floor_percent = c->shadow_floor_percent,
+                                       .streams = c->shadow_streams,
+                                       .buffer_s = c->shadow_buffer_s,
+                                       .retain_days = c->shadow_retain_days,
+                                       .texts = c->shadow_texts,
+                                       .seed = c->shadow_seed},
                             .auth = {.allowed_origins = c->allowed_origins,
                                      .allow_anonymous = c->allow_anonymous,
                                      .loopback = parts->loopback}};

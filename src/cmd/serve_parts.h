@@ -21,9 +21,15 @@ typedef struct serve_parts {
     char voice_key_file[CONFIG_KEY_FILE_BYTES];
 } serve_parts;
 
-/* *speaker_streams: how many of its streams may tell speakers apart. */
+/* *speaker_streams: how many of its streams may tell speakers apart; *weights_bytes: what the model made resident. */
 STENO_CHECK steno_err serve_open_engine(const config *c, steno_model **model, steno_engine **engine,
-                                        int *speaker_streams);
+                                        int *speaker_streams, double *weights_bytes);
+/* Of the process. */
+double serve_resident_bytes(void);
+
+/* What listens in the shadow of these users' model; *out NULL: nobody is wanted. What cannot be opened is said in it: users need it not.
+ * Any thread. */
+void serve_open_shadow(const config *c, const steno_model *users, double users_bytes, shadow_engines **out);
 
 /* The database in data_dir with its thread, and where to listen, which depends on whether there are keys. Where nobody
  * named a place and none can be made there are none, and the log says so; a place that is there but cannot be used is a

@@ -5,10 +5,13 @@
 #include "speakers/tracker.h"
 
 #include <assert.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
+
+#define NICE_IDLE 19 /* others of this core go first whenever they want to, not only mostly */
 
 double thread_cpu_s(void) {
     struct timespec t;
@@ -192,11 +195,17 @@ int shard_tick(shard *s, int wait_ms) {
     return wait_for_ms >= 0 ? wait_for_ms : load_patience_ms(s);
 }
 
+/* The calling thread alone, on Linux. Where it is not allowed, nothing is lost but promptness. */
+static void give_way(int nice) {
+    const struct sched_param none = {0};
+    if (nice) (void)setpriority(PRIO_PROCESS, (id_t)gettid(), nice);
+    if (nice == NICE_IDLE) (void)sched_setscheduler(0, SCHED_IDLE, &none);
+}
+
 static void *run(void *arg) {
     shard *s = arg;
     int wait_ms = -1;
-    /* Of the calling thread alone, on Linux. Where it is not allowed, nothing is lost but promptness. */
-    if (s->engine->config.nice) (void)setpriority(PRIO_PROCESS, (id_t)gettid(), s->engine->config.nice);
+    give_way(s->engine->config.nice);
     while (!s->stopping) wait_ms = shard_tick(s, wait_ms);
     listen_release_all(s);
     return NULL;

@@ -95,6 +95,26 @@ void cell_add(monitor_cell *sum, const monitor_cell *add) {
     }
 }
 
+bool cell_subtract(monitor_cell *left, const monitor_cell *less) {
+    for (size_t i = 0; i < N_FIELDS; i++) {
+        const struct field *f = &fields[i];
+        if (f->kind == TEXT) continue;
+        if (f->kind == SUM) {
+            double *from = at_field(left, f), by = *(const double *)of_field(less, f);
+            if (*from < by) return false;
+            *from -= by;
+            continue;
+        }
+        uint64_t *from = at_field(left, f);
+        const uint64_t *by = of_field(less, f);
+        for (size_t k = 0; k < f->n; k++) {
+            if (from[k] < by[k]) return false;
+            from[k] -= by[k];
+        }
+    }
+    return true;
+}
+
 bool cell_same_series(const cell_at *a, const cell_at *b) {
     return strcmp(a->model, b->model) == 0 && strcmp(a->language, b->language) == 0 && strcmp(a->key, b->key) == 0 &&
            strcmp(a->host, b->host) == 0;

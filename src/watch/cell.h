@@ -75,6 +75,9 @@ typedef struct monitor_cell {
 /* sum += add, field by field; at and start_s stay. */
 void cell_add(monitor_cell *sum, const monitor_cell *add);
 
+/* left -= less, likewise; false: a field of `less` is larger, and `left` is worth nothing then. */
+bool cell_subtract(monitor_cell *left, const monitor_cell *less);
+
 bool cell_same_series(const cell_at *a, const cell_at *b);
 
 /* One JSON object on a line: names as in the struct, zeros left out, bins as arrays. */

@@ -200,6 +200,7 @@ static void keep(monitor_cell *place, const monitor_cell *cell, int64_t start_s)
         *place = (monitor_cell){.at = cell->at, .start_s = start_s};
     }
     cell_add(place, cell);
+    place->memory_bytes = cell->memory_bytes; /* a sum of it says nothing: the newest */
 }
 
 static void file_minute(series *s, const monitor_cell *cell) {
@@ -271,6 +272,13 @@ const monitor_cell *monitor_minute(const monitor *m, size_t at, size_t k, int64_
     if (start_s < 0 || k >= MONITOR_MINUTES) return NULL;
     const monitor_cell *c = &s->minute[start_s / CELL_S % MONITOR_MINUTES];
     return c->start_s == start_s ? c : NULL;
+}
+
+const monitor_cell *monitor_hour(const monitor *m, size_t at, size_t k, int64_t now_s) {
+    int64_t hour_s = now_s - now_s % HOUR_S - (int64_t)k * HOUR_S;
+    if (hour_s < 0 || k >= MONITOR_HOURS) return NULL;
+    const monitor_cell *c = &m->series[at]->hour[hour_s / HOUR_S % MONITOR_HOURS];
+    return c->start_s == hour_s ? c : NULL;
 }
 
 double monitor_latency_ms(const monitor_cell *cell, double p) {

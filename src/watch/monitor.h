@@ -84,6 +84,8 @@ const cell_at *monitor_at(const monitor *m, size_t series);
 void monitor_sum(const monitor *m, size_t series, monitor_window w, int64_t now_s, monitor_cell *out);
 /* The k-th of the last MONITOR_MINUTES minutes, 0 the one that runs; NULL: nothing was counted in it. */
 const monitor_cell *monitor_minute(const monitor *m, size_t series, size_t k, int64_t now_s);
+/* The same of the last MONITOR_HOURS hours of the clock; what the minute that runs has counted is not in it yet. */
+const monitor_cell *monitor_hour(const monitor *m, size_t series, size_t k, int64_t now_s);
 /* Since the start, never smaller: for counters. memory_bytes is the newest. */
 const monitor_cell *monitor_total(const monitor *m, size_t series);
 

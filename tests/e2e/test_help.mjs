@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { recording, steno, test, write } from './harness.mjs';
 
-const COMMANDS = ['transcribe', 'serve', 'config', 'key', 'speaker', 'live', 'redact', 'bench', 'plan', 'model', 'score', 'alarm', 'completion'];
+const COMMANDS = ['transcribe', 'serve', 'config', 'key', 'speaker', 'live', 'redact', 'bench', 'plan', 'model', 'score', 'alarm', 'shadow', 'completion'];
 const longOptions = (text) => new Set(text.match(/(?<![\w-])--[a-z][a-z-]*/g));
 
 test('version, help and wrong usage', () => {

@@ -130,6 +130,10 @@ static void test_windows(void **state) {
     assert_non_null(monitor_minute(m, s, 0, now_s));
     assert_int_equal(monitor_minute(m, s, 59, now_s)->start_s, NOW + 3 * 24 * 3600 - 59 * 60);
     assert_null(monitor_minute(m, s, 60, now_s));
+    assert_int_equal(monitor_hour(m, s, 1, now_s)->utterances, 60);
+    assert_int_equal(monitor_hour(m, s, 23, now_s)->start_s, NOW + 2 * 24 * 3600 + 3600);
+    assert_null(monitor_hour(m, s, 0, now_s)); /* nothing of it has been filed */
+    assert_null(monitor_hour(m, s, 24, now_s));
     monitor_sum(m, s, MONITOR_DAY, now_s + 7 * 24 * 3600, &sum); /* long nothing: old places of the ring do not count */
     assert_int_equal(sum.utterances, 1);
     monitor_close(m);
@@ -214,6 +218,10 @@ static void test_host(void **state) {
     assert_int_equal(n_cells, 1);
     assert_string_equal(cells[0].at.model, "");
     assert_true(cells[0].busy_s == 30 && cells[0].capacity_s == 240 && cells[0].memory_bytes == 2e8);
+    monitor_host(m, 30, 120, 3e8);
+    monitor_tick(m, NOW + 120, take, NULL);
+    const monitor_cell *hour = monitor_hour(m, 0, 0, NOW + 120);
+    assert_true(hour->busy_s == 60 && hour->memory_bytes == 3e8); /* times add up, memory does not */
     monitor_close(m);
 }
 

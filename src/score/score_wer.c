@@ -3,7 +3,7 @@
  * A cell holds errors << 32 | substitutions, so comparing cells compares errors first. Deletions and insertions follow
  * from those two and the lengths: no way back through the table is needed, and one row of it is enough.
  */
-#include "cmd/score_wer.h"
+#include "score/score_wer.h"
 
 #include "base/mem.h"
 
@@ -62,6 +62,63 @@ steno_err score_align(const score_tokens *ref, const score_tokens *hyp, score_co
     out->deletions = (gaps + ref->n - hyp->n) / 2; /* deletions - insertions = ref - hyp */
     out->insertions = gaps - out->deletions;
     out->correct = ref->n - out->substitutions - out->deletions;
+    return STENO_OK;
+}
+
+/* ---- the way ------------------------------------------------------------------------------------------------------ */
+
+typedef struct table {
+    const score_tokens *ref, *hyp;
+    uint64_t *cell; /* [ref->n + 1, hyp->n + 1]: the cheapest way to the ends of both from here */
+} table;
+
+static uint64_t *cell_at(const table *t, size_t i, size_t j) {
+    return &t->cell[i * (t->hyp->n + 1) + j];
+}
+
+static bool same_at(const table *t, size_t i, size_t j) {
+    return score_token_same(t->ref, &t->ref->token[i], t->hyp, &t->hyp->token[j]);
+}
+
+static uint64_t cheapest(const table *t, size_t i, size_t j) {
+    bool left = i < t->ref->n, right = j < t->hyp->n;
+    uint64_t best = left || right ? UINT64_MAX : 0;
+    if (left && right) best = *cell_at(t, i + 1, j + 1) + (same_at(t, i, j) ? 0 : ONE_SUBSTITUTION);
+    if (left && *cell_at(t, i + 1, j) + ONE_ERROR < best) best = *cell_at(t, i + 1, j) + ONE_ERROR;
+    if (right && *cell_at(t, i, j + 1) + ONE_ERROR < best) best = *cell_at(t, i, j + 1) + ONE_ERROR;
+    return best;
+}
+
+static score_step step_from(const table *t, size_t i, size_t j) {
+    score_step s = {SCORE_INSERTED, (uint32_t)i, (uint32_t)j};
+    uint64_t here = *cell_at(t, i, j);
+    bool left = i < t->ref->n, right = j < t->hyp->n;
+    if (left && right && same_at(t, i, j) && *cell_at(t, i + 1, j + 1) == here)
+        s.change = SCORE_SAME;
+    else if (left && right && *cell_at(t, i + 1, j + 1) + ONE_SUBSTITUTION == here)
+        s.change = SCORE_SUBSTITUTED;
+    else if (left && *cell_at(t, i + 1, j) + ONE_ERROR == here)
+        s.change = SCORE_DELETED;
+    return s;
+}
+
+steno_err score_trace(const score_tokens *ref, const score_tokens *hyp, score_step *steps, size_t *n) {
+    table t = {ref, hyp, NULL};
+    *n = 0;
+    if (ref->n >= SCORE_TRACE_CELLS || (ref->n + 1) * (hyp->n + 1) > SCORE_TRACE_CELLS)
+        return err_fail(STENO_E_LIMIT, "texts of %zu and %zu units are too long to lay side by side", ref->n, hyp->n);
+    t.cell = mem_alloc((ref->n + 1) * (hyp->n + 1), sizeof *t.cell);
+    if (!t.cell) return err_fail(STENO_E_NOMEM, "no memory to compare texts of %zu and %zu units", ref->n, hyp->n);
+    for (size_t i = ref->n + 1; i-- > 0;) {
+        for (size_t j = hyp->n + 1; j-- > 0;) *cell_at(&t, i, j) = cheapest(&t, i, j);
+    }
+    for (size_t i = 0, j = 0; i < ref->n || j < hyp->n;) {
+        score_step s = step_from(&t, i, j);
+        i += s.change != SCORE_INSERTED;
+        j += s.change != SCORE_DELETED;
+        steps[(*n)++] = s;
+    }
+    mem_free(t.cell);
     return STENO_OK;
 }
 

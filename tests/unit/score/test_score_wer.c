@@ -1,6 +1,6 @@
 /* test_score_wer.c: counts of the cheapest alignment, against trying every alignment. */
 #include "base/mem.h"
-#include "cmd/score_wer.h"
+#include "score/score_wer.h"
 
 #include <math.h>
 #include <setjmp.h>

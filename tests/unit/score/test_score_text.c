@@ -1,6 +1,6 @@
 /* test_score_text.c: what the normaliser keeps and where units end, as docs/scoring.md says. */
 #include "base/mem.h"
-#include "cmd/score_text.h"
+#include "score/score_text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,8 +7,8 @@
  * (punctuation, symbols, other apostrophes, control characters, bytes that are not UTF-8) becomes a space. SCORE_NONE:
  * the text as it is.
  */
-#ifndef STENO_CMD_SCORE_TEXT_H
-#define STENO_CMD_SCORE_TEXT_H
+#ifndef STENO_SCORE_TEXT_H
+#define STENO_SCORE_TEXT_H
 
 #include "base/err.h"
 

@@ -1,5 +1,5 @@
 /* score_text.c: see score_text.h. Text becomes an array of code points, is rewritten in place, then cut into tokens. */
-#include "cmd/score_text.h"
+#include "score/score_text.h"
 
 #include "base/mem.h"
 #include "listen/transcript.h"
