@@ -20,7 +20,7 @@ build = cmake --build $(1) $(2) -j $(JOBS) -- --quiet >$(1)/build.log 2>&1; stat
 
 .DEFAULT_GOAL := build
 .PHONY: help build models golden run transcribe test test-privacy unit asan tsan fuzz lint format layers bench bench-live bench-connections bench-live-quality bench-peers bench-peers-live bench-privacy bench-speakers bench-times \
-        bench-calibration bench-alarms install deb test-deb clean setup-build setup-run setup-test setup-dev \
+        bench-calibration bench-alarms bench-faults install deb test-deb clean setup-build setup-run setup-test setup-dev \
         setup-bench setup-deb setup-train train-speakers train-names bench-voices
 
 help:
@@ -42,6 +42,7 @@ help:
 	@echo 'make train-names      the tables of the tagger of names, and how good it is'
 	@echo 'make bench-privacy     what looking for personal data costs'
 	@echo 'make bench-alarms      false alarms in a simulated month, how soon faults are found'
+	@echo 'make bench-faults      how soon faults in real speech, weights and the machine are found, and what they are called'
 	@echo 'make bench-times bench-calibration    how good word times and confidence are'
 	@echo 'make install      PREFIX=$(PREFIX), DESTDIR=$(DESTDIR)'
 	@echo 'make deb          Debian packages of program and weights: $(BUILD)/deb;  make test-deb: installed in a clean root'
@@ -197,6 +198,11 @@ bench-privacy: setup-build setup-test
 	@$(MAKE) --no-print-directory -s $(BUILD)/build.ninja
 	@$(call build,$(BUILD),--target find_speed)
 	@node bench/privacy/run.mjs $(BUILD) $(PRIVACY)
+
+# Writes the table of faults of docs/watching.md; some three minutes, one of them with all processors busy.
+bench-faults: setup-test models
+	@$(call build,$(BUILD),--target test_faults)
+	@STENO_MODELS=$(MODELS) bench/watch/faults.sh $(BUILD)
 
 # A month of 50 healthy hosts, faults, and series beside NAB's detector (docs/watching.md): three or four minutes.
 bench-alarms: setup-build

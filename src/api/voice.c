@@ -128,6 +128,7 @@ void voice_trace(voice *w, const trace_link *at) {
 
 void voice_set_policy(voice *w, const gate_policy *policy) {
     gate_set_policy(w->gate, policy);
+    watch_tap_set_policy(w->tap, policy);
 }
 
 steno_err voice_tell_speakers(voice *w, const steno_speakers_options *who) {

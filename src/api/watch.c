@@ -50,8 +50,10 @@ steno_err watch_configure(watch *w, const watch_config *config) {
     snprintf(w->url, sizeof w->url, "%s", url);
     memcpy(w->secret, secret, sizeof w->secret);
     w->key_labels = config->key_labels;
+    for (int i = 0; i < WATCH_WORST && !config->texts; i++) w->worst[i].text[0] = 0;
     w->texts = config->texts;
     w->retain_days = config->retain_days;
+    w->expired_s = 0;
     return STENO_OK;
 }
 

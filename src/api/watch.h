@@ -73,6 +73,8 @@ typedef struct watch_stream {
 /* NULL: it is not watched (off, or no memory); every function takes that. */
 watch_tap *watch_tap_open(watch *w, const engine_slot *slot, const watch_stream *of);
 void watch_tap_close(watch_tap *t);
+/* The stream's own, from now on: the texts of the worst are masked by it, or more. */
+void watch_tap_set_policy(watch_tap *t, const gate_policy *policy);
 /* What the engine is given, in order. */
 void watch_tap_audio(watch_tap *t, const float *samples, size_t n);
 

@@ -12,6 +12,8 @@
 typedef struct watch_worst {
     double score; /* the higher the worse; 0: the place is free */
     int64_t at_s;
+    uint64_t stream; /* which tap's, and which of its finals: its text comes when the gate lets it go */
+    uint32_t segment;
     char owner[64], model[CELL_MODEL_BYTES], language[CELL_LANGUAGE_BYTES];
     bool empty, looped, live;
     double speech_s, confidence, compression, repeated, characters_per_s;
@@ -41,6 +43,7 @@ struct watch {
     watch_worst worst[WATCH_WORST];
     watch_event event[WATCH_EVENTS];
     size_t n_events; /* ever */
+    uint64_t n_taps; /* ever */
     int64_t started_s, minute_s, sampled_ms, expired_s;
     /* watch_keep.c */
     watch_rows *rows; /* of the minute that just ended */

@@ -45,6 +45,8 @@ FIGURE(streams, whole(c->streams))
 FIGURE(audio_s, json_real(c->audio_s))
 FIGURE(speech_s, json_real(c->speech_s))
 FIGURE(speech_share, ratio(c->speech_s, c->audio_s))
+FIGURE(loud_s, json_real(c->loud_s))
+FIGURE(speech_of_loud, ratio(c->speech_s, c->loud_s))
 FIGURE(empty_rate, ratio((double)c->empty, (double)c->utterances))
 FIGURE(characters_per_s, ratio(c->characters, c->speech_s))
 FIGURE(words_per_s, ratio(c->words, c->speech_s))
@@ -74,6 +76,8 @@ static const figure of_speech[] = {{"utterances", utterances},
                                    {"audio_s", audio_s},
                                    {"speech_s", speech_s},
                                    {"speech_share", speech_share},
+                                   {"loud_s", loud_s},
+                                   {"speech_of_loud", speech_of_loud},
                                    {"empty_rate", empty_rate},
                                    {"characters_per_s", characters_per_s},
                                    {"words_per_s", words_per_s},

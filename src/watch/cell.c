@@ -40,6 +40,7 @@ static const struct field {
     ONE(streams),
     REAL(speech_s),
     REAL(audio_s),
+    REAL(loud_s),
     REAL(characters),
     REAL(words),
     REAL(tokens),

@@ -45,6 +45,7 @@ typedef struct monitor_cell {
     uint64_t utterances, empty, looped, language_switches;
     uint64_t streams;         /* whose first utterance this minute has: summed, how many there were */
     double speech_s, audio_s; /* of utterances; of all that was heard, silence too */
+    double loud_s;            /* of it, frames that stand out of their stream's noise (input.h), whoever heard them */
     double characters, words; /* characters without spaces, as code points */
     double tokens, tokens_repeated;
 

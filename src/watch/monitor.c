@@ -177,8 +177,8 @@ void monitor_empty(monitor *m, size_t at, uint64_t n, double speech_s) {
     if (n) count(m, at, &c);
 }
 
-void monitor_audio(monitor *m, size_t at, double audio_s) {
-    monitor_cell c = {.audio_s = audio_s};
+void monitor_audio(monitor *m, size_t at, double audio_s, double loud_s) {
+    monitor_cell c = {.audio_s = audio_s, .loud_s = loud_s > 0 ? loud_s : 0};
     if (audio_s > 0) count(m, at, &c);
 }
 
@@ -225,8 +225,13 @@ void monitor_tick(monitor *m, int64_t now_s, monitor_sink *sink, void *context) 
 }
 
 void monitor_restore(monitor *m, const monitor_cell *cell, int64_t now_s) {
-    if (cell->start_s >= m->minute_s || cell->start_s <= now_s - DAY_S) return;
+    if (cell->start_s > m->minute_s || cell->start_s <= now_s - DAY_S) return;
     series *s = m->series[monitor_series(m, &cell->at)];
+    if (cell->start_s == m->minute_s) {
+        cell_add(&s->now, cell);
+        s->counted = true;
+        return;
+    }
     monitor_cell renamed = *cell;
     renamed.at = s->now.at;
     int64_t hour_s = cell->start_s - cell->start_s % HOUR_S;

@@ -33,6 +33,7 @@ static const struct family {
     COUNT_OF(streams, "streams", "Streams with an utterance."),
     SUM_OF(speech_s, "speech_seconds", "Length of utterances."),
     SUM_OF(audio_s, "audio_seconds", "Audio heard, with silence."),
+    SUM_OF(loud_s, "loud_seconds", "Of it, what stands out of its stream's noise."),
     SUM_OF(characters, "characters", "Characters of text, without spaces."),
     SUM_OF(words, "words", "Words of text."),
     SUM_OF(tokens, "tokens", "Tokens of text."),

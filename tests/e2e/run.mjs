@@ -43,6 +43,7 @@ import './test_privacy.mjs';
 import './test_labels_hard.mjs';
 import './test_net.mjs';
 import './test_metrics.mjs';
+import './test_watch.mjs';
 import './test_fleet.mjs';
 import './test_traces.mjs';
 

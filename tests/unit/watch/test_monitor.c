@@ -59,7 +59,7 @@ static void test_utterances(void **state) {
     monitor_utterance(m, s, &spoken);
     monitor_utterance(m, s, &nothing);
     monitor_empty(m, s, 3, 1.5);
-    monitor_audio(m, s, 20);
+    monitor_audio(m, s, 20, 9);
     monitor_speakers(m, s, 2, 1);
     monitor_tick(m, NOW + 59, take, NULL);
     assert_int_equal(n_cells, 0); /* the minute runs */
@@ -72,7 +72,8 @@ static void test_utterances(void **state) {
     assert_int_equal(c->empty, 4);
     assert_int_equal(c->streams, 1);
     assert_int_equal(c->texts, 1);
-    assert_true(c->speech_s == 6.5 && c->audio_s == 20 && c->characters == 30 && c->tokens_repeated == 1);
+    assert_true(c->speech_s == 6.5 && c->audio_s == 20 && c->loud_s == 9 && c->characters == 30 &&
+                c->tokens_repeated == 1);
     assert_int_equal(c->confidence_bin[8], 1);
     assert_true(fabs(c->confidence_sum - 0.85) < 1e-12); /* of texts alone */
     assert_int_equal(c->latency_bin[3], 1);              /* 100 to 150 ms; where nobody waited there is none */
@@ -178,8 +179,8 @@ static void test_restore(void **state) {
     (void)state;
     monitor *m = opened(8);
     monitor_cell sum, c = {.at = name("tiny", ""), .utterances = 7};
-    const int64_t ago_s[] = {600, 3 * 3600, 30 * 3600, -60, 0};
-    for (int i = 0; i < 5; i++) {
+    const int64_t ago_s[] = {600, 3 * 3600, 30 * 3600, -60};
+    for (int i = 0; i < 4; i++) {
         c.start_s = NOW - ago_s[i];
         monitor_restore(m, &c, NOW);
     }
@@ -191,6 +192,20 @@ static void test_restore(void **state) {
     assert_int_equal(monitor_total(m, s)->utterances, 0);
     monitor_tick(m, NOW + 60, take, NULL);
     assert_int_equal(n_cells, 0); /* and is not stored again */
+    monitor_close(m);
+}
+
+/* A restart within a minute: what was counted before it is stored again with what comes, once. */
+static void test_restore_running(void **state) {
+    (void)state;
+    monitor *m = opened(8);
+    monitor_cell c = {.at = name("tiny", ""), .start_s = NOW, .utterances = 3};
+    monitor_restore(m, &c, NOW + 20);
+    monitor_empty(m, tiny(m), 1, 2);
+    monitor_tick(m, NOW + 60, take, NULL);
+    assert_int_equal(n_cells, 1);
+    assert_int_equal(cells[0].utterances, 4);
+    assert_int_equal(monitor_total(m, tiny(m))->utterances, 1); /* counters begin at the start */
     monitor_close(m);
 }
 
@@ -221,9 +236,9 @@ static void test_latency(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_utterances), cmocka_unit_test(test_votes),
-                                       cmocka_unit_test(test_windows),    cmocka_unit_test(test_clock),
-                                       cmocka_unit_test(test_bounded),    cmocka_unit_test(test_restore),
-                                       cmocka_unit_test(test_host),       cmocka_unit_test(test_latency)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_utterances),      cmocka_unit_test(test_votes),   cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_clock),           cmocka_unit_test(test_bounded), cmocka_unit_test(test_restore),
+        cmocka_unit_test(test_restore_running), cmocka_unit_test(test_host),    cmocka_unit_test(test_latency)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
