@@ -20,7 +20,7 @@ build = cmake --build $(1) $(2) -j $(JOBS) -- --quiet >$(1)/build.log 2>&1; stat
 
 .DEFAULT_GOAL := build
 .PHONY: help build models golden run transcribe test test-privacy unit asan tsan fuzz lint format layers bench bench-live bench-connections bench-live-quality bench-peers bench-peers-live bench-privacy bench-speakers bench-times \
-        bench-calibration bench-alarms install deb test-deb clean setup-build setup-run setup-test setup-dev \
+        bench-calibration bench-alarms bench-faults install deb test-deb clean setup-build setup-run setup-test setup-dev \
         setup-bench setup-deb setup-train train-speakers train-names bench-voices
 
 help:
@@ -42,6 +42,7 @@ help:
 	@echo 'make train-names      the tables of the tagger of names, and how good it is'
 	@echo 'make bench-privacy     what looking for personal data costs'
 	@echo 'make bench-alarms      false alarms in a simulated month, how soon faults are found'
+	@echo 'make bench-faults      how soon faults in real speech, weights and the machine are found, and what they are called'
 	@echo 'make bench-times bench-calibration    how good word times and confidence are'
 	@echo 'make install      PREFIX=$(PREFIX), DESTDIR=$(DESTDIR)'
 	@echo 'make deb          Debian packages of program and weights: $(BUILD)/deb;  make test-deb: installed in a clean root'
@@ -55,8 +56,13 @@ setup-build setup-run setup-test setup-dev setup-bench setup-deb setup-train: se
 # ---- the program and its weights ------------------------------------------------------------------------------------
 
 build: setup-build
-	@$(MAKE) --no-print-directory -s $(BUILD)/build.ninja
+	@$(MAKE) --no-print-directory -s $(BUILD)/build.ninja web/charts/node_modules/.package-lock.json
 	@$(call build,$(BUILD),--target steno)
+
+# What draws the dashboard's charts. Nothing else needs it: without npm or its registry the dashboard shows tables.
+web/charts/node_modules/.package-lock.json: web/charts/package-lock.json web/charts/package.json
+	@if (cd web/charts && $(NPM_CI) --fetch-retries=0) >/dev/null 2>&1; then touch $@; \
+	    else echo 'uPlot cannot be fetched (is npm there?): the dashboard will show tables instead of charts' >&2; fi
 
 $(BUILD)/build.ninja: CMakeLists.txt
 	@mkdir -p $(BUILD)
@@ -91,6 +97,9 @@ install: models
 	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -d $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -d $(DESTDIR)$(PREFIX)/share/doc/steno/prometheus $(DESTDIR)$(PREFIX)/share/doc/steno/grafana
+	install -m 644 deploy/prometheus/*.yml $(DESTDIR)$(PREFIX)/share/doc/steno/prometheus/
+	install -m 644 deploy/grafana/steno.json $(DESTDIR)$(PREFIX)/share/doc/steno/grafana/
 
 # ---- packages -------------------------------------------------------------------------------------------------------
 
@@ -190,7 +199,12 @@ bench-privacy: setup-build setup-test
 	@$(call build,$(BUILD),--target find_speed)
 	@node bench/privacy/run.mjs $(BUILD) $(PRIVACY)
 
-# A month of 50 healthy hosts, faults, and series beside NAB's detector (docs/watching.md): about a minute.
+# Writes the table of faults of docs/watching.md; some three minutes, one of them with all processors busy.
+bench-faults: setup-test models
+	@$(call build,$(BUILD),--target test_faults)
+	@STENO_MODELS=$(MODELS) bench/watch/faults.sh $(BUILD)
+
+# A month of 50 healthy hosts, faults, and series beside NAB's detector (docs/watching.md): three or four minutes.
 bench-alarms: setup-build
 	@$(MAKE) --no-print-directory -s $(BUILD)/build.ninja
 	@$(call build,$(BUILD),--target bench_alarms bench_nab)
@@ -252,5 +266,5 @@ bench-calibration: models setup-test
 	    STENO_MODELS=$(MODELS) node bench/times/calibration.mjs $(STENO) --model $$model || exit 1; done
 
 clean:
-	rm -rf build build-asan build-tsan build-fuzz models/node_modules tests/golden/node_modules \
+	rm -rf build build-asan build-tsan build-fuzz models/node_modules web/charts/node_modules tests/golden/node_modules \
 	    tests/e2e/node_modules bench/peers/node_modules

@@ -59,12 +59,13 @@ put 644 "$work/completion" usr/share/fish/vendor_completions.d/steno.fish
 put 644 $from/steno.copyright usr/share/doc/steno/copyright
 put_gz $from/changelog usr/share/doc/steno/changelog
 put_gz NOTICE usr/share/doc/steno/NOTICE
-for page in configuration operations protocol; do
+for page in configuration metrics operations protocol watching; do
     if [ -e "docs/$page.md" ]; then put_gz "docs/$page.md" "usr/share/doc/steno/$page.md"; fi
 done
 for page in asyncapi openapi; do
     if [ -e "docs/$page.yaml" ]; then put_gz "docs/$page.yaml" "usr/share/doc/steno/$page.yaml"; fi
 done
+for file in prometheus/rules.yml prometheus/rules_test.yml grafana/steno.json; do put 644 "deploy/$file" "usr/share/doc/steno/$file"; done
 mkdir -p "$work/shlibs/debian"
 printf 'Source: steno\n\nPackage: steno\nArchitecture: any\n' >"$work/shlibs/debian/control"
 depends=$(cd "$work/shlibs" && dpkg-shlibdeps -O "$root/usr/bin/steno" 2>"$work/shlibs.log" | sed -n 's/^shlibs:Depends=//p') || { cat "$work/shlibs.log" >&2; exit 1; }

@@ -45,11 +45,18 @@ holds() {
     dpkg-deb -c "$program" >"$work/list"
     for file in usr/bin/steno lib/systemd/system/steno.service etc/steno/steno.conf usr/share/doc/steno/copyright \
         usr/share/doc/steno/NOTICE.gz usr/share/man/man1/steno.1.gz usr/share/man/man5/steno.conf.5.gz \
-        usr/share/bash-completion/completions/steno; do
+        usr/share/bash-completion/completions/steno usr/share/doc/steno/prometheus/rules.yml \
+        usr/share/doc/steno/grafana/steno.json usr/share/doc/steno/watching.md.gz; do
         grep -q " \./$file\$" "$work/list" || { echo "no $file"; return 1; }
     done
     ! grep -v ' root/root ' "$work/list" || return 1
     dpkg-deb -c "$models" | grep -q 'usr/share/steno/models/moonshine-tiny.safetensors$'
+}
+
+# Prometheus reads the rules where they are put.
+rules() {
+    dpkg-deb --fsys-tarfile "$program" | tar -x -C "$work" ./usr/share/doc/steno/prometheus
+    promtool check rules "$work/usr/share/doc/steno/prometheus/rules.yml" && promtool test rules "$work/usr/share/doc/steno/prometheus/rules_test.yml"
 }
 
 # Every library that the program is linked with is in a package that it depends on.
@@ -72,6 +79,7 @@ conffile() {
 clean() { lintian --fail-on error,warning "$program" "$models"; }
 
 check "holds what it should" holds
+if command -v promtool >/dev/null; then check "rules for Prometheus" rules; else skip "rules for Prometheus" "promtool is not installed"; fi
 check "depends on what it uses" depends
 check "keeps changes of its configuration" conffile
 if command -v lintian >/dev/null; then check "lintian" clean; else skip "lintian" "not installed"; fi

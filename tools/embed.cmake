@@ -1,8 +1,17 @@
 # embed.cmake: makes ${CMAKE_BINARY_DIR}/web_assets.c, which holds every file of web/, and docs/*.yaml (src/api/assets.h).
+# The charts of the dashboard are uPlot's, from the locked package in web/charts/node_modules (`make build` fetches it); where that is not
+# there, files of the same names in web/charts/absent say so, and the dashboard shows tables.
 # The assembler reads the files, so that it costs no time; the object is made again when one of them changes.
 file(GLOB WEB_FILES RELATIVE ${CMAKE_SOURCE_DIR}/web CONFIGURE_DEPENDS
      web/*.html web/*.js web/*.css web/*.svg web/*.png web/*.ico web/*.json web/*.woff2 web/*.wasm web/*.txt)
 list(TRANSFORM WEB_FILES PREPEND web/)
+file(GLOB UPLOT RELATIVE ${CMAKE_SOURCE_DIR} CONFIGURE_DEPENDS
+     web/charts/node_modules/uplot/dist/uPlot.esm.js web/charts/node_modules/uplot/dist/uPlot.min.css)
+list(LENGTH UPLOT UPLOT_FILES)
+if(NOT UPLOT_FILES EQUAL 2)
+  set(UPLOT web/charts/absent/uPlot.esm.js web/charts/absent/uPlot.min.css)
+endif()
+list(APPEND WEB_FILES ${UPLOT})
 list(APPEND WEB_FILES docs/asyncapi.yaml docs/openapi.yaml)
 set(source "#include \"api/assets.h\"\n")
 set(table "")

@@ -1,7 +1,10 @@
 // scrape.mjs STENO [STREAMS] [SCRAPES]: how long GET /metrics takes while STREAMS live streams send silence at the pace of time, and what
 // of that the server itself spends writing it. STENO_MODELS says where the models are.
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 
 const [steno = 'build/steno', wanted = '500', scrapes = '50'] = process.argv.slice(2);
@@ -10,8 +13,10 @@ const AT_ONCE = 50; // handshakes under way
 const PIECE_MS = 200;
 const EVERY_MS = 200; // between scrapes
 
+const data = mkdtempSync(join(tmpdir(), 'steno-scrape-'));
+process.on('exit', () => rmSync(data, { recursive: true, force: true }));
 function serve() {
-  const child = spawn(steno, ['serve', '--port', '0', '--max-connections', String(n + 8), '--max-streams', String(n)], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(steno, ['serve', '--port', '0', '--data-dir', data, '--max-connections', String(n + 8), '--max-streams', String(n)], { stdio: ['ignore', 'ignore', 'pipe'] });
   return new Promise((resolve, reject) => {
     let log = '';
     child.stderr.on('data', (bytes) => {

@@ -3,6 +3,7 @@
  *     alarms healthy HOSTS DAYS UTTERANCES_AN_HOUR [SEED] [-v]
  *     alarms rough   HOSTS DAYS UTTERANCES_AN_HOUR [SEED] [-v]      the same with callers that are harder on it
  *     alarms faults  HOSTS DAYS UTTERANCES_AN_HOUR [SEED] [-v]
+ *     alarms healthy-each | faults-each …                           each host judges itself alone, and hears of the others
  *
  * Owner: the main thread. See docs/watching.md; `make bench-alarms` runs the table there. In `faults`, a host in four stays healthy and the
  * others get one fault each, in turn, from day 7 on, a Monday, at an hour of its own.
@@ -14,7 +15,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define WARM_DAYS 7
+#define WARM_DAYS   7
+#define SERIES_EACH 2 /* of a host: its model's and its own */
 
 typedef struct tally {
     made_fleet fleet;
@@ -86,43 +88,55 @@ static void inject(made_fleet *f) {
     }
 }
 
+/* One for all, or one for each host. */
+static int open_sets(alarm_set **set, bool each) {
+    int n = each ? all.fleet.n : 1;
+    for (int i = 0; i < n; i++) {
+        if (alarm_open(each ? SERIES_EACH : SERIES_EACH * FLEET_HOSTS_MAX, &set[i]) != STENO_OK) return 0;
+        if (each && alarm_judge(set[i], all.fleet.host[i].name, FLEET_HOSTS_MAX) != STENO_OK) return 0;
+    }
+    return n;
+}
+
 int main(int argc, char **argv) {
     if (argc < 5) {
-        fprintf(stderr, "usage: alarms healthy|rough|faults HOSTS DAYS UTTERANCES_AN_HOUR [SEED] [-v]\n");
+        fprintf(stderr, "usage: alarms healthy|rough|faults[-each] HOSTS DAYS UTTERANCES_AN_HOUR [SEED] [-v]\n");
         return 2;
     }
-    bool faults = strcmp(argv[1], "faults") == 0;
+    bool faults = strncmp(argv[1], "faults", 6) == 0, each = strstr(argv[1], "-each") != NULL;
     int hosts = atoi(argv[2]), days = atoi(argv[3]);
     uint64_t seed = argc > 5 ? strtoull(argv[5], NULL, 0) : 1;
     if (hosts < 1 || hosts > FLEET_HOSTS_MAX) return 2;
     all.loud = strcmp(argv[argc - 1], "-v") == 0;
     fleet_make(&all.fleet, seed, hosts, atof(argv[4]));
     for (int i = 0; i < hosts; i++) all.found_min[i] = -1;
-    all.fleet.rough = strcmp(argv[1], "rough") == 0;
+    all.fleet.rough = strncmp(argv[1], "rough", 5) == 0;
     if (faults) inject(&all.fleet);
     static monitor_cell cell[2 * FLEET_HOSTS_MAX];
-    alarm_set *set;
-    if (alarm_open(2 * FLEET_HOSTS_MAX, &set) != STENO_OK) return 1;
+    static alarm_set *set[FLEET_HOSTS_MAX];
+    int n_sets = open_sets(set, each);
+    if (!n_sets) return 1;
     clock_t began = clock();
     double in_alarms = 0;
     for (int64_t m = 0; m < (int64_t)days * FLEET_DAY_MIN; m++) {
         fleet_minute(&all.fleet, cell);
         clock_t before = clock();
-        for (int i = 0; i < 2 * hosts; i++) alarm_feed(set, &cell[i], take_event, NULL);
+        for (int k = 0; k < n_sets; k++)
+            for (int i = 0; i < 2 * hosts; i++) alarm_feed(set[k], &cell[i], take_event, NULL);
         in_alarms += (double)(clock() - before) / CLOCKS_PER_SEC;
     }
     alarm_counts counts;
-    alarm_count(set, &counts);
+    alarm_count(set[0], &counts);
     printf("%s: %d hosts, %d days, %s utterances an hour each, seed %llu: %d alarms not meant (%.2f a week), %d "
            "resolved, evidence "
            "needed e^%.1f; %.1f s of which alarms %.1f s (%.0f ns a cell)\n",
            argv[1], hosts, days, argv[4], (unsigned long long)seed, all.wrong, all.wrong * 7.0 / days, all.resolved,
            counts.log_needed, (double)(clock() - began) / CLOCKS_PER_SEC, in_alarms,
-           in_alarms * 1e9 / (double)counts.cells);
+           in_alarms * 1e9 / (double)counts.cells / n_sets);
     if (faults) {
         printf("%-24s %-18s %-7s %9s %9s %9s\n", "fault", "rule", "found", "soonest", "median", "latest");
         for (int i = 1; i < N_FAULTS; i++) put_fault((made_fault)i);
     }
-    alarm_close(set);
+    for (int k = 0; k < n_sets; k++) alarm_close(set[k]);
     return 0;
 }

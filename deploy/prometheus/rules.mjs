@@ -34,6 +34,7 @@ const COUNTED = {
   confidence: { mean: ['confidence_sum', 'texts'], n: 'texts', spread: 0.15, least: 50, design: 4 },
   confidence_fleet: { mean: ['confidence_sum', 'texts'], n: 'texts', spread: 0.15, least: 50, design: 4 },
   speech_share_low: { mean: ['speech_seconds', 'audio_seconds'], n: 'utterances', spread: 0.6, least: 60, design: 5 },
+  speech_unheard: { mean: ['speech_seconds', 'loud_seconds'], n: 'utterances', spread: 0.35, least: 60, design: 4 },
   speech_share_high: { mean: ['speech_seconds', 'audio_seconds'], n: 'utterances', spread: 0.6, least: 60, design: 5 },
 };
 const LIMIT_LANGUAGE = { speech_rate_low: 'zh' };

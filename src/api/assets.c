@@ -8,6 +8,7 @@
 
 const asset *asset_find(const char *path) {
     if (strcmp(path, "/") == 0) path = "/index.html";
+    if (strcmp(path, "/dashboard") == 0) path = "/dashboard.html";
     for (const asset *a = assets; a->path; a++) {
         if (strcmp(a->path, path) == 0) return a;
     }

@@ -12,7 +12,7 @@ typedef struct asset {
 /* Made by tools/embed.cmake; ends with a NULL path. */
 extern const asset assets[];
 
-/* NULL: no such file. "/" is "/index.html". */
+/* NULL: no such file. "/" is "/index.html", "/dashboard" is "/dashboard.html". */
 const asset *asset_find(const char *path);
 /* By the end of the path. */
 const char *asset_type(const char *path);

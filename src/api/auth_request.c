@@ -16,7 +16,7 @@
 /* What a page may read beside the few headers it always may. */
 #define EXPOSED                                                                                                        \
     "retry-after, ratelimit, ratelimit-policy, www-authenticate, x-request-id, x-steno-warning, location, "            \
-    "content-disposition"
+    "content-disposition, traceresponse"
 
 /* ---- keys ------------------------------------------------------------------------------------------------------- */
 

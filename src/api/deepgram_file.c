@@ -28,6 +28,8 @@ typedef struct listening {
     net_exchange *exchange; /* NULL: it is over */
     auth_pass *pass;
     char id[LOG_ID_BYTES], model[32];
+    trace_link trace;
+    char trace_text[TRACE_TEXT_BYTES]; /* for the callback's row */
     deepgram_query query;
     deepgram_about about;
     upload_config spool;
@@ -179,6 +181,7 @@ static steno_err post_outcome(listening *j, const recording_result *r) {
                   .body = o.text,
                   .n = o.n};
     snprintf(d.url, sizeof d.url, "%s", j->query.callback);
+    memcpy(d.trace, j->trace_text, sizeof j->trace_text);
     auth_leave(j->pass); /* nothing more is heard; and the store may answer when keys are gone already */
     j->pass = NULL;
     return webhooks_post(jobs_webhooks(j->service->jobs), &d, on_stored, j);
@@ -220,7 +223,8 @@ static void recognise(listening *j) {
                            .channels = j->query.multichannel ? MEDIA_SPLIT : MEDIA_MIX,
                            .rank = j->query.callback[0] ? RECORDING_JOB : RECORDING_REQUEST,
                            .owed = j->query.callback[0] != 0,
-                           .pass = j->pass};
+                           .pass = j->pass,
+                           .trace = j->trace};
     redaction_policy(j->service, j->pass, &j->query.redact, &o.policy);
     steno_speakers_options_init(&o.speakers);
     if (j->query.diarize) o.speakers.contract = STENO_SPEAKERS_REVISE;
@@ -282,6 +286,8 @@ static listening *listening_make(const call *c) {
     if (!j) return NULL;
     *j = (listening){.service = c->service, .exchange = c->exchange, .created_ms = deepgram_calendar_ms()};
     memcpy(j->id, c->id, sizeof j->id);
+    j->trace = c->trace.at;
+    trace_remember(&c->trace, j->trace_text);
     snprintf(j->model, sizeof j->model, "%s", steno_model_name(c->service->slots->model));
     j->about = (deepgram_about){.request_id = j->id, .model = j->model, .query = &j->query, .channels = 1};
     return j;

@@ -185,6 +185,7 @@ static steno_err read_webhooks(const jobs_config *c, webhooks_config *out) {
 static steno_err open_webhooks(jobs *j) {
     webhooks_config w;
     ERR_TRY(read_webhooks(&j->config, &w));
+    w.tracer = j->service->tracer;
     return webhooks_open(&w, j->service->net, j->store, &j->webhooks);
 }
 

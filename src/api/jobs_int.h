@@ -24,6 +24,7 @@ typedef struct running {
     recording *recording; /* NULL: over, or not begun */
     document document;
     result_head about;
+    trace trace; /* its span, below that of the request it came with */
     double audio_s, fraction;
     char failed[160]; /* why no more segments are kept; "" so far */
     bool cancelled;

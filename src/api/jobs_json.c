@@ -99,6 +99,7 @@ steno_err jobs_notice(const job *j, delivery *out, bool *wanted) {
     ERR_TRY(ident_make(DELIVERY_ID_PREFIX, out->id));
     snprintf(out->job, sizeof out->job, "%s", j->id);
     snprintf(out->owner, sizeof out->owner, "%s", j->owner);
+    snprintf(out->trace, sizeof out->trace, "%s", j->trace);
     snprintf(out->url, sizeof out->url, "%s", j->webhook_url);
     snprintf(out->secret, sizeof out->secret, "%s", j->webhook_secret);
     snprintf(out->content_type, sizeof out->content_type, "application/json");

@@ -392,6 +392,7 @@ void jobs_answer_post(call *c) {
     h->head.answer = answer_post;
     h->form = multipart_is(c->request->content_type);
     snprintf(h->language, sizeof h->language, "%s", steno_model_language(c->service->slots->model));
+    trace_remember(&c->trace, h->head.jobs[0].trace);
     if (read_query(h, c) != STENO_OK)
         jobs_refuse(c->reply, 400, "bad_parameter", steno_error_detail());
     else if (take_upload(h, c))

@@ -40,8 +40,25 @@ running *jobs_find_running(const jobs *j, const char *id) {
     return NULL;
 }
 
+static void trace_over(running *r, const char *outcome, const char *error) {
+    tracer *t = r->owner->service->tracer;
+    trace_put(t, &(trace_span){.at = r->trace.at,
+                               .parent = r->trace.parent,
+                               .state = r->trace.state,
+                               .name = "job",
+                               .kind = TRACE_CONSUMER,
+                               .begin_ns = r->trace.begun_ns,
+                               .end_ns = trace_now_ns(),
+                               .attributes = TRACE_ATTRIBUTES(
+                                   TRACE_STR("steno.job.id", r->job.id), TRACE_INT("steno.attempt", r->job.attempts),
+                                   TRACE_STR("steno.outcome", outcome), TRACE_STR("error.type", error)),
+                               .failed = error != NULL});
+    r->trace.at.recorded = false; /* once */
+}
+
 static void forget(running *r) {
     jobs *j = r->owner;
+    trace_over(r, "cancelled", NULL); /* unless it was over */
     running **at = &j->running;
     while (*at != r) at = &(*at)->next;
     *at = r->next;
@@ -143,6 +160,8 @@ static void finished(work *item) {
     log_line(LOG_LEVEL_INFO, "job %s: %s%s%s, %.1f s of audio in %.1f s", f->job.id,
              f->took ? job_state_name(f->job.state) : "was cancelled", f->job.error_code[0] ? ": " : "",
              f->job.error_code, f->job.audio_s, f->job.wall_s);
+    const char *error = f->job.error_code[0] ? f->job.error_code : NULL;
+    trace_over(f->of, f->took ? job_state_name(f->job.state) : "cancelled", f->took ? error : NULL);
     forget(f->of);
     drop(f);
     if (j->stopped) return;
@@ -219,6 +238,7 @@ static void on_done(void *user, const recording_result *result) {
     }
     *f = (finishing){.owner = j, .of = r, .job = r->job, .about = r->about, .result = *result, .document = r->document};
     r->document = (document){0};
+    trace_remember(&r->trace, f->job.trace); /* its message hangs below the job's span */
     f->job.state = JOB_DONE;
     f->job.audio_s = r->audio_s = result->audio_s;
     f->job.wall_s = result->wall_s;
@@ -255,12 +275,14 @@ static steno_err begin(jobs *j, const job *of) {
     *r = (running){.next = j->running, .owner = j, .job = *of, .pass = auth_pass_for(j->service->auth, of->owner)};
     snprintf(r->about.model, sizeof r->about.model, "%s", steno_model_name(slot->model));
     snprintf(r->about.language, sizeof r->about.language, "%s", steno_model_language(slot->model));
+    trace_resume(j->service->tracer, of->trace, &r->trace);
     spool_path(j->dir, of->id, path);
     recording_options o = {.path = path,
                            .name = r->job.file_name[0] ? r->job.file_name : r->job.id,
                            .channels = of->split ? MEDIA_SPLIT : MEDIA_MIX,
                            .rank = RECORDING_JOB,
-                           .pass = r->pass};
+                           .pass = r->pass,
+                           .trace = r->trace.at};
     steno_voice voices[STENO_SPEAKERS_MAX];
     redact_rule rule;
     redaction_rule(j->service, r->pass, &rule);
@@ -275,6 +297,7 @@ static steno_err begin(jobs *j, const job *of) {
         mem_free(r);
         return e;
     }
+    trace_child(j->service->tracer, &r->trace.at, "queue", trace_at_ns(of->created_ms), r->trace.begun_ns, NULL);
     j->running = r;
     j->n_running++;
     return STENO_OK;

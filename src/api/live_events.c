@@ -68,11 +68,14 @@ static void on_speakers(session *s, const released_event *e) {
 }
 
 /* The stream is dead: what follows is for the connection only. */
-static void on_end(session *s) {
-    log_event(LOG_LEVEL_INFO, "stream ended", LOG_STR("request", s->id),
+static void on_end(session *s, const char *error) {
+    char hex[TRACE_HEX_BYTES];
+    const char *reason = error ? "error" : s->end_reason ? s->end_reason : "close";
+    log_event(LOG_LEVEL_INFO, "stream ended", LOG_STR("request", s->id), LOG_STR("trace", trace_id(&s->trace, hex)),
               LOG_STR("key", s->pass ? auth_owner(s->pass) : ""),
               LOG_STR("reason", s->end_reason ? s->end_reason : "error"), LOG_REAL("audio_s", s->totals.audio_s),
               LOG_INT("finals", s->totals.finals));
+    live_session_traced(s, reason, error);
     s->owner->ended++;
     s->heard_ms = net_now_ms();
     if (!s->link) return;
@@ -84,7 +87,7 @@ static void on_done(session *s, const released_event *e) {
     s->totals.speech_s = e->stats.speech_s;
     if (!s->abandoned)
         live_session_put(s, OUTBOX_KEEP, 0, events_closed(&s->totals, s->end_reason ? s->end_reason : "close"));
-    on_end(s);
+    on_end(s, NULL);
 }
 
 static void on_error(session *s, const released_event *e) {
@@ -92,7 +95,7 @@ static void on_error(session *s, const released_event *e) {
     s->end_code = 1011;
     s->end_text = "recognition failed";
     if (!s->abandoned) live_session_put(s, OUTBOX_KEEP, 0, events_error("recognition", e->detail, true));
-    on_end(s);
+    on_end(s, "recognition");
 }
 
 void live_session_event(void *user, voice *w, const released_event *e) {

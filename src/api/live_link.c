@@ -124,6 +124,8 @@ static void on_closed(void *user, int code) {
         live_session_detach(s, net_now_ms(), code == 1000);
     }
     auth_leave(link->pass);
+    trace_request_over(v->tracer, &link->trace,
+                       &(trace_outcome){.dialect = "native", .outcome = "resumed", .status = 101});
     mem_free(link);
     service_check_drained(v);
 }
@@ -145,8 +147,11 @@ const net_conn_handler *live_upgrade(call *c, void **user) {
     if (w.link->session) { /* a new one: it holds the key's stream, however often its connection breaks */
         w.link->session->pass = w.link->session->voice.pass = c->pass;
         memcpy(w.link->session->id, c->id, sizeof w.link->session->id);
+        w.link->session->trace = c->trace;
+        voice_trace(&w.link->session->voice, &c->trace.at);
     } else {
         w.link->pass = c->pass;
+        w.link->trace = c->trace;
     }
     c->pass = NULL;
     *user = w.link;

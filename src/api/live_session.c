@@ -83,6 +83,11 @@ session *live_session_find(service *v, const char *token) {
     return NULL;
 }
 
+void live_session_traced(session *s, const char *outcome, const char *error) {
+    trace_request_over(s->owner->tracer, &s->trace,
+                       &(trace_outcome){.dialect = "native", .outcome = outcome, .status = 101, .error = error});
+}
+
 void live_session_free(session *s) {
     service *v = s->owner;
     if (s->prev)
@@ -91,6 +96,7 @@ void live_session_free(session *s) {
         v->first = s->next;
     if (s->next) s->next->prev = s->prev;
     v->sessions--;
+    live_session_traced(s, "cancelled", NULL);
     if (s->voice.over) v->ended--;
     v->coalesced += s->out.coalesced;
     outbox_free(&s->out);

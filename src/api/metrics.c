@@ -61,6 +61,12 @@ static metrics_outcome outcome_of(int status, bool complete) {
     return status >= 400 ? METRICS_REFUSED : METRICS_OK;
 }
 
+const char *const metrics_outcome_names[METRICS_OUTCOMES] = {"ok", "refused", "busy", "failed", "gone"};
+
+const char *metrics_outcome_name(int status, bool complete) {
+    return metrics_outcome_names[outcome_of(status, complete)];
+}
+
 void metrics_answered(metrics *m, metrics_dialect d, int status, bool complete, double seconds) {
     m->requests[d][outcome_of(status, complete)]++;
     histogram_add(&m->request_s[d], seconds);

@@ -40,6 +40,8 @@ typedef enum metrics_outcome {
 
 typedef enum metrics_end { METRICS_END_DONE, METRICS_END_FAILED, METRICS_END_CANCELLED, METRICS_ENDS } metrics_end;
 
+extern const char *const metrics_outcome_names[METRICS_OUTCOMES];
+
 /* As gate_counts. */
 typedef struct metrics_gates {
     uint64_t segments, entities[ENTITY_TYPES], held, held_ms, forced_out;
@@ -63,7 +65,9 @@ void metrics_init(metrics *m);
 /* ---- counting --------------------------------------------------------------------------------------------------- */
 
 metrics_dialect metrics_dialect_of_path(const char *path, bool upgrade);
-metrics_dialect metrics_dialect_by_name(const char *name); /* of a wire; METRICS_NATIVE when it is no other */
+metrics_dialect metrics_dialect_by_name(const char *name);   /* of a wire; METRICS_NATIVE when it is no other */
+const char *metrics_dialect_name(metrics_dialect d);         /* "openai": as in labels. Static. */
+const char *metrics_outcome_name(int status, bool complete); /* "ok": likewise */
 /* A request was answered, or its client has left (status 0). */
 void metrics_answered(metrics *m, metrics_dialect d, int status, bool complete, double seconds);
 /* A WebSocket was opened or refused. */

@@ -3,6 +3,7 @@
 #include "api/metrics.h"
 #include "api/watch.h"
 #include "api/wire_int.h"
+#include "api/watch_fleet.h"
 #include "watch/quality_text.h"
 
 #include <string.h>
@@ -41,9 +42,12 @@ bool metrics_open_to(const service *v, const net_request *r) {
 
 static const char *const dialects[METRICS_DIALECTS] = {"native", "openai",  "deepgram", "vosk",
                                                        "funasr", "wyoming", "state",    "page"};
-static const char *const outcomes[METRICS_OUTCOMES] = {"ok", "refused", "busy", "failed", "gone"};
 static const char *const ends[METRICS_ENDS] = {"done", "failed", "cancelled"};
 static const char *const ranks[2] = {"request", "job"};
+
+const char *metrics_dialect_name(metrics_dialect d) {
+    return dialects[d];
+}
 
 /* "wyoming" has no requests, "page" no streams. */
 static bool has_streams(int d) {
@@ -55,7 +59,8 @@ static void put_requests(expo *e, const metrics *m) {
                 "HTTP requests answered and WebSockets asked for, by protocol and outcome.");
     for (int d = 0; d < METRICS_DIALECTS; d++) {
         for (int o = 0; o < METRICS_OUTCOMES && d != METRICS_WYOMING; o++)
-            expo_sample(e, EXPO_LABELS({"dialect", dialects[d]}, {"outcome", outcomes[o]}), (double)m->requests[d][o]);
+            expo_sample(e, EXPO_LABELS({"dialect", dialects[d]}, {"outcome", metrics_outcome_names[o]}),
+                        (double)m->requests[d][o]);
     }
     expo_family(e, "steno_request_seconds", EXPO_HISTOGRAM,
                 "From the head of an HTTP request to the end of its answer.");
@@ -281,7 +286,9 @@ static void put_all(expo *e, service *v) {
     if (v->watch) {
         put_alarms(e, watch_alarms(v->watch));
         quality_write(e, watch_monitor(v->watch));
+        watch_fleet_write(e, v->watch);
     }
+    tracer_metrics(e, v->tracer);
     shadow_write(e, v->shadow);
     metrics_put_process(e);
     expo_one(e, "steno_scrape_seconds", EXPO_GAUGE, "How long the last answer like this one took to write.",

@@ -24,6 +24,7 @@ typedef struct request {
     recording *recording; /* NULL: not yet, or done */
     openai_known *known;  /* those who are known are being listened to */
     char id[LOG_ID_BYTES];
+    trace_link trace;
     char model[32], language[16];
     int64_t began_ms;
     openai_options options;
@@ -194,7 +195,8 @@ static void start(request *r, const upload_file *file, const steno_voice *voices
                            .rank = RECORDING_REQUEST,
                            .owner = r->pass ? auth_owner(r->pass) : NULL,
                            .vad = r->options.vad,
-                           .vad_given = r->options.vad_given};
+                           .vad_given = r->options.vad_given,
+                           .trace = r->trace};
     redaction_policy(r->service, r->pass, &r->options.redact, &o.policy);
     steno_speakers_options_init(&o.speakers);
     if (r->options.format == OPENAI_FORMAT_DIARIZED_JSON) o.speakers.contract = STENO_SPEAKERS_REVISE;
@@ -345,6 +347,7 @@ static request *make_request(call *c) {
     r->exchange = c->exchange;
     r->began_ms = net_now_ms();
     snprintf(r->id, sizeof r->id, "%s", c->id);
+    r->trace = c->trace.at;
     snprintf(r->model, sizeof r->model, "%s", steno_model_name(model));
     snprintf(r->language, sizeof r->language, "%s", steno_model_language(model));
     return r;

@@ -45,8 +45,9 @@ struct recording {
     media *media;
     net_watch *watch;
     net_timer *timer;
-    float *chunk; /* [channels, CHUNK_FRAMES] */
-    size_t have;  /* frames in the chunk */
+    trace_track *track; /* NULL: no spans are wanted */
+    float *chunk;       /* [channels, CHUNK_FRAMES] */
+    size_t have;        /* frames in the chunk */
     int64_t frames, opened_ms, progress_ms;
     double hint_s;
     bool started, ended, counted; /* ended: nothing more is to be read; counted: of those that run */
@@ -90,6 +91,7 @@ static void close_media(recording *r) {
     r->watch = NULL;
     if (!r->media) return;
     r->result.media_cpu_s = media_cpu_s(r->media);
+    trace_track_read(r->track, r->result.media_cpu_s);
     media_close(r->media);
     r->media = NULL;
     mem_free(r->chunk);
@@ -117,6 +119,7 @@ static void free_recording(recording *r) {
     }
     diarize_wipe(r->voices, r->options.speakers.n_voices);
     mem_free(r->voices);
+    trace_track_close(r->track);
     service_check_drained(r->service);
     mem_free(r);
 }
@@ -134,6 +137,17 @@ static void count_end(const recording *r, const recording_result *result) {
     metrics_recorded(&r->service->metrics, (int)r->options.rank, end, result->audio_s, result->wall_s);
 }
 
+static void trace_end(const recording *r) {
+    trace_heard h = {.audio_s = r->result.audio_s,
+                     .speech_s = r->result.stats.speech_s,
+                     .channels = r->result.channels,
+                     .error = r->result.error,
+                     .cancelled = !r->handler};
+    if (r->slot) h.model = steno_model_name(r->slot->model);
+    if (r->slot) h.language = steno_model_language(r->slot->model);
+    trace_track_heard(r->track, &h);
+}
+
 static void end_if_done(recording *r) {
     if (!r->ended || r->media || !lanes_done(r)) return;
     const recording_handler *h = r->handler;
@@ -141,6 +155,7 @@ static void end_if_done(recording *r) {
     recording_result result = r->result;
     result.wall_s = (double)(net_now_ms() - r->opened_ms) / 1000;
     count_end(r, &result);
+    if (r->track) trace_end(r);
     free_recording(r); /* first: whoever is told may open the next one */
     if (h) h->done(user, &result);
 }
@@ -166,6 +181,7 @@ static void on_released(void *user, const released_event *e) {
     lane *l = user;
     recording *r = l->recording;
     if (e->kind == STENO_EVENT_SEGMENT) {
+        trace_track_event(r->track, e);
         if (r->handler) r->handler->segment(r->user, l->channel, &e->segment);
         return;
     }
@@ -220,6 +236,7 @@ static steno_err open_lanes(recording *r) {
         ERR_TRY(gate_open(r->service->config.privacy, &r->options.policy, on_released, l, &l->gate));
         ERR_TRY(steno_stream_open(r->slot->engine, &vad, &l->owner, &l->stream));
         r->slot->streams++;
+        trace_track_hears(r->track);
         l->tap = watch_tap_open(r->service->watch, r->slot, &of);
         l->shadow = shadow_tap_open(r->service->shadow, r->slot, &(shadow_stream){.owner = of.owner, .vad = &vad});
         r->result.channels = c + 1;
@@ -418,6 +435,7 @@ static void start(recording *r) {
         return;
     }
     r->started = r->counted = true;
+    trace_track_turn(r->track);
     r->service->recordings_running[r->options.rank]++;
     start_waiting(r->service); /* the next one may have been woken before this one */
     if (e == STENO_OK) {
@@ -480,6 +498,7 @@ static recording *make_recording(service *v, const recording_options *o) {
     r->options.owner = r->owner;
     r->options.path = r->path;
     r->options.name = r->name;
+    r->track = trace_track_open(v->tracer, &o->trace);
     return r;
 }
 

@@ -12,6 +12,7 @@
 #define STENO_API_RECORDING_H
 
 #include "api/auth.h"
+#include "api/trace.h"
 #include "audio/media.h"
 #include "privacy/policy.h"
 #include "privacy/released.h"
@@ -33,6 +34,7 @@ typedef struct recording_options {
     bool vad_given;                  /* else the defaults */
     steno_speakers_options speakers; /* of each channel its own people; voices are copied. Zeroed: not told apart */
     gate_policy policy;              /* of what is said in it; zeroed: everything passes */
+    trace_link trace;                /* where its spans hang */
     bool owed;         /* its outcome was promised and is known nowhere else: a server that drains waits for it */
     auth_pass *pass;   /* whose minutes it uses, until done() or cancel; NULL: nobody's */
     const char *owner; /* whose words these are, where pass does not say so: auth_owner(), copied; NULL: nobody's */

@@ -192,8 +192,10 @@ static bool admit(call *c, const net_request *with_key, auth_use use, call_refus
 typedef struct note {
     char id[LOG_ID_BYTES], key[KEYS_ID_CHARS + 1], method[8], peer[64], path[NET_PATH_BYTES_MAX];
     int64_t begun_ms;
-    bool quiet;
+    bool quiet, at_once; /* at_once: the answer did not have to wait */
     metrics_dialect dialect;
+    trace trace;
+    int64_t answer_ns; /* its head went out; 0: not yet */
 } note;
 
 static note note_of(const call *c, bool quiet) {
@@ -203,11 +205,14 @@ static note note_of(const call *c, bool quiet) {
     snprintf(n.method, sizeof n.method, "%s", c->request->method);
     snprintf(n.peer, sizeof n.peer, "%s", c->request->peer);
     snprintf(n.path, sizeof n.path, "%s", c->request->path);
+    n.trace = c->trace;
     return n;
 }
 
 static void log_answer(const note *n, const net_answered *a) {
+    char hex[TRACE_HEX_BYTES];
     log_access_line(&(log_access){.id = n->id,
+                                  .trace = trace_id(&n->trace, hex),
                                   .peer = n->peer,
                                   .method = n->method,
                                   .path = n->path,
@@ -219,9 +224,25 @@ static void log_answer(const note *n, const net_answered *a) {
                                   .quiet = n->quiet});
 }
 
+void routes_answering(void *ctx, void *user, net_reply *reply) {
+    note *n = user;
+    (void)ctx;
+    if (n->trace.at.recorded) n->answer_ns = trace_now_ns();
+    trace_answer(&n->trace, reply);
+}
+
+static void end_trace(service *v, note *n, int status, bool complete) {
+    if (n->answer_ns && !n->at_once) trace_child(v->tracer, &n->trace.at, "answer", n->answer_ns, trace_now_ns(), NULL);
+    trace_request_over(v->tracer, &n->trace,
+                       &(trace_outcome){.dialect = metrics_dialect_name(n->dialect),
+                                        .outcome = metrics_outcome_name(status, complete),
+                                        .status = status});
+}
+
 void routes_answered(void *ctx, void *user, const net_answered *a) {
     note *n = user;
     log_answer(n, a);
+    end_trace(ctx, n, a->status, a->complete);
     metrics_answered(&((service *)ctx)->metrics, n->dialect, a->status, a->complete,
                      (double)(net_now_ms() - n->begun_ms) / 1000);
     mem_free(n);
@@ -242,13 +263,25 @@ static note *take_note(net_exchange *x, const call *c, bool quiet) {
     return n;
 }
 
-/* `hidden` is a copy of the request without its key: what anybody further on sees. */
-static call begin(void *ctx, net_exchange *x, const net_request *r, net_request *hidden, net_reply *reply) {
-    call c = {.service = ctx, .exchange = x, .request = hidden, .reply = reply};
+/* Methods as they are told to a collector; NULL: none that is known. */
+static const char *known_method(const char *method) {
+    static const char *const known[] = {"GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE"};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strcmp(method, known[i]) == 0) return known[i];
+    }
+    return NULL;
+}
+
+/* `hidden` is a copy of the request without its key: what anybody further on sees. `path`: the route's; NULL: none. `worth`: of a trace that
+ * begins here. */
+static void begin(call *c, const net_request *r, net_request *hidden, const char *path, bool worth) {
+    c->request = hidden;
     *hidden = *r;
     auth_hide_key(hidden);
-    log_request_id(r->request_id, c.id);
-    return c;
+    log_request_id(r->request_id, c->id);
+    trace_begin(c->service->tracer, r, worth, &c->trace);
+    c->trace.method = known_method(r->method);
+    c->trace.route = path;
 }
 
 static bool same_method(const char *asked, const char *method) {
@@ -321,20 +354,25 @@ static void answer(call *c, const net_request *with_key, const route *to, note *
 
 void routes_request(void *ctx, net_exchange *x, const net_request *r, net_reply *reply) {
     net_request hidden;
-    call c = begin(ctx, x, r, &hidden, reply);
+    call c = {.service = ctx, .exchange = x, .reply = reply};
     const route *to = find_route(r);
-    answer(&c, r, to, take_note(x, &c, !to || to->use <= ROUTE_METRICS));
+    bool quiet = !to || to->use <= ROUTE_METRICS;
+    begin(&c, r, &hidden, to ? to->path : NULL, !quiet);
+    note *n = take_note(x, &c, quiet);
+    answer(&c, r, to, n);
+    if (n) n->at_once = reply->status != 0;
     if (reply->status) reply_call_headers(reply, c.id, c.pass); /* else the exchange was taken: its answer says it */
     auth_leave(c.pass);
 }
 
 const net_conn_handler *routes_upgrade(void *ctx, const net_request *r, net_reply *reply, void **user) {
     net_request hidden;
-    call c = begin(ctx, NULL, r, &hidden, reply);
+    call c = {.service = ctx, .reply = reply};
     const net_conn_handler *handler = NULL;
     const upgrade_route *to = upgrades;
-    note n = note_of(&c, false);
     while (to->path && !matches(r->path, to->path)) to++;
+    begin(&c, r, &hidden, to->path, to->path != NULL);
+    note n = note_of(&c, false);
     if (!to->path)
         native_refuse(
             reply, &c,
@@ -345,6 +383,8 @@ const net_conn_handler *routes_upgrade(void *ctx, const net_request *r, net_repl
     }
     if (handler && !reply->protocol) reply->protocol = auth_protocol(r);
     reply_call_headers(reply, c.id, c.pass);
+    trace_answer(&c.trace, reply);
+    if (!handler) end_trace(c.service, &n, reply->status, true);
     metrics_upgraded(&c.service->metrics, n.dialect, handler ? 101 : reply->status);
     log_answer(&n, &(net_answered){.status = handler ? 101 : reply->status, .sent_bytes = handler ? 0 : reply->bytes});
     auth_leave(c.pass);

@@ -7,6 +7,7 @@
 #define STENO_API_ROUTES_H
 
 #include "api/auth.h"
+#include "api/trace.h"
 #include "base/log.h"
 
 #include <jansson.h>
@@ -21,6 +22,7 @@ typedef struct call {
     auth_pass *pass; /* who asks, NULL: nobody has to say. Whoever goes on after the call has returned takes it over by
                         setting this to NULL, and leaves it by auth_leave() at the end. */
     char id[LOG_ID_BYTES]; /* X-Request-Id: the client's if it is sane, else made here */
+    trace trace; /* whoever looks after an upgraded connection keeps a copy, and ends it: trace_request_over() */
 } call;
 
 /* Why somebody gets no answer: each dialect has its own shape for it. */
@@ -56,8 +58,9 @@ typedef struct upgrade_route {
 } upgrade_route;
 
 /* net.h's request() and upgrade(); the context is the service. */
-/* and answered(): the line of the log */
+/* and answered(): the line of the log; and answering(): what every answer says of its trace */
 void routes_answered(void *ctx, void *note, const net_answered *a);
+void routes_answering(void *ctx, void *note, net_reply *reply);
 void routes_request(void *ctx, net_exchange *x, const net_request *r, net_reply *reply);
 const net_conn_handler *routes_upgrade(void *ctx, const net_request *r, net_reply *reply, void **user);
 

@@ -114,6 +114,7 @@ steno_err service_replace(service *v, const service_config *config, steno_model 
     if (v->jobs) ERR_TRY(jobs_configure(v->jobs, &config->jobs));
     if (v->speakers) speakers_configure(v->speakers, &config->speakers);
     if (v->watch) ERR_TRY(watch_configure(v->watch, &config->watch));
+    ERR_TRY(tracer_configure(v->tracer, &config->trace));
     ERR_TRY(add_engine(v, model, engine)); /* last: what fails has taken nothing over */
     service_config same = v->config;       /* sockets and the store stay as they are */
     privacy_close(same.privacy);           /* streams that are open have their share of it */
@@ -138,6 +139,7 @@ void service_check_drained(service *v) {
     if (!v->draining) return;
     net_get_counts(v->net, &n);
     if (v->connected > 0 || v->sessions > v->ended || v->recordings_owed > 0 || n.exchanges > 0) return;
+    if (!tracer_flushed(v->tracer)) return; /* it calls again */
     net_stop(v->net);
 }
 
@@ -221,7 +223,11 @@ static void open_shadow(service *v) {
 }
 
 static steno_err start(service *v, steno_model *model, steno_engine *engine) {
-    net_handler handler = {.ctx = v, .request = routes_request, .upgrade = routes_upgrade, .answered = routes_answered};
+    net_handler handler = {.ctx = v,
+                           .request = routes_request,
+                           .upgrade = routes_upgrade,
+                           .answered = routes_answered,
+                           .answering = routes_answering};
     ERR_TRY(net_open(&v->config.net, &handler, &v->net));
     v->scratch = mem_alloc(RECORDING_SCRATCH_FLOATS, sizeof *v->scratch);
     if (!v->scratch) return err_fail(STENO_E_NOMEM, "no memory for recordings");
@@ -229,6 +235,7 @@ static steno_err start(service *v, steno_model *model, steno_engine *engine) {
     v->retry = net_timer_open(v->net, retry, v);
     if (!v->sweep || !v->retry) return err_fail(STENO_E_NOMEM, "no memory for timers");
     net_timer_set(v->sweep, SWEEP_MS);
+    ERR_TRY(tracer_open(&v->config.trace, v, &v->tracer));
     ERR_TRY(open_store(v));
     ERR_TRY(watch_open(&v->config.watch, v, &v->watch));
     ERR_TRY(add_engine(v, model, engine));
@@ -289,6 +296,7 @@ void service_close(service *v) {
         close_engine(slot);
     }
     recordings_close(v);
+    tracer_stop(v->tracer); /* what is said from now on nobody hears */
     net_timer_close(v->sweep);
     net_timer_close(v->retry);
     v->draining = false; /* nothing is left to stop */
@@ -301,6 +309,7 @@ void service_close(service *v) {
     worker_close(v->store); /* what was put is written, though nobody waits for it any more */
     jobs_close(v->jobs);
     watch_close(v->watch);
+    tracer_close(v->tracer);
     shadow_close(v->shadow);
     shadow_engines_close(v->config.shadow_engines); /* nobody came so far as to take them */
     speakers_close(v->speakers);

@@ -13,6 +13,7 @@
 #include "api/jobs.h"
 #include "api/shadow.h"
 #include "api/speakers.h"
+#include "api/trace.h"
 #include "api/watch.h"
 #include "net/net.h"
 #include "privacy/policy.h"
@@ -45,6 +46,7 @@ typedef struct service_config {
     jobs_config jobs;
     speakers_config speakers;
     watch_config watch;
+    trace_config trace;
     shadow_config shadow;
     shadow_engines *
         shadow_engines; /* what listens in the shadow; NULL: nobody. Taken over as the store is, and by service_replace(),

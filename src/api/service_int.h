@@ -31,6 +31,7 @@ typedef struct session session;
 typedef struct session_link {
     service *owner;
     auth_pass *pass;  /* on its way to the session */
+    trace trace;      /* of a connection that resumes a session */
     session *session; /* NULL: taken by another connection, or not yet found */
     net_conn *conn;   /* NULL: not open yet */
     bool resumes;
@@ -47,6 +48,7 @@ struct session {
     session_link *link; /* NULL: nobody is connected */
     char token[PARAMS_TOKEN_BYTES + 1];
     char id[LOG_ID_BYTES];        /* of the request that opened it */
+    trace trace;                  /* likewise: its span is over when the stream is */
     char model[32], language[16]; /* copies: the engine may be gone before the session is */
     stream_params params, wanted; /* wanted: of a configure that is due */
     char *control;                /* a control message that is not whole yet */
@@ -100,8 +102,9 @@ struct service {
     jobs *jobs;         /* NULL: none are taken */
     speakers *speakers; /* NULL: no voices are kept */
     watch *watch;       /* NULL: it is off */
-    shadow *shadow;     /* NULL: there never was one */
-    worker *known;      /* listens to known speakers of OpenAI's requests; NULL: none came yet */
+    tracer *tracer;
+    shadow *shadow; /* NULL: there never was one */
+    worker *known;  /* listens to known speakers of OpenAI's requests; NULL: none came yet */
     net_watch *known_watch;
     int known_waiting;
     int redactions; /* texts of POST /v1/redact that are worked on */
@@ -129,6 +132,8 @@ void live_session_finish(session *s, const char *reason, int code, const char *t
 /* Once a second. May free the session. */
 void live_session_sweep(session *s, int64_t now_ms);
 void live_session_free(session *s);
+/* Its span ends, once; `error` NULL: well. */
+void live_session_traced(session *s, const char *outcome, const char *error);
 /* Events that wait go out; the user of net's writable(). */
 void live_session_send(session *s);
 

@@ -52,10 +52,25 @@ static void end(voice *w) {
     forget_due(w);
 }
 
+static void trace_end_of(const voice *w, const released_event *e) {
+    trace_heard h = {.channels = 1, .audio_s = (double)w->frames / w->audio.format.rate_hz, .cancelled = !e};
+    if (w->slot) h.model = steno_model_name(w->slot->model);
+    if (w->slot) h.language = steno_model_language(w->slot->model);
+    if (e && e->kind == STENO_EVENT_DONE) h.speech_s = e->stats.speech_s;
+    if (e && e->kind == STENO_EVENT_ERROR) h.error = e->error == STENO_OK ? STENO_E_INTERNAL : e->error;
+    trace_track_heard(w->track, &h);
+}
+
+static void trace_event_of(const voice *w, const released_event *e) {
+    trace_track_event(w->track, e);
+    if (e->kind == STENO_EVENT_DONE || e->kind == STENO_EVENT_ERROR) trace_end_of(w, e);
+}
+
 /* What the gate lets pass; of what it held, the last leaves before DONE. */
 static void on_released(void *user, const released_event *e) {
     voice *w = user;
     metrics_voice_event(w, e, net_now_ms());
+    if (w->track) trace_event_of(w, e);
     if (e->kind == STENO_EVENT_DONE || e->kind == STENO_EVENT_ERROR) end(w);
     if (e->kind == STENO_EVENT_FINALIZED) w->finalizing = false;
     w->handler->event(w->user, w, e);
@@ -68,6 +83,7 @@ static void set_gate_timer(voice *w, int64_t now_ms) {
     int wait_ms = w->over ? -1 : gate_wait_ms(w->gate, now_ms);
     if (wait_ms >= 0 && !w->gate_timer) w->gate_timer = net_timer_open(w->service->net, on_gate_timer, w);
     if (w->gate_timer) net_timer_set(w->gate_timer, wait_ms);
+    if (!w->over) trace_track_holds(w->track, wait_ms >= 0);
 }
 
 static void let_go_held(voice *w, int64_t now_ms) {
@@ -106,8 +122,13 @@ steno_err voice_init(voice *w, service *v, const pcm_format *audio, const steno_
     return STENO_OK;
 }
 
+void voice_trace(voice *w, const trace_link *at) {
+    if (!w->track) w->track = trace_track_open(w->service->tracer, at);
+}
+
 void voice_set_policy(voice *w, const gate_policy *policy) {
     gate_set_policy(w->gate, policy);
+    watch_tap_set_policy(w->tap, policy);
 }
 
 steno_err voice_tell_speakers(voice *w, const steno_speakers_options *who) {
@@ -134,12 +155,14 @@ void voice_free(voice *w) {
     metrics_gate_closed(&w->service->metrics, w->gate);
     gate_free(w->gate);
     watch_tap_close(w->tap);
+    trace_track_close(w->track);
     shadow_tap_close(w->shadow);
 }
 
 void voice_forget_engine(voice *w, const engine_slot *slot) {
     if (w->slot != slot) return;
     metrics_voice_cancelled(w);
+    if (w->track) trace_end_of(w, NULL);
     end(w);
 }
 
@@ -169,6 +192,7 @@ static steno_err open_stream(voice *w) {
     w->slot = slot;
     slot->streams++;
     metrics_voice_opened(w);
+    trace_track_hears(w->track);
     watch_stream of = {.owner = w->pass ? auth_owner(w->pass) : AUTH_NONE_ID,
                        .live = true,
                        .rate_hz = w->audio.format.rate_hz,

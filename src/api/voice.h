@@ -12,6 +12,7 @@
 
 #include "api/auth.h"
 #include "api/pace.h"
+#include "api/trace.h"
 #include "audio/pcm.h"
 #include "net/net.h"
 #include "privacy/policy.h"
@@ -58,6 +59,7 @@ struct voice {
     void *user;
     gate *gate;
     watch_tap *tap;                  /* counts what passes; NULL: it is not watched, or has heard nothing yet */
+    trace_track *track;              /* NULL: no spans of it are wanted */
     shadow_tap *shadow;              /* copies what it hears; NULL: it is not copied */
     net_timer *gate_timer;           /* what the gate holds leaves in time; NULL: it has not held anything */
     auth_pass *pass;                 /* whose minutes it uses; the owner's. NULL: nobody's */
@@ -82,6 +84,8 @@ STENO_CHECK steno_err voice_init(voice *w, service *v, const pcm_format *audio, 
                                  const gate_policy *policy, int ahead_ms, const voice_handler *handler, void *user);
 /* Another policy, from the next utterance on: one that the caller has joined with what is forced. */
 void voice_set_policy(voice *w, const gate_policy *policy);
+/* Spans of what happens to it hang below `at`; before the first audio. */
+void voice_trace(voice *w, const trace_link *at);
 /* Speakers are told apart; before the first audio, and after diarize_admit(). Copies the voices. */
 STENO_CHECK steno_err voice_tell_speakers(voice *w, const steno_speakers_options *who);
 /* As steno_stream_merge_speakers(). Before the first audio there is nobody: STENO_OK. */

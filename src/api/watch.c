@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SERIES_A_HOST 24 /* alarms are kept of so many series more than there are monitors: other hosts have theirs */
+#define SERIES_BEFORE 2 /* alarms are kept of so many times the series there are monitors of: models come and go */
 
 int64_t watch_now_s(void) {
     return (int64_t)time(NULL);
@@ -32,17 +32,28 @@ static steno_err read_secret(const char *path, char out[WATCH_SECRET_BYTES]) {
                           : err_fail(STENO_E_INVALID, "%s: its first line is no secret", path);
 }
 
+static void set_name(watch *w, const char *name) {
+    if (name && name[0])
+        snprintf(w->name, sizeof w->name, "%s", name);
+    else if (gethostname(w->name, sizeof w->name - 1) != 0)
+        snprintf(w->name, sizeof w->name, "localhost");
+}
+
 steno_err watch_configure(watch *w, const watch_config *config) {
     const char *url = config->webhook_url ? config->webhook_url : "";
     char secret[WATCH_SECRET_BYTES];
     if (url[0]) ERR_TRY(webhook_url_check(url));
     if (strlen(url) >= sizeof w->url) return err_fail(STENO_E_INVALID, "the address of alarms is too long");
     ERR_TRY(read_secret(config->secret_file, secret));
+    ERR_TRY(watch_fleet_configure(w, config));
+    set_name(w, config->name);
     snprintf(w->url, sizeof w->url, "%s", url);
     memcpy(w->secret, secret, sizeof w->secret);
     w->key_labels = config->key_labels;
+    for (int i = 0; i < WATCH_WORST && !config->texts; i++) w->worst[i].text[0] = 0;
     w->texts = config->texts;
     w->retain_days = config->retain_days;
+    w->expired_s = 0;
     return STENO_OK;
 }
 
@@ -50,11 +61,13 @@ steno_err watch_configure(watch *w, const watch_config *config) {
 
 static steno_err open_parts(watch *w, const watch_config *config) {
     size_t series = config->series_max > 0 ? (size_t)config->series_max : MONITOR_SERIES_DEFAULT;
-    size_t alarms = series * SERIES_A_HOST;
-    ERR_TRY(watch_configure(w, config));
+    size_t alarms = series * SERIES_BEFORE;
+    ERR_TRY(ident_make("host_", w->id));
     ERR_TRY(text_meter_open(&w->meter));
     ERR_TRY(monitor_open(series, w->started_s, &w->monitor));
-    return alarm_open(alarms < ALARM_SERIES_DEFAULT ? alarms : ALARM_SERIES_DEFAULT, &w->alarms);
+    ERR_TRY(alarm_open(alarms < ALARM_SERIES_MAX ? alarms : ALARM_SERIES_MAX, &w->alarms));
+    ERR_TRY(alarm_judge(w->alarms, "", WATCH_PEERS));
+    return watch_configure(w, config);
 }
 
 steno_err watch_open(const watch_config *config, service *v, watch **out) {
@@ -78,6 +91,7 @@ steno_err watch_open(const watch_config *config, service *v, watch **out) {
 
 void watch_close(watch *w) {
     if (!w) return;
+    watch_fleet_stop(w);
     watch_keep_stop(w);
     monitor_close(w->monitor);
     alarm_close(w->alarms);
@@ -151,6 +165,7 @@ void watch_sweep(watch *w) {
 
 void watch_stop(watch *w) {
     if (!w || w->stopped) return;
+    watch_fleet_stop(w);
     if (w->restored) {
         sample_host(w);
         monitor_tick(w->monitor, watch_now_s() + CELL_S, minute_over, w);

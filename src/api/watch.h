@@ -38,6 +38,9 @@ typedef struct watch_config {
     int retain_days;         /* of cells in the store; 0: none are kept */
     const char *webhook_url; /* alarms go there; NULL or "": nowhere. Copied */
     const char *secret_file; /* its first line signs them; NULL or "": they are not signed */
+    const char *name;  /* of this host, in its alarms; NULL or "": as the machine is called. Copied, as the rest is */
+    const char *fleet; /* other hosts, as watch_hosts.h has them; NULL or "": none */
+    const char *fleet_key_file, *fleet_ca_file; /* keys for them; certificates; NULL or "": none */
 } watch_config;
 
 /* *out NULL where it is off. STENO_E_INVALID: the address is none, STENO_E_IO and others: the secret cannot be read. */
@@ -70,6 +73,8 @@ typedef struct watch_stream {
 /* NULL: it is not watched (off, or no memory); every function takes that. */
 watch_tap *watch_tap_open(watch *w, const engine_slot *slot, const watch_stream *of);
 void watch_tap_close(watch_tap *t);
+/* The stream's own, from now on: the texts of the worst are masked by it, or more. */
+void watch_tap_set_policy(watch_tap *t, const gate_policy *policy);
 /* What the engine is given, in order. */
 void watch_tap_audio(watch_tap *t, const float *samples, size_t n);
 

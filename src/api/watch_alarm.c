@@ -21,7 +21,15 @@ static void put_real(json_t *o, const char *name, double x) {
     json_object_set_new(o, name, isfinite(x) ? json_real(x) : json_null());
 }
 
-json_t *watch_alarm_json(const alarm_event *e) {
+/* As others are to read it: "this host" has a name. */
+static alarm_event named(const watch *w, const alarm_event *e) {
+    alarm_event out = *e;
+    if (!out.at.host[0]) memcpy(out.at.host, w->name, sizeof out.at.host);
+    return out;
+}
+
+json_t *watch_alarm_json(const watch *w, const alarm_event *event) {
+    alarm_event out = named(w, event), *e = &out;
     char text[ALARM_TEXT_BYTES];
     const alarm_rule *r = e->rule;
     alarm_print(text, e);
@@ -62,8 +70,8 @@ static void post(const watch *w, const alarm_event *e) {
     delivery d = {.kind = w->secret[0] ? DELIVERY_SIGNED : DELIVERY_PLAIN_POST};
     if (!w->url[0] || !w->service->jobs) return;
     snprintf(type, sizeof type, "alarm.%s", change_name(e->change));
-    json_t *o =
-        json_pack("{s:s, s:I, s:o}", "type", type, "timestamp", (json_int_t)watch_now_s(), "data", watch_alarm_json(e));
+    json_t *o = json_pack("{s:s, s:I, s:o}", "type", type, "timestamp", (json_int_t)watch_now_s(), "data",
+                          watch_alarm_json(w, e));
     char *text = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(10)) : NULL;
     d.body = text ? mem_strdup(text) : NULL;
     free(text);
@@ -77,8 +85,9 @@ static void post(const watch *w, const alarm_event *e) {
         log_line(LOG_LEVEL_WARN, "an alarm's webhook was not stored: %s", steno_error_detail());
 }
 
-void watch_alarm(void *context, const alarm_event *e) {
+void watch_alarm(void *context, const alarm_event *event) {
     watch *w = context;
+    alarm_event out = named(w, event), *e = &out;
     w->event[w->n_events++ % WATCH_EVENTS] = (watch_event){.event = *e, .set = true};
     write_log(e);
     post(w, e);

@@ -3,6 +3,8 @@
 #define STENO_API_WATCH_INT_H
 
 #include "api/watch.h"
+#include "api/watch_fleet.h"
+#include "store/ident.h"
 #include "store/watch_store.h"
 #include "store/worker.h"
 
@@ -10,6 +12,8 @@
 typedef struct watch_worst {
     double score; /* the higher the worse; 0: the place is free */
     int64_t at_s;
+    uint64_t stream; /* which tap's, and which of its finals: its text comes when the gate lets it go */
+    uint32_t segment;
     char owner[64], model[CELL_MODEL_BYTES], language[CELL_LANGUAGE_BYTES];
     bool empty, looped, live;
     double speech_s, confidence, compression, repeated, characters_per_s;
@@ -31,12 +35,15 @@ struct watch {
     bool key_labels, texts;
     int retain_days;
     char url[WATCH_URL_BYTES], secret[WATCH_SECRET_BYTES];
+    char name[CELL_HOST_BYTES], id[IDENT_BYTES]; /* of this host; of this process, random */
+    watch_fleet *fleet;                          /* NULL: there is none */
     monitor *monitor;
     alarm_set *alarms;
     text_meter *meter;
     watch_worst worst[WATCH_WORST];
     watch_event event[WATCH_EVENTS];
     size_t n_events; /* ever */
+    uint64_t n_taps; /* ever */
     int64_t started_s, minute_s, sampled_ms, expired_s;
     /* watch_keep.c */
     watch_rows *rows; /* of the minute that just ended */
@@ -57,7 +64,7 @@ void watch_keep_stop(watch *w);   /* nobody wants to hear of it any more */
 
 /* watch_alarm.c: alarms to log, webhook and list */
 alarm_sink watch_alarm; /* the context is the watch */
-json_t *watch_alarm_json(const alarm_event *e);
+json_t *watch_alarm_json(const watch *w, const alarm_event *e);
 
 /* watch_worst.c */
 /* Whether an utterance is among the worst; then *place is where it belongs. */

@@ -6,6 +6,7 @@
 #include "api/watch_int.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A share or mean; null where there is nothing to divide by. */
@@ -44,6 +45,8 @@ FIGURE(streams, whole(c->streams))
 FIGURE(audio_s, json_real(c->audio_s))
 FIGURE(speech_s, json_real(c->speech_s))
 FIGURE(speech_share, ratio(c->speech_s, c->audio_s))
+FIGURE(loud_s, json_real(c->loud_s))
+FIGURE(speech_of_loud, ratio(c->speech_s, c->loud_s))
 FIGURE(empty_rate, ratio((double)c->empty, (double)c->utterances))
 FIGURE(characters_per_s, ratio(c->characters, c->speech_s))
 FIGURE(words_per_s, ratio(c->words, c->speech_s))
@@ -60,13 +63,21 @@ FIGURE(input_quiet_rate, ratio((double)c->input_quiet, (double)c->utterances))
 FIGURE(input_noisy_rate, ratio((double)c->input_noisy, (double)c->utterances))
 FIGURE(input_narrow_rate, ratio((double)c->input_narrow, (double)c->utterances))
 FIGURE(latency_p50_ms, latency(c, 0.50))
+FIGURE(latency_p95_ms, latency(c, 0.95))
 FIGURE(latency_p99_ms, latency(c, 0.99))
+FIGURE(streams_judged, whole(c->streams_judged))
+FIGURE(streams_clipped_rate, ratio((double)c->streams_clipped, (double)c->streams_judged))
+FIGURE(streams_quiet_rate, ratio((double)c->streams_quiet, (double)c->streams_judged))
+FIGURE(streams_noisy_rate, ratio((double)c->streams_noisy, (double)c->streams_judged))
+FIGURE(streams_narrow_rate, ratio((double)c->streams_narrow, (double)c->streams_judged))
 
 static const figure of_speech[] = {{"utterances", utterances},
                                    {"streams", streams},
                                    {"audio_s", audio_s},
                                    {"speech_s", speech_s},
                                    {"speech_share", speech_share},
+                                   {"loud_s", loud_s},
+                                   {"speech_of_loud", speech_of_loud},
                                    {"empty_rate", empty_rate},
                                    {"characters_per_s", characters_per_s},
                                    {"words_per_s", words_per_s},
@@ -83,7 +94,13 @@ static const figure of_speech[] = {{"utterances", utterances},
                                    {"input_noisy_rate", input_noisy_rate},
                                    {"input_narrow_rate", input_narrow_rate},
                                    {"latency_p50_ms", latency_p50_ms},
+                                   {"latency_p95_ms", latency_p95_ms},
                                    {"latency_p99_ms", latency_p99_ms},
+                                   {"streams_judged", streams_judged},
+                                   {"streams_clipped_rate", streams_clipped_rate},
+                                   {"streams_quiet_rate", streams_quiet_rate},
+                                   {"streams_noisy_rate", streams_noisy_rate},
+                                   {"streams_narrow_rate", streams_narrow_rate},
                                    {0}};
 
 FIGURE(rtf, ratio(c->busy_s, c->capacity_s))
@@ -114,17 +131,27 @@ static json_t *window_json(const watch *w, size_t at, monitor_window of, int64_t
     return o;
 }
 
-/* A column a figure, oldest minute first; null where nothing was counted. */
-static json_t *minutes_json(const watch *w, size_t at, int64_t now_s) {
+/* Cells of the same length that end now. */
+typedef struct span {
+    const monitor_cell *(*cell)(const monitor *m, size_t at, size_t k, int64_t now_s);
+    int n;
+    int64_t length_s;
+} span;
+
+static const span minutes_span = {monitor_minute, MONITOR_MINUTES, CELL_S};
+static const span hours_span = {monitor_hour, MONITOR_HOURS, 3600};
+
+/* A column a figure, oldest cell first; null where nothing was counted. */
+static json_t *columns_json(const watch *w, size_t at, int64_t now_s, const span *s) {
     const figure *figures = figures_of(monitor_at(w->monitor, at));
     json_t *o = json_object(), *start = json_array();
-    for (int k = MONITOR_MINUTES - 1; k >= 0; k--)
-        json_array_append_new(start, json_integer((json_int_t)(now_s / CELL_S - k) * CELL_S));
+    for (int k = s->n - 1; k >= 0; k--)
+        json_array_append_new(start, json_integer((json_int_t)((now_s / s->length_s - k) * s->length_s)));
     json_object_set_new(o, "start_s", start);
     for (const figure *f = figures; f->name; f++) {
         json_t *column = json_array();
-        for (int k = MONITOR_MINUTES - 1; k >= 0; k--) {
-            const monitor_cell *c = monitor_minute(w->monitor, at, (size_t)k, now_s);
+        for (int k = s->n - 1; k >= 0; k--) {
+            const monitor_cell *c = s->cell(w->monitor, at, (size_t)k, now_s);
             json_array_append_new(column, c ? f->of(c) : json_null());
         }
         json_object_set_new(o, f->name, column);
@@ -155,7 +182,9 @@ static json_t *series_json(const watch *w, size_t at, int64_t now_s, bool minute
                             window_json(w, at, (monitor_window)k, now_s));
     json_t *o = json_pack("{s:s, s:s, s:s, s:o, s:o}", "model", name->model, "language", name->language, "key",
                           name->key, "windows", windows, "bands", bands_json(w, name));
-    if (o && minutes) json_object_set_new(o, "minutes", minutes_json(w, at, now_s));
+    if (!o || !minutes) return o;
+    json_object_set_new(o, "minutes", columns_json(w, at, now_s, &minutes_span));
+    json_object_set_new(o, "hours", columns_json(w, at, now_s, &hours_span));
     return o;
 }
 
@@ -196,42 +225,72 @@ static json_t *worst_list(const watch *w, const char *owner, int64_t now_s) {
 
 /* ---- alarms --------------------------------------------------------------------------------------------------------- */
 
+typedef struct alarm_list {
+    const watch *w;
+    json_t *list;
+} alarm_list;
+
 static void put_alarm(void *context, const alarm_event *e) {
-    json_array_append_new(context, watch_alarm_json(e));
+    const alarm_list *to = context;
+    json_array_append_new(to->list, watch_alarm_json(to->w, e));
 }
 
 static json_t *alarms_json(const watch *w) {
     json_t *raised = json_array(), *recent = json_array();
     alarm_counts n;
     alarm_count(w->alarms, &n);
-    alarm_each(w->alarms, put_alarm, raised);
+    alarm_each(w->alarms, put_alarm, &(alarm_list){w, raised});
     for (size_t k = 0; k < WATCH_EVENTS && k < w->n_events; k++) /* newest first */
-        json_array_append_new(recent, watch_alarm_json(&w->event[(w->n_events - 1 - k) % WATCH_EVENTS].event));
-    return json_pack("{s:o, s:o, s:I, s:I, s:I, s:f}", "raised", raised, "recent", recent, "series",
-                     (json_int_t)n.series, "learnt", (json_int_t)n.learnt, "refused", (json_int_t)n.refused,
-                     "log_needed", n.log_needed);
+        json_array_append_new(recent, watch_alarm_json(w, &w->event[(w->n_events - 1 - k) % WATCH_EVENTS].event));
+    return json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:f}", "raised", raised, "recent", recent, "series",
+                     (json_int_t)n.series, "peers", (json_int_t)n.peers, "learnt", (json_int_t)n.learnt, "refused",
+                     (json_int_t)n.refused, "log_needed", n.log_needed);
 }
 
 /* ---- the answer ----------------------------------------------------------------------------------------------------- */
 
+/* Which series come with their minutes and hours: all, none, or the host's own and one more. */
+typedef struct wanted {
+    bool none;
+    long only; /* negative: all */
+} wanted;
+
+static bool read_wanted(call *c, wanted *out) {
+    const char *minutes = call_arg(c, "minutes"), *one = call_arg(c, "series");
+    char *end = NULL;
+    *out = (wanted){.none = minutes && strcmp(minutes, "false") == 0, .only = one ? strtol(one, &end, 10) : -1};
+    if (!one || (end != one && !*end && out->only >= 0)) return true;
+    native_refuse(c->reply, c,
+                  &(call_refusal){
+                      .status = 400, .code = "bad_parameter", .message = "series: want the place of a series, from 0"});
+    return false;
+}
+
+static bool has_minutes(const wanted *m, size_t at) {
+    return !m->none && (m->only < 0 || at == 0 || at == (size_t)m->only);
+}
+
 void watch_answer(call *c) {
     const watch *w = c->service->watch;
     int64_t now_s = watch_now_s();
-    const char *minutes = call_arg(c, "minutes"), *owner = c->pass ? auth_owner(c->pass) : AUTH_NONE_ID;
+    wanted minutes;
+    const char *owner = c->pass ? auth_owner(c->pass) : AUTH_NONE_ID;
     if (!w) {
         native_refuse(
             c->reply, c,
             &(call_refusal){.status = 404, .code = "not_found", .message = "this server does not watch itself"});
         return;
     }
+    if (!read_wanted(c, &minutes)) return;
     json_t *series = json_array();
     for (size_t i = 0; i < monitor_count(w->monitor); i++)
-        json_array_append_new(series, series_json(w, i, now_s, !minutes || strcmp(minutes, "false") != 0));
+        json_array_append_new(series, series_json(w, i, now_s, has_minutes(&minutes, i)));
     json_t *bounds = json_array();
     for (int i = 0; i < CELL_LATENCY_BINS - 1; i++) json_array_append_new(bounds, json_real(cell_latency_bound_ms[i]));
     reply_json(c->reply, 200,
-               json_pack("{s:I, s:I, s:b, s:I, s:f, s:o, s:o, s:o, s:o}", "now_s", (json_int_t)now_s, "since_s",
-                         (json_int_t)w->started_s, "restored", w->restored, "minutes_not_stored",
+               json_pack("{s:I, s:I, s:b, s:I, s:f, s:o, s:o, s:o, s:o, s:s, s:o}", "now_s", (json_int_t)now_s,
+                         "since_s", (json_int_t)w->started_s, "restored", w->restored, "minutes_not_stored",
                          (json_int_t)w->unwritten, "minute_ms", w->minute_ms, "latency_bounds_ms", bounds, "series",
-                         series, "alarms", alarms_json(w), "worst", worst_list(w, owner, now_s)));
+                         series, "alarms", alarms_json(w), "worst", worst_list(w, owner, now_s), "host", w->name,
+                         "hosts", watch_fleet_json(w)));
 }

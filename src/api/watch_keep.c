@@ -85,6 +85,8 @@ void watch_keep_minute(watch *w) {
     watch_rows *r = w->rows;
     int64_t now_s = watch_now_s();
     w->rows = NULL;
+    if (!r && w->retain_days <= 0 && w->service->store && now_s - w->expired_s >= EXPIRE_S)
+        r = mem_alloc(1, sizeof *r); /* nothing is kept, and what was goes */
     if (!r) return;
     r->head = (work){.run = run_rows, .done = rows_written};
     r->owner = w;
@@ -134,8 +136,9 @@ static void loaded(work *item) {
     }
     if (item->error != STENO_OK) log_line(LOG_LEVEL_WARN, "monitors: nothing is learnt from before: %s", item->why);
     for (size_t i = 0; i < l->n_cells && item->error == STENO_OK; i++) {
-        if (l->cells[i].start_s >= w->started_s) continue; /* a clock that was set back */
+        if (l->cells[i].start_s > w->started_s) continue; /* a clock that was set back */
         monitor_restore(w->monitor, &l->cells[i], w->started_s);
+        if (l->cells[i].start_s == w->started_s) continue; /* a part of the minute that runs: alarms get it whole */
         alarm_feed(w->alarms, &l->cells[i], not_again, w);
     }
     if (item->error != STENO_OK || l->n < LOAD_ROWS || !worker_put(w->service->store, &l->head)) end_load(w);

@@ -1,7 +1,7 @@
 /* watch_tap.c: what passes a stream is counted: see watch.h.
  *
- * Drafts stand here for the time of a call: numbers are taken of them. The worst go through a gate of their own, so that
- * what a policy of the stream lets pass is masked here all the same.
+ * Drafts stand here for the time of a call: numbers are taken of them. Words of the worst come from a gate of the tap's own, so
+ * that what a policy of the stream lets pass is masked here all the same.
  */
 #include "api/watch_tap.h"
 
@@ -31,6 +31,8 @@ struct watch_tap {
     bool live, narrow_expected, heard; /* heard: an utterance of it */
     char owner[sizeof((watch_worst *)0)->owner];
     gate_policy policy;
+    gate *gate;               /* of the texts of the worst; NULL: none has been asked for, or there was no memory */
+    uint64_t number;          /* of the stream, for its entries among the worst */
     double audio_s;           /* not counted yet */
     double heard_s, judged_s; /* audio; when it was judged last, negative: never */
     input_votes votes;
@@ -50,6 +52,15 @@ static size_t series_of(watch *w, const engine_slot *slot, const char *owner) {
     return monitor_series(w->monitor, &at);
 }
 
+/* At least masked, whatever the stream's own policy lets pass. */
+static void join_floor(gate_policy *policy) {
+    gate_policy floor;
+    policy_init(&floor);
+    floor.mode = REDACT_MASK;
+    floor.forced = true;
+    policy_join(policy, &floor);
+}
+
 watch_tap *watch_tap_open(watch *w, const engine_slot *slot, const watch_stream *of) {
     watch_tap *t = w ? mem_alloc(1, sizeof *t) : NULL;
     if (!t) return NULL;
@@ -59,13 +70,15 @@ watch_tap *watch_tap_open(watch *w, const engine_slot *slot, const watch_stream 
     t->live = of->live;
     t->narrow_expected = of->rate_hz < NARROW_RATE_HZ;
     t->policy = of->policy;
+    join_floor(&t->policy);
+    t->number = ++w->n_taps;
     snprintf(t->owner, sizeof t->owner, "%s", of->owner);
     for (int i = 0; i < LABELS_KEPT; i++) t->label[i].speaker = STENO_SPEAKER_UNKNOWN;
     return t;
 }
 
 static void count_audio(watch_tap *t) {
-    monitor_audio(t->watch->monitor, t->series, t->audio_s);
+    monitor_audio(t->watch->monitor, t->series, t->audio_s, input_take_loud_s(&t->input));
     t->audio_s = 0;
 }
 
@@ -81,13 +94,24 @@ static void vote(watch_tap *t, const quality_sample *q) {
     if (due) judge(t);
 }
 
+/* What is left to count. Once more, it is nothing. */
+static void end(watch_tap *t) {
+    count_audio(t);
+    if (t->judged_s < 0) judge(t);
+}
+
 void watch_tap_close(watch_tap *t) {
     if (!t) return;
-    if (!t->watch->stopped) {
-        count_audio(t);
-        if (t->judged_s < 0) judge(t);
-    }
+    if (!t->watch->stopped) end(t);
+    gate_free(t->gate);
     mem_free(t);
+}
+
+void watch_tap_set_policy(watch_tap *t, const gate_policy *policy) {
+    if (!t) return;
+    t->policy = *policy;
+    join_floor(&t->policy);
+    if (t->gate) gate_set_policy(t->gate, &t->policy);
 }
 
 void watch_tap_audio(watch_tap *t, const float *samples, size_t n) {
@@ -100,34 +124,36 @@ void watch_tap_audio(watch_tap *t, const float *samples, size_t n) {
 
 /* ---- the worst ------------------------------------------------------------------------------------------------------ */
 
+/* Of the stream's entries, the one it belongs to: nearly always there is none. */
 static void keep_text(void *user, const released_event *e) {
-    watch_worst *to = user;
-    if (e->kind == STENO_EVENT_SEGMENT) snprintf(to->text, sizeof to->text, "%s", e->segment.text);
+    const watch_tap *t = user;
+    watch *w = t->watch;
+    if (e->kind != STENO_EVENT_SEGMENT || !w->texts) return;
+    for (int i = 0; i < WATCH_WORST; i++) {
+        watch_worst *to = &w->worst[i];
+        if (to->score > 0 && to->stream == t->number && to->segment == e->segment.id && !to->empty)
+            snprintf(to->text, sizeof to->text, "%s", e->segment.text);
+    }
 }
 
-/* At least masked. What cannot be looked at is left out. */
-static void gate_text(const watch_tap *t, const steno_event *final, watch_worst *to) {
-    service *v = t->watch->service;
-    gate_policy policy = t->policy, floor;
-    gate *g;
-    policy_init(&floor);
-    floor.mode = REDACT_MASK;
-    floor.forced = true;
-    policy_join(&policy, &floor);
-    if (!v->config.privacy || gate_open(v->config.privacy, &policy, keep_text, to, &g) != STENO_OK) return;
-    steno_event end = {.kind = STENO_EVENT_DONE};
-    gate_event(g, final, 0);
-    gate_event(g, &end, 0);
-    gate_free(g);
+/* Every final of the stream goes through, since the first half of a number is known by the second. Time stands still for
+ * it: what ends in such a half waits for the next final, or the end, however long that takes. What cannot be looked at is left out. */
+static void pass_gate(watch_tap *t, const steno_event *final) {
+    privacy *rules = t->watch->service->config.privacy;
+    if (!t->gate && t->watch->texts && rules && gate_open(rules, &t->policy, keep_text, t, &t->gate) != STENO_OK)
+        t->gate = NULL;
+    if (t->gate) gate_event(t->gate, final, 0);
 }
 
-static void note_worst(const watch_tap *t, const steno_event *final, const quality_sample *q) {
+static void note_worst(const watch_tap *t, uint32_t segment, const quality_sample *q) {
     watch *w = t->watch;
     const cell_at *at = monitor_at(w->monitor, t->series);
     double score = watch_score(q), speech_s = q->speech_s > 0.1 ? q->speech_s : 0.1;
     watch_worst *to = watch_worst_place(w, score, watch_now_s());
     if (!to) return;
     *to = (watch_worst){.score = score,
+                        .stream = t->number,
+                        .segment = segment,
                         .at_s = watch_now_s(),
                         .empty = q->empty,
                         .looped = q->looped,
@@ -142,7 +168,6 @@ static void note_worst(const watch_tap *t, const steno_event *final, const quali
     memcpy(to->owner, t->owner, sizeof to->owner);
     memcpy(to->model, at->model, sizeof to->model);
     memcpy(to->language, at->language, sizeof to->language);
-    if (w->texts && !q->empty) gate_text(t, final, to);
 }
 
 /* ---- utterances ----------------------------------------------------------------------------------------------------- */
@@ -200,7 +225,16 @@ static void on_final(watch_tap *t, const steno_event *e) {
     monitor_utterance(t->watch->monitor, t->series, &q);
     vote(t, &q);
     keep_label(t, s);
-    note_worst(t, e, &q);
+    note_worst(t, s->id, &q);
+    pass_gate(t, e);
+}
+
+/* The tap may stay for a while, as a session does that somebody may come back to. */
+static void on_done(watch_tap *t, const steno_event *e) {
+    if (!t->live)
+        monitor_empty(t->watch->monitor, t->series, e->stats.empty, e->stats.empty_s); /* live ones were finals */
+    if (t->gate) gate_event(t->gate, e, 0);
+    end(t);
 }
 
 void watch_tap_event(watch_tap *t, const steno_event *e) {
@@ -215,8 +249,11 @@ void watch_tap_event(watch_tap *t, const steno_event *e) {
     case STENO_EVENT_SPEAKERS:
         on_labels(t, &e->segment);
         break;
-    case STENO_EVENT_DONE: /* a recording says only here what it left out; a live stream had a final for each */
-        if (!t->live) monitor_empty(t->watch->monitor, t->series, e->stats.empty, e->stats.empty_s);
+    case STENO_EVENT_DONE:
+        on_done(t, e);
+        break;
+    case STENO_EVENT_ERROR:
+        end(t);
         break;
     default:
         break;

@@ -63,6 +63,7 @@ static void claimed(work *item) {
         set_timer(w, WEBHOOKS_AGAIN_MS);
     } else if (c->any) {
         /* Whoever stops now leaves the row as being sent: the next start sends it. */
+        trace_attempt(w->config.tracer, &c->message);
         if (w->stopped || !sender_put(w->sender, &c->message))
             mem_free(c->message.body);
         else
@@ -149,6 +150,7 @@ static void on_answers(void *ctx) {
     webhooks *w = ctx;
     send_answer a;
     while (sender_take(w->sender, &a)) {
+        if (w->config.tracer) trace_attempted(w->config.tracer, &a);
         settling *s = mem_alloc(1, sizeof *s);
         if (!s) { /* it stays as being sent, and the next start sends it again */
             w->counts.under_way--;

@@ -10,6 +10,7 @@
 #ifndef STENO_API_WEBHOOK_QUEUE_H
 #define STENO_API_WEBHOOK_QUEUE_H
 
+#include "api/trace.h"
 #include "api/webhook_send.h"
 #include "net/net.h"
 #include "store/worker.h"
@@ -22,6 +23,7 @@ typedef struct webhooks webhooks;
 
 typedef struct webhooks_config {
     send_config send;
+    tracer *tracer;   /* NULL: no spans */
     int64_t retry_ms; /* after the first failure */
     int attempts_max;
 } webhooks_config;

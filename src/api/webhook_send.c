@@ -3,6 +3,7 @@
 
 #include "api/webhook.h"
 #include "base/mem.h"
+#include "watch/trace_text.h"
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #define POLL_MS 1000
@@ -34,6 +36,7 @@ typedef struct slot {
 struct sender {
     send_config config, wanted; /* config: the thread's; wanted: under the lock */
     char ca_file[DB_PATH_BYTES_MAX];
+    char headers[SEND_HEADERS_BYTES], wanted_headers[SEND_HEADERS_BYTES]; /* likewise */
     CURLM *multi;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -48,7 +51,7 @@ struct sender {
 static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *a) {
     slot *at = user;
     (void)purpose;
-    if (webhook_networks_allow(&at->owner->config.networks, &a->addr)) {
+    if (at->owner->config.trusted || webhook_networks_allow(&at->owner->config.networks, &a->addr)) {
         int fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
         return fd < 0 ? CURL_SOCKET_BAD : fd;
     }
@@ -56,12 +59,23 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
     return CURL_SOCKET_BAD;
 }
 
+/* What there is no memory for is not kept. */
+static void keep_answer(send_answer *a, const char *bytes, size_t n) {
+    char *more = mem_resize(a->body, a->n, a->n + n);
+    if (!more) return;
+    memcpy(more + a->n, bytes, n);
+    a->body = more;
+    a->n += n;
+}
+
 /* Fewer than it got: libcurl breaks off. The status is known by then. */
-static size_t drop_answer(char *bytes, size_t size, size_t n, void *user) {
+static size_t take_answer(char *bytes, size_t size, size_t n, void *user) {
     slot *at = user;
-    (void)bytes;
-    at->answer_bytes += size * n;
-    return at->answer_bytes > SEND_ANSWER_BYTES_MAX ? 0 : size * n;
+    n *= size;
+    at->answer_bytes += n;
+    if (at->answer_bytes > SEND_ANSWER_BYTES_MAX) return 0;
+    if (n && at->owner->config.keep_answers) keep_answer(&at->answer, bytes, n);
+    return n;
 }
 
 /* ---- a message ---------------------------------------------------------------------------------------------------- */
@@ -75,13 +89,36 @@ static bool add_header(slot *at, const char *format, const char *value) {
     return true;
 }
 
+/* The lines that every message has. */
+static bool add_fixed(slot *at) {
+    char line[SEND_HEAD_BYTES];
+    for (const char *from = at->owner->headers; *from;) {
+        size_t n = strcspn(from, "\n");
+        snprintf(line, sizeof line, "%.*s", (int)n, from);
+        if (!add_header(at, "%s", line)) return false;
+        from += n + (from[n] == '\n');
+    }
+    return true;
+}
+
+/* Who receives it can go on with the trace: below this attempt, or below whoever it came from. */
+static bool add_trace(slot *at) {
+    static const unsigned char none[TRACE_SPAN_BYTES];
+    char parent[TRACE_PARENT_BYTES], state[TRACE_STATE_BYTES];
+    trace_link link;
+    if (!trace_text_read(at->message.trace, &link, state)) return true;
+    if (memcmp(at->message.span, none, sizeof none) != 0) memcpy(link.span, at->message.span, sizeof link.span);
+    trace_parent_write(&link, parent);
+    return add_header(at, "traceparent: %s", parent) && (!state[0] || add_header(at, "tracestate: %s", state));
+}
+
 static bool add_headers(slot *at) {
     const delivery *v = &at->message;
     char stamp[24], signature[WEBHOOK_SIGNATURE_BYTES];
-    int64_t now_s = at->owner->config.wall_ms() / 1000;
     bool ok = add_header(at, "content-type: %s", v->content_type) && add_header(at, "%s", "expect:") &&
-              add_header(at, "webhook-id: %s", v->id);
+              (!v->id[0] || add_header(at, "webhook-id: %s", v->id)) && add_fixed(at) && add_trace(at);
     if (!ok || v->kind != DELIVERY_SIGNED) return ok;
+    int64_t now_s = at->owner->config.wall_ms() / 1000;
     snprintf(stamp, sizeof stamp, "%" PRId64, now_s);
     if (!add_header(at, "webhook-timestamp: %s", stamp)) return false;
     if (!v->secret[0]) return true;
@@ -110,17 +147,24 @@ static bool prepare(slot *at) {
     if (at->message.kind == DELIVERY_PLAIN_PUT) SET(CURLOPT_CUSTOMREQUEST, "PUT");
     SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
     SET(CURLOPT_OPENSOCKETDATA, at);
-    SET(CURLOPT_WRITEFUNCTION, drop_answer);
+    SET(CURLOPT_WRITEFUNCTION, take_answer);
     SET(CURLOPT_WRITEDATA, at);
     SET(CURLOPT_PRIVATE, at);
-    SET(CURLOPT_FORBID_REUSE, 1L); /* each attempt resolves and asks anew */
+    if (!s->config.trusted) SET(CURLOPT_FORBID_REUSE, 1L); /* each attempt resolves and asks anew */
     if (s->ca_file[0]) SET(CURLOPT_CAINFO, s->ca_file);
     return ok;
+}
+
+static int64_t now_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 static void answer(slot *at) {
     sender *s = at->owner;
     uint64_t one = 1;
+    at->answer.ended_ns = now_ns();
     if (at->easy) {
         curl_multi_remove_handle(s->multi, at->easy);
         curl_easy_cleanup(at->easy);
@@ -136,10 +180,30 @@ static void answer(slot *at) {
     if (write(s->fd, &one, sizeof one) < 0) return; /* the counter is full: it is readable */
 }
 
+/* "https://example.org:8443": neither names, passwords nor what stands behind the host. */
+static void copy_origin(const char *url, char out[SEND_ORIGIN_BYTES]) {
+    const char *host = strstr(url, "://");
+    out[0] = 0;
+    if (!host) return;
+    host += 3;
+    size_t n = strcspn(host, "/?#");
+    for (size_t i = n; i > 0; i--) {
+        if (host[i - 1] != '@') continue;
+        host += i;
+        n -= i;
+        break;
+    }
+    snprintf(out, SEND_ORIGIN_BYTES, "%.*s%.*s", (int)(strstr(url, "://") + 3 - url), url,
+             n < SEND_ORIGIN_BYTES ? (int)n : 0, host);
+}
+
 static void begin(slot *at) {
     delivery *v = &at->message;
-    at->answer = (send_answer){.attempts = v->attempts + 1};
+    at->answer = (send_answer){.attempts = v->attempts + 1, .begun_ns = now_ns(), .put = v->kind == DELIVERY_PLAIN_PUT};
     memcpy(at->answer.id, v->id, sizeof v->id);
+    memcpy(at->answer.trace, v->trace, sizeof v->trace);
+    memcpy(at->answer.span, v->span, sizeof v->span);
+    copy_origin(v->url, at->answer.origin);
     at->answer_bytes = 0;
     at->refused = false;
     at->easy = curl_easy_init();
@@ -179,6 +243,7 @@ static bool take_new(sender *s) {
     bool closing = s->closing;
     s->config.networks = s->wanted.networks;
     s->config.timeout_ms = s->wanted.timeout_ms;
+    memcpy(s->headers, s->wanted_headers, sizeof s->headers);
     for (int i = 0; i < SEND_AT_ONCE; i++) {
         put[i] = s->slots[i].state == SLOT_PUT;
         if (put[i]) s->slots[i].state = SLOT_SENDING;
@@ -244,6 +309,7 @@ bool sender_take(sender *s, send_answer *out) {
         slot *at = &s->slots[i];
         if (at->state != SLOT_ANSWERED) continue;
         *out = at->answer;
+        at->answer.body = NULL; /* the caller's */
         at->state = SLOT_FREE;
         got = true;
     }
@@ -267,6 +333,7 @@ static void drop(sender *s) {
         if (at->easy) curl_easy_cleanup(at->easy);
         curl_slist_free_all(at->headers);
         mem_free(at->message.body);
+        mem_free(at->answer.body);
     }
     if (s->multi) curl_multi_cleanup(s->multi);
     if (s->fd >= 0) close(s->fd);
@@ -282,6 +349,7 @@ steno_err sender_open(const send_config *config, sender **out) {
     s->config = s->wanted = *config;
     s->fd = -1;
     if (config->ca_file) snprintf(s->ca_file, sizeof s->ca_file, "%s", config->ca_file);
+    if (config->headers) snprintf(s->wanted_headers, sizeof s->wanted_headers, "%s", config->headers);
     for (int i = 0; i < SEND_AT_ONCE; i++) s->slots[i].owner = s;
     pthread_mutex_init(&s->lock, NULL);
     steno_err e = start(s);
@@ -297,6 +365,7 @@ void sender_configure(sender *s, const send_config *config) {
     pthread_mutex_lock(&s->lock);
     s->wanted.networks = config->networks;
     s->wanted.timeout_ms = config->timeout_ms;
+    if (config->headers) snprintf(s->wanted_headers, sizeof s->wanted_headers, "%s", config->headers);
     pthread_mutex_unlock(&s->lock);
 }
 

@@ -31,10 +31,10 @@ static void unlink_wire(wire *w) {
     v->connected--;
 }
 
-static wire *make_wire(service *v, const dialect *d, const char *id, const auth_pass *pass) {
+static wire *make_wire(service *v, const dialect *d, const char *id, const trace *of, const auth_pass *pass) {
     wire *w = mem_alloc(1, sizeof *w + d->state_bytes);
     if (!w) return NULL;
-    *w = (wire){.service = v, .kind = d, .heard_ms = net_now_ms()};
+    *w = (wire){.service = v, .kind = d, .heard_ms = net_now_ms(), .trace = *of};
     memset(w->state, 0, d->state_bytes);
     snprintf(w->id, sizeof w->id, "%s", id);
     snprintf(w->model, sizeof w->model, "%s", steno_model_name(v->slots->model));
@@ -46,7 +46,8 @@ static wire *make_wire(service *v, const dialect *d, const char *id, const auth_
 }
 
 static void log_end(const wire *w) {
-    log_event(LOG_LEVEL_INFO, "stream ended", LOG_STR("request", w->id),
+    char hex[TRACE_HEX_BYTES];
+    log_event(LOG_LEVEL_INFO, "stream ended", LOG_STR("request", w->id), LOG_STR("trace", trace_id(&w->trace, hex)),
               LOG_STR("key", w->pass ? auth_owner(w->pass) : ""), LOG_STR("dialect", w->kind->name),
               LOG_INT("code", w->closing ? w->close_code : 0),
               LOG_STR("reason", w->close_reason ? w->close_reason : "the client left"));
@@ -71,12 +72,27 @@ static void opened(void *user, net_conn *conn) {
     if (w->out.unsent || w->closing) net_want_write(conn);
 }
 
+/* By the code of the close: what this server could not do is its failure. */
+static void end_trace(wire *w) {
+    bool failed = w->closing && w->close_code == 1011;
+    trace_attribute more[] = {TRACE_INT("steno.close_code", w->closing ? w->close_code : 0), {0}};
+    trace_request_over(w->service->tracer, &w->trace,
+                       &(trace_outcome){.dialect = w->kind->name,
+                                        .outcome = failed       ? "failed"
+                                                   : w->closing ? "closed"
+                                                                : "left",
+                                        .status = w->trace.route ? 101 : 0,
+                                        .error = failed ? "recognition" : NULL,
+                                        .more = more});
+}
+
 static void closed(void *user, int code) {
     wire *w = user;
     service *v = w->service;
     (void)code;
     w->conn = NULL;
     log_end(w);
+    end_trace(w);
     free_wire(w);
     service_check_drained(v);
 }
@@ -182,7 +198,7 @@ static const net_conn_handler *refuse(call *c, const char *code, const char *mes
 }
 
 const net_conn_handler *wire_upgrade(call *c, const dialect *d, void **user) {
-    wire *w = make_wire(c->service, d, c->id, c->pass);
+    wire *w = make_wire(c->service, d, c->id, &c->trace, c->pass);
     if (!w) return refuse(c, "nomem", "no memory for a connection");
     if (!d->begin(w, w->state, c)) {
         free_wire(w);
@@ -197,7 +213,9 @@ const net_conn_handler *wire_upgrade(call *c, const dialect *d, void **user) {
 }
 
 const net_conn_handler *wire_accept(service *v, const dialect *d, const char *peer, void **user) {
-    wire *w = v->draining ? NULL : make_wire(v, d, peer, NULL);
+    trace of;
+    trace_begin(v->tracer, NULL, true, &of);
+    wire *w = v->draining ? NULL : make_wire(v, d, peer, &of, NULL);
     if (!w) return NULL;
     if (!d->begin(w, w->state, NULL)) {
         free_wire(w);

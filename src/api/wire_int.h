@@ -35,6 +35,7 @@ struct wire {
     int64_t heard_ms, drain_until_ms; /* drain_until_ms 0: it is not asked to go */
     int64_t close_by_ms;              /* closing: until then it may read its last words */
     char id[LOG_ID_BYTES];
+    trace trace;
     char model[32], language[16]; /* copies: engines are replaced */
     _Alignas(max_align_t) char state[];
 };

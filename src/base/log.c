@@ -193,5 +193,5 @@ void log_access_line(const log_access *a) {
     log_event(level, "request", LOG_STR("request", a->id), LOG_STR("peer", a->peer), LOG_STR("method", a->method),
               LOG_STR("path", a->path), LOG_INT("status", a->status), LOG_INT("ms", a->ms),
               LOG_INT("received_bytes", a->received_bytes), LOG_INT("sent_bytes", a->sent_bytes),
-              LOG_STR("key", a->key));
+              LOG_STR("key", a->key), LOG_STR("trace", a->trace));
 }

@@ -54,7 +54,8 @@ void log_request_id(const char *given, char out[LOG_ID_BYTES]);
 /* A request that was answered. Paths are without query: those may hold keys and words. */
 typedef struct log_access {
     const char *id, *peer, *method, *path;
-    const char *key; /* the id (not the secret) of the key that was used; NULL: none */
+    const char *trace; /* the trace it belongs to; NULL or "": none */
+    const char *key;   /* the id (not the secret) of the key that was used; NULL: none */
     int status;
     int64_t ms;                          /* from its head to the end of its answer */
     uint64_t received_bytes, sent_bytes; /* of the bodies */

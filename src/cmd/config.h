@@ -46,6 +46,10 @@ typedef struct config {
     bool watch, key_labels, worst_texts;
     int series_max, retain_days;
     char webhook_url[CONFIG_TEXT_BYTES], webhook_secret_file[CONFIG_TEXT_BYTES];
+    char fleet[CONFIG_TEXT_BYTES], fleet_name[CONFIG_TEXT_BYTES];
+    char fleet_key_file[CONFIG_TEXT_BYTES], fleet_ca_file[CONFIG_TEXT_BYTES];
+    char otlp_url[CONFIG_TEXT_BYTES], otlp_headers_file[CONFIG_TEXT_BYTES];
+    float trace_percent;
     /* [shadow] */
     char shadow_model[CONFIG_TEXT_BYTES], shadow_precision[CONFIG_TEXT_BYTES], shadow_referee[CONFIG_TEXT_BYTES];
     int shadow_percent, shadow_floor_percent, shadow_streams, shadow_threads, shadow_buffer_s, shadow_retain_days;

@@ -169,6 +169,22 @@ const config_key config_keys[] = {
     YES_NO(
         "watch", metrics_public, RELOADS, "/metrics needs no key from anywhere",
         "Otherwise it needs none from this machine itself, and from elsewhere the key that any other request needs."),
+    TEXT("watch", fleet, CONFIG_LIST, RELOADS, "a list", "other hosts, whose confidence this one compares itself with",
+         "Each as `host:port`, as an address with `https://`, or after `dns:`, when all addresses of a name are hosts; "
+         "up to 64. The same list does for all hosts: one knows itself. See docs/watching.md."),
+    TEXT("watch", fleet_name, CONFIG_LIST, RELOADS, "a name", "what this host is called in its alarms",
+         "Empty: as the machine is called."),
+    TEXT("watch", fleet_key_file, CONFIG_PATH, RELOADS, "a file", "keys for their /metrics",
+         "In lines: `HOST:PORT KEY`, or `KEY` for all others. Needed unless they have `metrics_public`, or no keys."),
+    TEXT("watch", fleet_ca_file, CONFIG_PATH, RELOADS, "a PEM file", "certificates to trust in them",
+         "In place of the system's."),
+    TEXT("watch", otlp_url, CONFIG_LIST, RELOADS, "an address", "spans go to the OpenTelemetry collector there",
+         "As `http://127.0.0.1:4318`; `/v1/traces` is added. Empty: none are recorded. See docs/traces.md."),
+    TEXT("watch", otlp_headers_file, CONFIG_PATH, RELOADS, "a file", "headers for it, a line each, as `Name: value`",
+         "For its credentials. SIGHUP reads it again."),
+    {"watch", "trace_percent", CONFIG_REAL, RELOADS, 0, 100, NULL, NULL, AT(trace_percent),
+     "requests without a traceparent that a trace begins with, in per cent",
+     "Those that have one are traced as it says. Nothing begins without `otlp_url`."},
 
     SHADOW_WORDS(model, "off|tiny|base", "a second model hears a copy of streams and is compared",
                  "Nobody sees what it says but whoever asks for the report: see docs/shadow.md."),

@@ -19,6 +19,14 @@
 #define LIVE_RECORDINGS 4                           /* of them in one step while live streams are open */
 #define FINAL_STEPS     2 /* decoder steps a tick while there are finals among the sequences */
 #define FINAL_SLOTS     4 /* sequence slots that less urgent work leaves to live finals */
+/* To speech that lasts a second in all the network sometimes says that nothing is there: to figures above all, at .2 to .9. It is then
+ * asked for words, and they count if it is as sure of them as of words it gives by itself: all but the first at INSIST_SURE on average. Of
+ * speech played backwards and of many voices at once it is never that sure (docs/transcribe.md, speech without words). */
+#define SURE_SPEECH        0.5f /* of a VAD frame */
+#define SURE_SPEECH_FRAMES (STENO_SAMPLE_RATE_HZ / FRAME_SAMPLES)
+#define EMPTY_LEAST        0.99f /* so sure that nothing is there: it is believed */
+#define INSIST_SURE        0.9f
+#define INSIST_TOKENS      3 /* fewer say too little to tell */
 
 /* ---- memory ------------------------------------------------------------------------------------------------------- */
 
@@ -115,7 +123,7 @@ void recognise_start_sequence(shard *s, sequence *q, segment *seg) {
     const hypothesis *draft = &seg->text_ids;
     q->seg = seg;
     q->n = q->steps = q->first;
-    q->encoded = q->looped = q->ended = false;
+    q->encoded = q->looped = q->ended = q->insisted = false;
     q->known = draft->n < q->limit ? draft->n : q->limit;
     q->forced = draft->forced < q->known ? draft->forced : q->known;
     memcpy(q->ids, draft->ids, (size_t)q->known * sizeof q->ids[0]);
@@ -217,10 +225,19 @@ static void speech_bounds(const segmenter_span *span, double *start_s, double *e
     *end_s = (double)end / STENO_SAMPLE_RATE_HZ;
 }
 
+/* Words that were insisted on and that the network does not stand by. */
+static bool far_fetched(const sequence *q) {
+    float sum = 0.0f;
+    if (!q->insisted) return false;
+    for (int i = 1; i < q->n; i++) sum += expf(q->logprob[i]);
+    return q->looped || q->n < INSIST_TOKENS || sum < INSIST_SURE * (float)(q->n - 1);
+}
+
 static void finish_sequence(shard *s, sequence *q) {
     segment *seg = q->seg;
     transcript_token tokens[SEGMENT_IDS];
     size_t mark = arena_mark(&s->scratch);
+    if (far_fetched(q)) q->n = q->looped = 0;
     if (q->first > q->n) q->first = q->n; /* a loop that began in what was kept was cut off there */
     kept_tokens(q, tokens);
     align_sequence(s, q, tokens);
@@ -252,6 +269,13 @@ static int32_t token_before(const moonshine_info *info, const sequence *q, int p
     return position ? q->ids[position - 1] : info->start_token;
 }
 
+/* Whether so much of the segment is speech that "nothing was said" is a doubtful answer to it. Not known without VAD. */
+static bool surely_speech(const segment *seg) {
+    int frames = 0;
+    for (int i = 0; i < seg->frames_n; i++) frames += seg->frames[i]->speech >= SURE_SPEECH;
+    return frames >= SURE_SPEECH_FRAMES;
+}
+
 /* The next row of q and, as far as there is room, those of its draft. */
 static void add_rows(decode_batch *b, const moonshine_info *info, sequence *q) {
     int position = q->kv->position, last = q->known > q->n ? q->known : q->n;
@@ -262,7 +286,10 @@ static void add_rows(decode_batch *b, const moonshine_info *info, sequence *q) {
     for (; position <= last && b->n < MOONSHINE_MAX_ROWS; position++) {
         float *align = align_row(q, position);
         memset(align, 0, (size_t)q->kv->frames * sizeof *align);
-        b->rows[b->n++] = (moonshine_row){.seq = q->kv, .token = token_before(info, q, position), .align = align};
+        b->rows[b->n++] = (moonshine_row){.seq = q->kv,
+                                          .token = token_before(info, q, position),
+                                          .align = align,
+                                          .end_least = position == 0 && surely_speech(q->seg) ? EMPTY_LEAST : 0.0f};
     }
     b->first[b->seqs_n] = b->n;
 }
@@ -314,6 +341,7 @@ static bool accept_row(const moonshine_info *info, sequence *q, const moonshine_
         id = drafted;
         logprob = other_logprob(logprob);
     }
+    if (q->n == 0) q->insisted = row->end_lost;
     q->steps++;
     if (drafted >= 0 && q->n >= q->forced) {
         q->seg->draft_tokens++;

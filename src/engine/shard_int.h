@@ -44,6 +44,7 @@ typedef struct sequence {
     int32_t ids[SEGMENT_IDS];
     float logprob[SEGMENT_IDS];
     bool looped, ended; /* ended: by the end token, a loop or the limit */
+    bool insisted;      /* the network's first choice was the end, and it was asked for words all the same */
 } sequence;
 
 /* What is kept between the partials of one open utterance: encoder states of its past (approximately those of a whole

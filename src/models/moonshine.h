@@ -125,9 +125,12 @@ typedef struct moonshine_sequence {
 typedef struct moonshine_row {
     moonshine_sequence *seq;
     int32_t token;
-    float *align;  /* [seq->frames] or NULL: += how the aligned heads attend, for word times */
+    float *align; /* [seq->frames] or NULL: += how the aligned heads attend, for word times */
+    float
+        end_least; /* less probable than this, the end token loses to the best of the others; 0: it is a token like any other */
     int32_t next;  /* out: the most probable next token */
     float logprob; /* out: its natural log probability */
+    bool end_lost; /* out: the end token was the most probable, and lost for end_least */
 } moonshine_row;
 
 size_t moonshine_decode_bytes(const moonshine *m, int rows);

@@ -182,35 +182,64 @@ static kern_f32 embed_columns_f32(const moonshine *m, int first, int n) {
     return part;
 }
 
-/* The logit of one column in fp32, and so the choice among the candidates. */
-static void settle(const moonshine *m, const float *x, const choice *c, float *column, moonshine_row *row) {
-    float best = -INFINITY;
+/* The logit of one column in fp32. x [width], column [width]: scratch. */
+static float exact_logit(const moonshine *m, const float *x, int index, float screened, float *column) {
+    if (m->info.fp32) return screened;
+    kern_q8_column(&m->embed, index, column);
+    float logit = 0.0f;
+    for (int k = 0; k < m->info.width; k++) logit = fmaf(x[k], column[k], logit);
+    return logit;
+}
+
+/* The best of the candidates and its logit. */
+static int32_t best_candidate(const moonshine *m, const float *x, const choice *c, float *column, float *logit) {
+    int32_t best = 0;
+    *logit = -INFINITY;
     for (int i = 0; i < c->n; i++) {
-        float logit = c->screened[i];
-        if (!m->info.fp32) {
-            kern_q8_column(&m->embed, c->column[i], column);
-            logit = 0.0f;
-            for (int k = 0; k < m->info.width; k++) logit = fmaf(x[k], column[k], logit);
-        }
-        if (logit > best) {
-            best = logit;
-            row->next = c->column[i];
+        float exact = exact_logit(m, x, c->column[i], c->screened[i], column);
+        if (exact > *logit) {
+            *logit = exact;
+            best = c->column[i];
         }
     }
-    float lp = best - (c->best + (float)log(c->sum));
-    row->logprob = lp < 0.0f ? lp : 0.0f;
+    return best;
+}
+
+/* `others`: the choice without the end token, where row->end_least asks for it. */
+static void settle(const moonshine *m, const float *x, const choice *c, const choice *others, float *column,
+                   moonshine_row *row) {
+    float logit, lse = c->best + (float)log(c->sum);
+    row->next = best_candidate(m, x, c, column, &logit);
+    row->end_lost = row->next == m->info.end_token && logit - lse < logf(row->end_least);
+    if (row->end_lost) row->next = best_candidate(m, x, others, column, &logit);
+    row->logprob = logit < lse ? logit - lse : 0.0f;
+}
+
+static void choice_clear(choice *c) {
+    c->best = -INFINITY;
+    c->sum = 0.0;
+    c->n = 0;
+}
+
+/* The same columns without the end token. x is as it was afterwards. */
+static void add_others(const moonshine *m, choice *c, float *x, int n, int first, float margin) {
+    int at = m->info.end_token - first;
+    bool has_end = at >= 0 && at < n;
+    float end = has_end ? x[at] : 0.0f;
+    if (has_end) x[at] = -INFINITY;
+    choice_add(c, x, n, first, margin);
+    if (has_end) x[at] = end;
 }
 
 static void choose_tokens(const moonshine *m, decode_scratch *s, float *column, moonshine_row *rows, float *logits) {
     const kern_ops *ops = kern();
-    choice c[MOONSHINE_MAX_ROWS];
+    choice c[MOONSHINE_MAX_ROWS], others[MOONSHINE_MAX_ROWS];
     int d = m->info.width, rows_n = s->n;
     ops->layernorm_rows(s->x, d, s->n, d, m->dec_norm, s->x, d);
     nn_rows_from(&s->rows, s->x, d, s->n);
     for (int r = 0; r < rows_n; r++) {
-        c[r].best = -INFINITY;
-        c[r].sum = 0.0;
-        c[r].n = 0;
+        choice_clear(&c[r]);
+        choice_clear(&others[r]);
     }
     for (int first = 0; first < m->info.vocab; first += LOGIT_CHUNK) {
         int n = m->info.vocab - first < LOGIT_CHUNK ? m->info.vocab - first : LOGIT_CHUNK;
@@ -222,13 +251,14 @@ static void choose_tokens(const moonshine *m, decode_scratch *s, float *column, 
             ops->gemm_q8(&s->rows.q, s->n, &part, KERN_STORE, s->chunk, n);
         }
         for (int r = 0; r < rows_n; r++) {
-            const float *x = s->chunk + (size_t)r * (size_t)n;
+            float *x = s->chunk + (size_t)r * (size_t)n;
             float margin = m->info.fp32 ? 0.0f : 2.0f * m->logit_margin * s->rows.q.scale[r];
-            choice_add(&c[r], x, n, first, margin);
             if (logits) memcpy(logits + (size_t)r * (size_t)m->info.vocab + first, x, (size_t)n * sizeof *x);
+            choice_add(&c[r], x, n, first, margin);
+            if (rows[r].end_least > 0.0f) add_others(m, &others[r], x, n, first, margin);
         }
     }
-    for (int r = 0; r < rows_n; r++) settle(m, s->x + (size_t)r * (size_t)d, &c[r], column, &rows[r]);
+    for (int r = 0; r < rows_n; r++) settle(m, s->x + (size_t)r * (size_t)d, &c[r], &others[r], column, &rows[r]);
 }
 
 steno_err moonshine_decode_step(const moonshine *m, arena *a, moonshine_row *rows, int n, float *logits) {

@@ -56,6 +56,8 @@ typedef struct net_request {
 
 /* Any other header into out, cut at its end; false: it is not there. */
 bool net_header(const net_request *r, const char *name, char *out, size_t bytes);
+/* All headers of that name, as "a, b". */
+bool net_header_joined(const net_request *r, const char *name, char *out, size_t bytes);
 
 typedef struct net_reply {
     int status;
@@ -115,6 +117,8 @@ typedef struct net_handler {
     /* A WebSocket is asked for: who looks after it (*user, the return), or NULL and a reply that refuses. With a handler
      * the reply's headers and protocol go into the 101. */
     const net_conn_handler *(*upgrade)(void *ctx, const net_request *request, net_reply *reply, void **user);
+    /* The head of an answer to an exchange with a note is about to go out; may add owned_headers. NULL: nobody wants to. */
+    void (*answering)(void *ctx, void *note, net_reply *reply);
     /* An exchange with a note (net_note()) is over. NULL: nobody wants to know. */
     void (*answered)(void *ctx, void *note, const net_answered *a);
 } net_handler;

@@ -1,6 +1,7 @@
 /* net_head.c: see net_head.h. */
 #include "net/net_head.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -338,6 +339,20 @@ void net_head_parse(net_head *h, char *bytes, size_t n) {
         if (!read_field(h, line)) return;
     }
     read_meaning(h);
+}
+
+bool net_header_joined(const net_request *r, const char *name, char *out, size_t bytes) {
+    const net_head *h = r->head;
+    size_t used = 0;
+    bool any = false;
+    out[0] = 0;
+    for (int i = 0; i < h->n_fields; i++) {
+        if (strcasecmp(h->fields[i].name, name) != 0) continue;
+        int n = snprintf(out + used, bytes - used, "%s%s", any ? ", " : "", h->fields[i].value);
+        used = n < 0 || (size_t)n >= bytes - used ? bytes - 1 : used + (size_t)n;
+        any = true;
+    }
+    return any;
 }
 
 bool net_header(const net_request *r, const char *name, char *out, size_t bytes) {

@@ -40,7 +40,7 @@ static const char *framing_of(const net_exchange *x, const net_reply *r, char te
     return text;
 }
 
-/* Sends the head, and with it what fits of the body; the rest follows by net_http_pump(). Calls nobody. */
+/* Sends the head, and with it what fits of the body; the rest follows by net_http_pump(). Calls answering() alone. */
 static void begin_answer(net_exchange *x, const net_reply *reply) {
     net_conn *c = x->conn;
     char framing[48], *out = (char *)c->owner->scratch;
@@ -50,6 +50,7 @@ static void begin_answer(net_exchange *x, const net_reply *reply) {
     x->sent = 0;
     if (x->reply.status == 0) x->reply.status = 500;
     x->status = x->reply.status;
+    if (x->note && c->owner->handler.answering) c->owner->handler.answering(c->owner->handler.ctx, x->note, &x->reply);
     size_t n = net_reply_head(out, HEAD_BYTES, &x->reply, framing_of(x, &x->reply, framing), !x->keep_alive);
     mem_free(x->reply.owned_headers);
     x->reply.owned_headers = NULL;

@@ -15,7 +15,7 @@ steno_err delivery_store_add(db *d, const delivery *v, int64_t now_ms) {
     ERR_TRY(
         db_prepare(d,
                    "INSERT INTO deliveries (id, owner, job, url, secret, kind, content_type, body, state, created_ms,"
-                   " next_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?9)",
+                   " next_ms, trace) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?9, ?10)",
                    &s));
     db_bind_text(s, 1, v->id);
     db_bind_text(s, 2, v->owner);
@@ -26,6 +26,7 @@ steno_err delivery_store_add(db *d, const delivery *v, int64_t now_ms) {
     db_bind_text(s, 7, v->content_type);
     db_bind_blob(s, 8, v->body, v->n);
     db_bind_int(s, 9, now_ms);
+    db_bind_text(s, 10, v->trace);
     return db_run(s);
 }
 
@@ -40,6 +41,7 @@ static steno_err read_delivery(db_stmt *s, delivery *out) {
     out->kind = (delivery_kind)db_int(s, 5);
     copy(out->content_type, sizeof out->content_type, db_text(s, 6));
     out->attempts = (int)db_int(s, 8);
+    copy(out->trace, sizeof out->trace, db_text(s, 9));
     out->body = mem_alloc(n + 1, 1);
     if (!out->body) return err_fail(STENO_E_NOMEM, "no memory for a delivery of %zu bytes", n);
     memcpy(out->body, body, n);
@@ -52,7 +54,7 @@ static steno_err read_delivery(db_stmt *s, delivery *out) {
 static steno_err find_due(db *d, int64_t now_ms, int64_t backoff_max_ms, int per_url, delivery *out, bool *any) {
     db_stmt *s;
     ERR_TRY(db_prepare(d,
-                       "SELECT id, owner, job, url, secret, kind, content_type, body, attempts FROM deliveries"
+                       "SELECT id, owner, job, url, secret, kind, content_type, body, attempts, trace FROM deliveries"
                        " WHERE state = 0 AND (next_ms <= ?2 OR next_ms > ?3) AND url NOT IN " BUSY_URLS
                        " ORDER BY next_ms LIMIT 1",
                        &s));

@@ -15,6 +15,7 @@
 #define DELIVERY_OWNER_BYTES  64
 #define DELIVERY_TYPE_BYTES   64
 #define DELIVERY_ERROR_BYTES  160
+#define DELIVERY_TRACE_BYTES  576 /* of the trace it belongs to, as its row has it */
 #define DELIVERY_BODY_MAX     ((size_t)64 << 20)
 #define DELIVERY_ID_PREFIX    "msg_"
 
@@ -31,8 +32,10 @@ typedef struct delivery {
     char owner[DELIVERY_OWNER_BYTES], url[DELIVERY_URL_BYTES], secret[DELIVERY_SECRET_BYTES];
     char content_type[DELIVERY_TYPE_BYTES];
     delivery_kind kind;
-    int attempts; /* begun before this one */
-    char *body;   /* owned: mem_free() */
+    char trace[DELIVERY_TRACE_BYTES]; /* "": none */
+    unsigned char span[8];            /* of this attempt, not of the row; zeros: it is no span */
+    int attempts;                     /* begun before this one */
+    char *body;                       /* owned: mem_free() */
     size_t n;
 } delivery;
 

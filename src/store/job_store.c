@@ -10,7 +10,7 @@
     "seq, id, owner, state, attempts, created_ms, started_ms, ended_ms, spool, bytes, file_name, content_type,"        \
     " language, words, split, metadata, webhook_url, webhook_secret, idempotency, fingerprint, part, audio_s, wall_s," \
     " error_code, error_text, diarize, min_speakers, max_speakers, voices, redact,"                                    \
-    " redact_types, redact_hold_ms, itn"
+    " redact_types, redact_hold_ms, itn, trace"
 
 const char *job_state_name(job_state s) {
     static const char *const names[JOB_STATES] = {"queued", "running", "done", "failed", "cancelled"};
@@ -53,6 +53,7 @@ static void read_job(db_stmt *s, job *j) {
     COPY(j->voices, s, 28);
     COPY(j->redact, s, 29);
     COPY(j->redact_types, s, 30);
+    COPY(j->trace, s, 33);
 }
 
 /* The one row a bound statement has. */
@@ -75,9 +76,9 @@ static steno_err insert(db *d, job *j, int64_t now_ms) {
         db_prepare(d,
                    "INSERT INTO jobs (id, owner, state, created_ms, spool, bytes, file_name, content_type, language,"
                    " words, split, metadata, webhook_url, webhook_secret, idempotency, fingerprint, part,"
-                   " diarize, min_speakers, max_speakers, voices, redact, redact_types, redact_hold_ms, itn)"
+                   " diarize, min_speakers, max_speakers, voices, redact, redact_types, redact_hold_ms, itn, trace)"
                    " VALUES (?1, ?2, 0, ?3, ?1, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
-                   " ?19, ?20, ?21, ?22, ?23)",
+                   " ?19, ?20, ?21, ?22, ?23, ?24)",
                    &s));
     db_bind_text(s, 1, j->id);
     db_bind_text(s, 2, j->owner);
@@ -102,6 +103,7 @@ static steno_err insert(db *d, job *j, int64_t now_ms) {
     db_bind_text(s, 21, j->redact_types);
     db_bind_int(s, 22, j->redact_hold_ms);
     db_bind_int(s, 23, j->itn);
+    db_bind_text(s, 24, j->trace);
     ERR_TRY(db_run(s));
     j->seq = db_last_id(d);
     j->state = JOB_QUEUED;

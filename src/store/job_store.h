@@ -49,6 +49,7 @@ typedef struct job {
     int part;
     double audio_s, wall_s;
     char error_code[32], error_text[256];
+    char trace[DELIVERY_TRACE_BYTES]; /* the one it belongs to; "": none */
 } job;
 
 typedef enum job_add_answer { JOB_ADDED, JOB_REPLAYED, JOB_KEY_REUSED } job_add_answer;

@@ -10,6 +10,7 @@ const char *const schema_steps[] = {
     schema_job_speakers, /* 4 */
     schema_redact,       /* 5 */
     schema_watch,        /* 6 */
-    schema_shadow,       /* 7 */
+    schema_trace,        /* 7 */
+    schema_shadow,       /* 8 */
     NULL,
 };

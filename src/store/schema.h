@@ -11,6 +11,7 @@ extern const char schema_job_speakers[];
 extern const char schema_jobs[];
 extern const char schema_keys[];
 extern const char schema_redact[];
+extern const char schema_trace[];
 extern const char schema_shadow[];
 extern const char schema_voices[];
 extern const char schema_watch[];

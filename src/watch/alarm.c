@@ -37,6 +37,7 @@ void alarm_close(alarm_set *set) {
     if (!set) return;
     mem_free(set->series);
     mem_free(set->slot);
+    mem_free(set->peers);
     mem_free(set);
 }
 
@@ -62,7 +63,7 @@ static alarm_series *series_for(alarm_set *set, const monitor_cell *cell) {
     if (set->n == set->max) return NULL;
     alarm_series *s = &set->series[set->n++];
     *slot = (uint32_t)set->n;
-    s->at = cell->at;
+    s->at = s->peer.at = cell->at;
     s->now_s = cell->start_s;
     s->hour = cell->start_s / HOUR_S;
     s->latency_over = CELL_LATENCY_BINS;
@@ -170,13 +171,14 @@ static void rule_step(alarm_set *set, alarm_series *s, size_t rule, const monito
 }
 
 /* Evidence needed so that all pairs together raise a false alarm ALARM_FALSE_PER_WEEK times a week at most: M of each reaches c
- * on average not before c minutes. */
-static void count_learnt(alarm_set *set) {
+ * on average not before c minutes. Hosts that judge themselves have as many pairs each. */
+static void count_learnt(alarm_set *set, int64_t now_s) {
     size_t pairs = 0;
     for (size_t i = 0; i < set->n; i++)
         for (size_t k = 0; k < set->n_rules; k++) pairs += set->series[i].state[k].ready;
     set->counts.learnt = pairs;
-    set->counts.log_needed = log((double)(pairs ? pairs : 1) * WEEK_STEPS / ALARM_FALSE_PER_WEEK);
+    double everywhere = (double)(pairs ? pairs : 1) * (1 + (double)alarm_peer_hosts(set, now_s));
+    set->counts.log_needed = log(everywhere * WEEK_STEPS / ALARM_FALSE_PER_WEEK);
 }
 
 static void next_hour(alarm_set *set, alarm_series *s, int64_t hour) {
@@ -187,12 +189,25 @@ static void next_hour(alarm_set *set, alarm_series *s, int64_t hour) {
     s->hour = hour;
     if (hour == set->hour) return;
     set->hour = hour;
-    count_learnt(set);
+    count_learnt(set, s->now_s);
+}
+
+/* Takes the cell's confidence, and looks at the other hosts when it is time. */
+static void compare(alarm_set *set, alarm_series *s, const monitor_cell *cell) {
+    alarm_fleet_step(&s->peer, cell);
+    if (cell->start_s < s->fleet_s + FLEET_REFRESH_S) return;
+    s->fleet_s = cell->start_s;
+    for (size_t i = 0; i < set->n_rules; i++)
+        if (set->rule[i].against == ALARM_FLEET) alarm_norm_make(set, s, i);
 }
 
 void alarm_feed(alarm_set *set, const monitor_cell *cell, alarm_sink *sink, void *context) {
-    alarm_series *s = series_for(set, cell);
     set->counts.cells++;
+    if (!alarm_judges(set, &cell->at)) {
+        alarm_peer_feed(set, cell);
+        return;
+    }
+    alarm_series *s = series_for(set, cell);
     if (!s) {
         set->counts.refused++;
         return;
@@ -201,7 +216,7 @@ void alarm_feed(alarm_set *set, const monitor_cell *cell, alarm_sink *sink, void
     set->context = context;
     int64_t hour = cell->start_s / HOUR_S;
     if (hour > s->hour) next_hour(set, s, hour);
-    if (s->at.model[0]) alarm_fleet_step(set, s, cell);
+    if (s->at.model[0]) compare(set, s, cell);
     if (cell->start_s > s->now_s) s->now_s = cell->start_s;
     if (!s->at.model[0]) {
         alarm_host_step(set, s, cell);
@@ -240,4 +255,5 @@ bool alarm_band(const alarm_set *set, const cell_at *at, const char *rule, doubl
 void alarm_count(const alarm_set *set, alarm_counts *out) {
     *out = set->counts;
     out->series = set->n;
+    out->peers = set->n_peers;
 }

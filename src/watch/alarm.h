@@ -20,6 +20,7 @@
 #define ALARM_JSON_BYTES      1600
 #define ALARM_ACCEPT_S        (7 * 24 * 3600) /* raised for so long: it is how things are now, and is learnt as the norm */
 #define ALARM_FLEET_HOSTS_MIN 3               /* others, or nothing is compared with the fleet */
+#define ALARM_PEERS_MAX       4096            /* series of other hosts, where those judge themselves */
 
 /* How a rule looks at its series. */
 typedef enum alarm_kind {
@@ -83,6 +84,11 @@ typedef void alarm_sink(void *context, const alarm_event *event);
 STENO_CHECK steno_err alarm_open(size_t max_series, alarm_set **out);
 void alarm_close(alarm_set *set);
 
+/* Before the first cell: only series of `host` ("": this one) are judged. Those of others are what it is compared with; each takes 200
+ * bytes, and those not heard of for longest make room. In a fleet each host raises what is about itself and nobody else does, so that a
+ * host that is sick is one alarm; ALARM_FALSE_PER_WEEK is still that of all hosts together. STENO_E_NOMEM, STENO_E_INVALID. */
+STENO_CHECK steno_err alarm_judge(alarm_set *set, const char *host, size_t max_peers);
+
 /* One cell: the next minute of its series. `sink` is called before it returns, for each alarm that changes. `sink` may be NULL: after a
  * restart the cells of the last week from the store teach what is normal again, silently, in some 6 ms a series. */
 void alarm_feed(alarm_set *set, const monitor_cell *cell, alarm_sink *sink, void *context);
@@ -95,6 +101,7 @@ bool alarm_band(const alarm_set *set, const cell_at *at, const char *rule, doubl
 
 typedef struct alarm_counts {
     size_t series, learnt, raised;        /* learnt, raised: pairs of series and rule */
+    size_t peers;                         /* series of hosts that are not judged */
     uint64_t cells, refused, raised_ever; /* refused: cells of series there was no room for */
     double log_needed;                    /* evidence that raises an alarm now */
 } alarm_counts;

@@ -33,7 +33,10 @@
 #define FLEET_SLOW_S     10800.0
 #define FLEET_REFRESH_S  300
 #define FLEET_STALE_S    900
+#define FLEET_GONE_S     (24 * HOUR_S)
 #define FLEET_ENOUGH     2000 /* weight from which on the last quarter of an hour is compared, not the last hours */
+#define FLEET_LEAST      20   /* a host that heard less says nothing yet */
+#define FLEET_COMPARED   256  /* hosts; more are left out */
 
 typedef struct rule_state {
     /* learnt: sums that decay by the hour; off: squared deviations of an hour's y from norm * w */
@@ -67,16 +70,23 @@ typedef struct lows { /* of a trend: the lowest value of each hour, oldest first
     double now; /* of this hour; 0: none yet */
 } lows;
 
+/* What a series is compared with in others', and they with it. */
+typedef struct alarm_peer {
+    cell_at at;
+    int64_t now_s;           /* the newest cell */
+    alarm_sample fast, slow; /* confidence, decaying */
+} alarm_peer;
+
 typedef struct alarm_series {
     cell_at at;
+    alarm_peer peer;
     int64_t hour, now_s,
         fleet_s;                /* the hour that is being counted; the newest cell; when the fleet was last looked at */
     double utterances, streams; /* learnt by the hour, as the rules' sums */
     double now_utterances, now_streams;
     double latency[CELL_LATENCY_BINS], latency_now[CELL_LATENCY_BINS],
         latency_pending[PENDING_HOURS][CELL_LATENCY_BINS];
-    int latency_over;        /* bins from this one on are slower than the 99th percentile */
-    alarm_sample fast, slow; /* confidence, decaying: for other hosts to compare themselves with */
+    int latency_over; /* bins from this one on are slower than the 99th percentile */
     minutes level;
     lows trend;
     rule_state state[ALARM_RULES_MAX];
@@ -88,19 +98,27 @@ struct alarm_set {
     int64_t hour;         /* of the newest count of what is learnt */
     alarm_series *series; /* [max] */
     uint32_t *slot;       /* [n_slots], by hash: index + 1, or 0 */
+    char judged[CELL_HOST_BYTES];
+    alarm_peer *peers; /* [max_peers]; NULL: every host is judged */
+    size_t n_peers, max_peers;
     alarm_counts counts;
     alarm_sink *sink; /* while a cell is fed */
     void *context;
 };
 
 /* alarm_norm.c */
-double alarm_decayed(double per_s, double time_s);
 /* Has the hour that ended learnt from, when it may be, and the bound and bets made anew. */
 void alarm_norm_hour(alarm_set *set, alarm_series *s);
 /* The bound and bets of one rule, of what is learnt (or the fleet). */
 void alarm_norm_make(const alarm_set *set, alarm_series *s, size_t rule);
-/* Takes a cell's confidence, and looks at the other hosts when it is time. */
-void alarm_fleet_step(alarm_set *set, alarm_series *s, const monitor_cell *cell);
+
+/* alarm_fleet.c */
+bool alarm_judges(const alarm_set *set, const cell_at *at);
+void alarm_fleet_step(alarm_peer *p, const monitor_cell *cell); /* takes a cell's confidence */
+/* The others' confidence, when there are enough of them. */
+bool alarm_fleet_norm(const alarm_set *set, const alarm_series *s, double *out);
+void alarm_peer_feed(alarm_set *set, const monitor_cell *cell);
+size_t alarm_peer_hosts(const alarm_set *set, int64_t now_s); /* heard of in the last day */
 
 /* alarm.c */
 void alarm_raise(alarm_set *set, alarm_series *s, size_t rule, double value, double samples);

@@ -160,31 +160,13 @@ static void make_bets(const alarm_rule *rule, rule_state *st) {
     stats_bet_mean(&st->bet, st->bound, to, st->variance);
 }
 
-/* The others' mean, when there are enough of them. */
-static bool fleet_mean(const alarm_set *set, const alarm_series *s, double *out) {
-    alarm_sample fast = {0}, slow = {0};
-    int hosts = 0;
-    for (size_t i = 0; i < set->n; i++) {
-        const alarm_series *o = &set->series[i];
-        if (o == s || o->now_s < s->now_s - FLEET_STALE_S || strcmp(o->at.model, s->at.model) != 0 ||
-            strcmp(o->at.language, s->at.language) != 0 || strcmp(o->at.key, s->at.key) != 0)
-            continue;
-        fast.y += o->fast.y, fast.w += o->fast.w;
-        slow.y += o->slow.y, slow.w += o->slow.w;
-        hosts++;
-    }
-    if (hosts < ALARM_FLEET_HOSTS_MIN || slow.w < 1) return false;
-    *out = fast.w >= FLEET_ENOUGH ? fast.y / fast.w : slow.y / slow.w;
-    return true;
-}
-
 void alarm_norm_make(const alarm_set *set, alarm_series *s, size_t rule_at) {
     const alarm_rule *rule = &set->rule[rule_at];
     rule_state *st = &s->state[rule_at];
     bool fleet = rule->against == ALARM_FLEET;
     st->learnt = st->hours >= (fleet ? FLEET_WARM_HOURS : WARM_HOURS) - .5 && st->w >= 4 * rule->least;
     st->norm = st->learnt ? mean_of(rule, st) : limit_of(s, rule);
-    if (fleet && st->learnt) st->learnt = fleet_mean(set, s, &st->norm);
+    if (fleet && st->learnt) st->learnt = alarm_fleet_norm(set, s, &st->norm);
     st->ready = st->norm > 0 && (st->learnt || limit_of(s, rule) > 0);
     if (!st->ready) return;
     st->enough = larger(rule->least, STREAMS_MIN * utterances_a_stream(s) * weight_of_utterance(s, st));
@@ -211,21 +193,4 @@ void alarm_norm_hour(alarm_set *set, alarm_series *s) {
         alarm_norm_make(set, s, i);
     }
     memset(s->latency_now, 0, sizeof s->latency_now);
-}
-
-/* ---- the fleet ---------------------------------------------------------------------------------------------------- */
-
-static void fade(alarm_sample *sum, double keep, double y, double w) {
-    sum->y = sum->y * keep + y;
-    sum->w = sum->w * keep + w;
-}
-
-void alarm_fleet_step(alarm_set *set, alarm_series *s, const monitor_cell *cell) {
-    double gone_s = larger(0, (double)(cell->start_s - s->now_s));
-    fade(&s->fast, exp(-gone_s / FLEET_FAST_S), cell->confidence_sum, (double)cell->texts);
-    fade(&s->slow, exp(-gone_s / FLEET_SLOW_S), cell->confidence_sum, (double)cell->texts);
-    if (cell->start_s < s->fleet_s + FLEET_REFRESH_S) return;
-    s->fleet_s = cell->start_s;
-    for (size_t i = 0; i < set->n_rules; i++)
-        if (set->rule[i].against == ALARM_FLEET) alarm_norm_make(set, s, i);
 }

@@ -26,6 +26,7 @@ TAKE(repeated, c->tokens_repeated, c->tokens)
 TAKE(compression, c->compression_sum, c->texts)
 TAKE(confidence, c->confidence_sum, c->texts)
 TAKE(speech, c->speech_s, c->audio_s)
+TAKE(heard, c->speech_s, c->loud_s)
 TAKE(busy, c->busy_s, c->capacity_s)
 TAKE(memory, c->memory_bytes, 1)
 
@@ -78,6 +79,10 @@ static const alarm_rule rules[] = {
     {"speech_share_high", "share of audio that is speech",
      "Voice activity hears too much: vad_threshold, input_noisy, music on hold.", ALARM_MEAN, ALARM_OWN_NORM,
      ALARM_WARNING, 1, take_speech, .40, .05, 0, NULL, .30, .60, 600},
+    {"speech_unheard", "speech heard a second of sound",
+     "Somebody speaks, or something sounds, and voice activity does not hear it: vad_threshold first, then its model "
+     "file (steno model verify), music on hold.",
+     ALARM_MEAN, ALARM_OWN_NORM, ALARM_CRITICAL, -1, take_heard, .25, 0, 0, NULL, .20, .35, 300},
     {"input_quiet", "streams below -45 dBFS",
      "A microphone or gateway is turned down: find the key or line it comes from.", ALARM_SHARE, ALARM_OWN_NORM,
      ALARM_WARNING, 1, take_quiet, .25, .03, 0, NULL, 1, 0, 12},

@@ -40,6 +40,7 @@ static const struct field {
     ONE(streams),
     REAL(speech_s),
     REAL(audio_s),
+    REAL(loud_s),
     REAL(characters),
     REAL(words),
     REAL(tokens),
@@ -92,6 +93,26 @@ void cell_add(monitor_cell *sum, const monitor_cell *add) {
         const uint64_t *from = of_field(add, f);
         for (size_t k = 0; k < f->n; k++) to[k] += from[k];
     }
+}
+
+bool cell_subtract(monitor_cell *left, const monitor_cell *less) {
+    for (size_t i = 0; i < N_FIELDS; i++) {
+        const struct field *f = &fields[i];
+        if (f->kind == TEXT) continue;
+        if (f->kind == SUM) {
+            double *from = at_field(left, f), by = *(const double *)of_field(less, f);
+            if (*from < by) return false;
+            *from -= by;
+            continue;
+        }
+        uint64_t *from = at_field(left, f);
+        const uint64_t *by = of_field(less, f);
+        for (size_t k = 0; k < f->n; k++) {
+            if (from[k] < by[k]) return false;
+            from[k] -= by[k];
+        }
+    }
+    return true;
 }
 
 bool cell_same_series(const cell_at *a, const cell_at *b) {

@@ -45,6 +45,7 @@ typedef struct monitor_cell {
     uint64_t utterances, empty, looped, language_switches;
     uint64_t streams;         /* whose first utterance this minute has: summed, how many there were */
     double speech_s, audio_s; /* of utterances; of all that was heard, silence too */
+    double loud_s;            /* of it, frames that stand out of their stream's noise (input.h), whoever heard them */
     double characters, words; /* characters without spaces, as code points */
     double tokens, tokens_repeated;
 
@@ -73,6 +74,9 @@ typedef struct monitor_cell {
 
 /* sum += add, field by field; at and start_s stay. */
 void cell_add(monitor_cell *sum, const monitor_cell *add);
+
+/* left -= less, likewise; false: a field of `less` is larger, and `left` is worth nothing then. */
+bool cell_subtract(monitor_cell *left, const monitor_cell *less);
 
 bool cell_same_series(const cell_at *a, const cell_at *b);
 

@@ -12,9 +12,10 @@
 #define EVERY         8
 #define HISTORY       (INPUT_TAPS - 1)
 #define STEPS_A_DB    2.0
-#define LOWEST_DB     -127.5
-#define OFFSET_SHARE  0.03f /* of the newest frame: some second is remembered */
-#define BEFORE_FRAMES 31    /* a second before the span: there is its noise */
+#define LOWEST_DB     (-127.5)
+#define OFFSET_SHARE  0.03f  /* of the newest frame: some second is remembered */
+#define BEFORE_FRAMES 31     /* a second before the span: there is its noise */
+#define FLOOR_RISE    0.128f /* steps a frame: 2 dB a second */
 #define QUIET         0.10
 #define SNR_MAX_DB    100.0
 
@@ -31,7 +32,7 @@ static const float above_4_khz[INPUT_TAPS] = {
 
 static uint8_t step_of(float power) {
     double step = (10.0 * log10((double)power + 1e-13) - LOWEST_DB) * STEPS_A_DB;
-    return step <= 0.0 ? 0 : step >= 255.0 ? 255 : (uint8_t)(step + 0.5);
+    return step <= 0.0 ? 0 : step >= 255.0 ? 255 : (uint8_t)lrint(step);
 }
 
 static double db_of(double step) {
@@ -56,6 +57,20 @@ static float high_power(const float *pcm) {
     return power / (INPUT_FRAME_SAMPLES / EVERY);
 }
 
+/* The floor is the lowest of the last seconds: speech has pauses between its syllables, noise without an end becomes the floor. */
+static void hear(input *in, uint8_t level) {
+    const float hush = (float)((INPUT_HUSH_DB - LOWEST_DB) * STEPS_A_DB);
+    float step = level > hush ? level : hush, risen = in->floor + FLOOR_RISE;
+    in->floor = in->frames == 1 || step < risen ? step : risen;
+    in->loud += step >= in->floor + (float)(INPUT_LOUD_DB * STEPS_A_DB);
+}
+
+double input_take_loud_s(input *in) {
+    uint32_t loud = in->loud;
+    in->loud = 0;
+    return loud * (INPUT_FRAME_SAMPLES / 16000.0);
+}
+
 static void end_frame(input *in) {
     const float *pcm = in->pcm + HISTORY;
     float sums[8] = {0}, squares[8] = {0};
@@ -73,6 +88,7 @@ static void end_frame(input *in) {
     size_t at = in->frames++ % INPUT_FRAMES;
     in->offset += (mean - in->offset) * (in->frames == 1 ? 1.0f : OFFSET_SHARE);
     in->level[at] = step_of(power > 0.0f ? power : 0.0f);
+    hear(in, in->level[at]);
     in->high[at] = step_of(high_power(in->pcm));
     in->clipped[at] = (uint8_t)(full[0] > 255 ? 255 : full[0]);
     memmove(in->pcm, in->pcm + INPUT_FRAME_SAMPLES, HISTORY * sizeof in->pcm[0]);

@@ -177,8 +177,8 @@ void monitor_empty(monitor *m, size_t at, uint64_t n, double speech_s) {
     if (n) count(m, at, &c);
 }
 
-void monitor_audio(monitor *m, size_t at, double audio_s) {
-    monitor_cell c = {.audio_s = audio_s};
+void monitor_audio(monitor *m, size_t at, double audio_s, double loud_s) {
+    monitor_cell c = {.audio_s = audio_s, .loud_s = loud_s > 0 ? loud_s : 0};
     if (audio_s > 0) count(m, at, &c);
 }
 
@@ -200,6 +200,7 @@ static void keep(monitor_cell *place, const monitor_cell *cell, int64_t start_s)
         *place = (monitor_cell){.at = cell->at, .start_s = start_s};
     }
     cell_add(place, cell);
+    place->memory_bytes = cell->memory_bytes; /* a sum of it says nothing: the newest */
 }
 
 static void file_minute(series *s, const monitor_cell *cell) {
@@ -224,8 +225,13 @@ void monitor_tick(monitor *m, int64_t now_s, monitor_sink *sink, void *context) 
 }
 
 void monitor_restore(monitor *m, const monitor_cell *cell, int64_t now_s) {
-    if (cell->start_s >= m->minute_s || cell->start_s <= now_s - DAY_S) return;
+    if (cell->start_s > m->minute_s || cell->start_s <= now_s - DAY_S) return;
     series *s = m->series[monitor_series(m, &cell->at)];
+    if (cell->start_s == m->minute_s) {
+        cell_add(&s->now, cell);
+        s->counted = true;
+        return;
+    }
     monitor_cell renamed = *cell;
     renamed.at = s->now.at;
     int64_t hour_s = cell->start_s - cell->start_s % HOUR_S;
@@ -266,6 +272,13 @@ const monitor_cell *monitor_minute(const monitor *m, size_t at, size_t k, int64_
     if (start_s < 0 || k >= MONITOR_MINUTES) return NULL;
     const monitor_cell *c = &s->minute[start_s / CELL_S % MONITOR_MINUTES];
     return c->start_s == start_s ? c : NULL;
+}
+
+const monitor_cell *monitor_hour(const monitor *m, size_t at, size_t k, int64_t now_s) {
+    int64_t hour_s = now_s - now_s % HOUR_S - (int64_t)k * HOUR_S;
+    if (hour_s < 0 || k >= MONITOR_HOURS) return NULL;
+    const monitor_cell *c = &m->series[at]->hour[hour_s / HOUR_S % MONITOR_HOURS];
+    return c->start_s == hour_s ? c : NULL;
 }
 
 double monitor_latency_ms(const monitor_cell *cell, double p) {

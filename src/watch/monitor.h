@@ -58,7 +58,7 @@ void monitor_vote(input_votes *v, const quality_sample *sample);
 void monitor_stream(monitor *m, size_t series, const input_votes *votes);
 /* Spans without text of which nothing else is known, `speech_s` in all. */
 void monitor_empty(monitor *m, size_t series, uint64_t n, double speech_s);
-void monitor_audio(monitor *m, size_t series, double audio_s);
+void monitor_audio(monitor *m, size_t series, double audio_s, double loud_s);
 void monitor_speakers(monitor *m, size_t series, uint32_t labels, uint32_t revisions);
 /* Since the last call; memory as it is now. */
 void monitor_host(monitor *m, double busy_s, double capacity_s, double memory_bytes);
@@ -70,7 +70,7 @@ typedef void monitor_sink(void *context, const monitor_cell *cell);
 /* Once a second. When a minute is over `sink` gets the cell of each series in which anything was counted. A clock that goes back
  * ends no minute; one that jumps ahead ends this one. */
 void monitor_tick(monitor *m, int64_t now_s, monitor_sink *sink, void *context);
-/* A minute of before the start, as it was stored: for the windows alone. */
+/* A minute of before the start, as it was stored: for the windows alone. One that still runs goes on. */
 void monitor_restore(monitor *m, const monitor_cell *cell, int64_t now_s);
 
 /* ---- looking ---------------------------------------------------------------------------------------------------------- */
@@ -84,6 +84,8 @@ const cell_at *monitor_at(const monitor *m, size_t series);
 void monitor_sum(const monitor *m, size_t series, monitor_window w, int64_t now_s, monitor_cell *out);
 /* The k-th of the last MONITOR_MINUTES minutes, 0 the one that runs; NULL: nothing was counted in it. */
 const monitor_cell *monitor_minute(const monitor *m, size_t series, size_t k, int64_t now_s);
+/* The same of the last MONITOR_HOURS hours of the clock; what the minute that runs has counted is not in it yet. */
+const monitor_cell *monitor_hour(const monitor *m, size_t series, size_t k, int64_t now_s);
 /* Since the start, never smaller: for counters. memory_bytes is the newest. */
 const monitor_cell *monitor_total(const monitor *m, size_t series);
 

@@ -1,10 +1,14 @@
 /* quality_text.c: see quality_text.h. A field of cell.h becomes a family by a line of the table. Owner: whoever calls. */
 #include "watch/quality_text.h"
 
+#include <math.h>
 #include <stddef.h>
+#include <string.h>
 
 #define LATENCY_BOUNDS    (CELL_LATENCY_BINS - 1)
 #define CONFIDENCE_BOUNDS CELL_CONFIDENCE_BINS
+#define CONFIDENCE        "steno_quality_confidence"
+#define LATENCY           "steno_quality_latency_seconds"
 
 _Static_assert(LATENCY_BOUNDS <= STENO_HISTOGRAM_BUCKETS && CONFIDENCE_BOUNDS <= STENO_HISTOGRAM_BUCKETS, "bins fit");
 
@@ -29,6 +33,7 @@ static const struct family {
     COUNT_OF(streams, "streams", "Streams with an utterance."),
     SUM_OF(speech_s, "speech_seconds", "Length of utterances."),
     SUM_OF(audio_s, "audio_seconds", "Audio heard, with silence."),
+    SUM_OF(loud_s, "loud_seconds", "Of it, what stands out of its stream's noise."),
     SUM_OF(characters, "characters", "Characters of text, without spaces."),
     SUM_OF(words, "words", "Words of text."),
     SUM_OF(tokens, "tokens", "Tokens of text."),
@@ -58,6 +63,64 @@ static double value_of(const monitor_cell *cell, const struct family *f) {
     return f->is_count ? (double)*(const uint64_t *)(const void *)at : *(const double *)(const void *)at;
 }
 
+/* ---- reading ------------------------------------------------------------------------------------------------------ */
+
+/* Fields: the families, then bins of confidence, then those of latency. */
+#define BINS_AT    ((int)N_FAMILIES)
+#define LATENCY_AT (BINS_AT + CELL_CONFIDENCE_BINS)
+
+_Static_assert(LATENCY_AT + CELL_LATENCY_BINS <= 64, "which of them were there fits a word");
+
+static bool is_called(const char *text, size_t n, const char *name) {
+    return strlen(name) == n && memcmp(text, name, n) == 0;
+}
+
+int quality_field(const char *name, size_t n) {
+    for (size_t i = 0; i < N_FAMILIES; i++)
+        if (is_called(name, n, families[i].name)) return (int)i;
+    return -1;
+}
+
+int quality_bucket(const char *name, size_t n, double bound) {
+    if (is_called(name, n, CONFIDENCE "_bucket")) {
+        for (int i = 0; i < CONFIDENCE_BOUNDS; i++)
+            if (bound == confidence_bounds[i]) return BINS_AT + i;
+    } else if (is_called(name, n, LATENCY "_bucket")) {
+        for (int i = 0; i < LATENCY_BOUNDS; i++)
+            if (bound == latency_bounds_s[i]) return LATENCY_AT + i;
+        if (isinf(bound)) return LATENCY_AT + LATENCY_BOUNDS;
+    }
+    return -1;
+}
+
+void quality_add(monitor_cell *cell, int field, double value) {
+    if (field >= LATENCY_AT) {
+        cell->latency_bin[field - LATENCY_AT] += (uint64_t)value;
+    } else if (field >= BINS_AT) {
+        cell->confidence_bin[field - BINS_AT] += (uint64_t)value;
+    } else {
+        char *at = (char *)cell + families[field].offset;
+        if (families[field].is_count)
+            *(uint64_t *)(void *)at += (uint64_t)value;
+        else
+            *(double *)(void *)at += value;
+    }
+}
+
+static bool take_apart(uint64_t *bin, int n) {
+    for (int i = n - 1; i > 0; i--) {
+        if (bin[i] < bin[i - 1]) return false;
+        bin[i] -= bin[i - 1];
+    }
+    return true;
+}
+
+bool quality_take_apart(monitor_cell *cell) {
+    return take_apart(cell->confidence_bin, CELL_CONFIDENCE_BINS) && take_apart(cell->latency_bin, CELL_LATENCY_BINS);
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------------------ */
+
 typedef struct labels {
     expo_label of[4];
 } labels;
@@ -73,7 +136,7 @@ static bool is_host(const monitor_cell *c) {
 }
 
 static void put_histograms(expo *e, const monitor_cell *const *cells, size_t n) {
-    expo_family(e, "steno_quality_confidence", EXPO_HISTOGRAM, "Mean confidence of utterances with text.");
+    expo_family(e, CONFIDENCE, EXPO_HISTOGRAM, "Mean confidence of utterances with text.");
     for (size_t i = 0; i < n; i++) {
         histogram h;
         labels l = labels_of(cells[i]);
@@ -82,7 +145,7 @@ static void put_histograms(expo *e, const monitor_cell *const *cells, size_t n) 
         h.sum = cells[i]->confidence_sum;
         if (!is_host(cells[i])) expo_histogram(e, l.of, &h);
     }
-    expo_family(e, "steno_quality_latency_seconds", EXPO_HISTOGRAM, "End of speech to final text.");
+    expo_family(e, LATENCY, EXPO_HISTOGRAM, "End of speech to final text.");
     for (size_t i = 0; i < n; i++) {
         histogram h;
         labels l = labels_of(cells[i]);

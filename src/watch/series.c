@@ -19,9 +19,9 @@
 #define RHYTHM      .6  /* a rhythm is one when it leaves less than this share of the squares */
 #define CLIP        5.0 /* what is further out moves spread no further */
 #define ALONG_MAX   .95
-#define BIN_LOW     -4.0 /* log of the smallest feature that is told apart */
-#define BIN_EACH    8.0  /* bins a unit of log */
-#define TAIL        3.0  /* beyond everything seen, chances fall with this power */
+#define BIN_LOW     (-4.0) /* log of the smallest feature that is told apart */
+#define BIN_EACH    8.0    /* bins a unit of log */
+#define TAIL        3.0    /* beyond everything seen, chances fall with this power */
 
 static double toward(double from, double to, double tau) {
     return from + (to - from) / tau;

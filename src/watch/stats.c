@@ -77,7 +77,8 @@ double stats_shares_p(uint64_t y1, uint64_t n1, uint64_t y2, uint64_t n2) {
     double n = (double)(n1 + n2), y = (double)(y1 + y2), first = (double)n1;
     if (n1 == 0 || n2 == 0) return 1;
     double most = y < first ? y : first, p = 0;
-    for (double k = (double)y1; k <= most; k++) {
+    for (uint64_t i = y1; i <= (uint64_t)most; i++) {
+        double k = (double)i;
         double term = exp(log_choose(first, k) + log_choose(n - first, y - k) - log_choose(n, y));
         p += term;
         if (term < 1e-18 * p) break;

@@ -129,6 +129,16 @@ export function samples(file) {
   return new Int16Array(bytes.buffer.slice(bytes.byteOffset + at + 8, bytes.byteOffset + at + 8 + bytes.readUInt32LE(at + 4)));
 }
 
+// A prompt of the Debian package, e.g. `digits/7`, without the silence round it, at 16 kHz.
+export function prompt16(name) {
+  const file = `/usr/share/asterisk/sounds/en_US_f_Allison/${name}.wav`;
+  if (!existsSync(file)) skip('the Asterisk prompts are not installed');
+  const all = samples(file);
+  const loud = (v) => Math.abs(v) >= 800;
+  const part = all.subarray(Math.max(0, all.findIndex(loud) - 160), all.findLastIndex(loud) + 240);
+  return Int16Array.from({ length: 2 * part.length }, (_, i) => (i % 2 ? (part[i >> 1] + (part[(i >> 1) + 1] ?? 0)) >> 1 : part[i >> 1]));
+}
+
 export function write(name, bytes) {
   const file = join(work, name);
   mkdirSync(join(file, '..'), { recursive: true });

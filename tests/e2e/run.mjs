@@ -29,6 +29,7 @@ import './test_page.mjs';
 import './test_page_speakers.mjs';
 import './test_page_real.mjs';
 import './test_page_privacy.mjs';
+import './test_dashboard.mjs';
 import './test_onsets.mjs';
 import './test_storm.mjs';
 import './test_jobs.mjs';
@@ -42,5 +43,8 @@ import './test_privacy.mjs';
 import './test_labels_hard.mjs';
 import './test_net.mjs';
 import './test_metrics.mjs';
+import './test_watch.mjs';
+import './test_fleet.mjs';
+import './test_traces.mjs';
 
 process.exitCode = await runAll(process.argv[2]);

@@ -18,15 +18,18 @@ function prompt(name) {
   return all.subarray(Math.max(0, first - 400), last + 600);
 }
 
-let made = '';
-// A WAV file of 16 kHz.
-export function spokenNumber() {
-  if (made) return made;
+const made = new Map();
+// A WAV file of 16 kHz. split: after so many figures somebody draws breath: the number is of two utterances.
+export function spokenNumber(split = 0) {
+  if (made.has(split)) return made.get(split);
   const pause = new Int16Array(RATE * 0.25);
-  const parts = ['telephone-number', ...[...NUMBER].map((d) => `digits/${d}`), 'goodbye'].flatMap((name) => [prompt(name), pause]);
+  const breath = new Int16Array(RATE * 1.5);
+  const figure = (d, i) => [...(split && i === split ? [breath] : []), prompt(`digits/${d}`), pause];
+  const parts = [prompt('telephone-number'), pause, ...[...NUMBER].flatMap(figure), prompt('goodbye'), pause];
   const pcm = Int16Array.from([new Int16Array(RATE * LEAD_S), ...parts, new Int16Array(RATE * 2)].flatMap((part) => [...part]));
-  const narrow = writeWav('number-8k.wav', pcm, { rate: RATE });
-  const file = join(work, 'number.wav');
+  const narrow = writeWav(`number-${split}-8k.wav`, pcm, { rate: RATE });
+  const file = join(work, `number-${split}.wav`);
   if (!ffmpeg(['-i', narrow, '-ar', '16000', '-c:a', 'pcm_s16le', file])) throw new Error('ffmpeg failed');
-  return (made = file);
+  made.set(split, file);
+  return file;
 }

@@ -2,21 +2,10 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { recording, samples, skip, steno, test, work, write, writeWav } from './harness.mjs';
+import { prompt16, recording, samples, skip, steno, test, work, write, writeWav } from './harness.mjs';
 
-const SOUNDS = '/usr/share/asterisk/sounds/en_US_f_Allison';
 const NUMBER = '2127530147';
 const RATE = 16000;
-
-// A prompt without the silence round it, at 16 kHz.
-function prompt(name) {
-  const file = join(SOUNDS, `${name}.wav`);
-  if (!existsSync(file)) skip('the Asterisk prompts are not installed');
-  const all = samples(file);
-  const loud = (v) => Math.abs(v) >= 800;
-  const part = all.subarray(Math.max(0, all.findIndex(loud) - 160), all.findLastIndex(loud) + 240);
-  return Int16Array.from({ length: 2 * part.length }, (_, i) => (i % 2 ? (part[i >> 1] + (part[(i >> 1) + 1] ?? 0)) >> 1 : part[i >> 1]));
-}
 
 const join16 = (parts) => Int16Array.from(parts.flatMap((p) => [...p]));
 let said = null;
@@ -24,9 +13,9 @@ let said = null;
 function speech() {
   if (said) return said;
   const pause = new Int16Array(RATE / 20);
-  const front = join16([new Int16Array(RATE / 2), prompt('telephone-number'), pause]);
-  const number = join16([...NUMBER].flatMap((d) => [prompt(`digits/${d}`), pause]));
-  const pcm = join16([front, number, prompt('goodbye'), new Int16Array(2 * RATE)]);
+  const front = join16([new Int16Array(RATE / 2), prompt16('telephone-number'), pause]);
+  const number = join16([...NUMBER].flatMap((d) => [prompt16(`digits/${d}`), pause]));
+  const pcm = join16([front, number, prompt16('goodbye'), new Int16Array(2 * RATE)]);
   said = { pcm, from: front.length, to: front.length + number.length, file: writeWav('redact-audio/said.wav', pcm) };
   return said;
 }

@@ -55,7 +55,7 @@ static const struct made_fault_kind {
     {"quiet 0.5 % -> 30 %", "input_quiet", ""},
     {"clipped 0.5 % -> 30 %", "input_clipped", ""},
     {"noisy 2 % -> 30 %", "input_noisy", ""},
-    {"VAD hears a third", "speech_share_low", ""},
+    {"VAD hears a third", "speech_unheard", "speech_share_low"},
 };
 
 /* What one stream adds to its host's sums while it is open: its rate, and rate times each of its own numbers. */
@@ -73,6 +73,7 @@ enum {
     S_COMPRESS,
     S_REVISE,
     S_SWITCH,
+    S_LOUD, /* seconds that stand out of the noise a second of speech: other sounds too */
     S_N
 };
 
@@ -95,7 +96,7 @@ typedef struct made_host {
 } made_host;
 
 typedef struct made_fleet {
-    uint64_t state;
+    uint64_t state, loud_state;
     int n;
     double an_hour; /* utterances a host */
     bool rough;     /* callers differ by the hour of the day, and some streams last for hours */
@@ -157,6 +158,16 @@ static inline bool fleet_has(made_fleet *f, const made_host *h, made_fault fault
     return fleet_uniform(f) < (fleet_fault(f, h) == fault ? .30 : usual);
 }
 
+/* Dice of its own: the lives of before it was counted stay what they were. */
+static inline double fleet_loud(made_fleet *f, double week) {
+    uint64_t state = f->state;
+    f->state = f->loud_state;
+    double loud = .95 * exp(.08 * fleet_normal(f)) + .10 * (1 + .15 * week) * fleet_exponential(f, 1);
+    f->loud_state = f->state;
+    f->state = state;
+    return loud;
+}
+
 static inline void fleet_open_stream(made_fleet *f, made_host *h) {
     if (h->n == FLEET_STREAMS) return;
     double week = sin(2 * M_PI * (double)f->minute / (7.0 * FLEET_DAY_MIN) + h->phase);
@@ -176,8 +187,9 @@ static inline void fleet_open_stream(made_fleet *f, made_host *h) {
     p[S_COMPRESS] = 1.3 + .08 * fleet_normal(f);
     p[S_REVISE] = .08 * (1 + .1 * week) * (.5 + fleet_uniform(f));
     p[S_SWITCH] = .02 * fleet_exponential(f, 1);
+    p[S_LOUD] = fleet_loud(f, week);
     for (int i = 0; i < S_N; i++)
-        h->sum[i] += s->part[i] = rate * fmin(p[i], i == S_CHARS || i == S_COMPRESS ? 1e9 : 1);
+        h->sum[i] += s->part[i] = rate * fmin(p[i], i == S_CHARS || i == S_COMPRESS || i == S_LOUD ? 1e9 : 1);
     s->narrow = p[S_NARROW] > 0, s->quiet = p[S_QUIET] > 0, s->clipped = p[S_CLIPPED] > 0, s->noisy = p[S_NOISY] > 0;
     s->left_min =
         f->rough ? FLEET_STREAM_MIN * exp(1.2 * fleet_normal(f) - .72) : fleet_exponential(f, FLEET_STREAM_MIN);
@@ -274,6 +286,7 @@ static inline void fleet_minute_of(made_fleet *f, made_host *h, monitor_cell *c)
     c->language_switches = DRAW(n, S_SWITCH, 1);
 #undef DRAW
     c->speech_s = fmax(n * .5, n * FLEET_SPEECH_S + sqrt(n) * 2.2 * fleet_normal(f));
+    c->loud_s = c->speech_s * h->sum[S_LOUD] / rate;
     if (fault == FAULT_VAD) c->speech_s *= .33;
     fleet_texts(f, h, n, fault, c);
     fleet_latency(f, h, n, fault == FAULT_LATENCY, c);
@@ -293,6 +306,7 @@ static inline void fleet_host_of(made_fleet *f, made_host *h, monitor_cell *c) {
 static inline void fleet_make(made_fleet *f, uint64_t seed, int hosts, double an_hour) {
     memset(f, 0, sizeof *f);
     f->state = seed;
+    f->loud_state = ~seed;
     f->n = hosts;
     f->an_hour = an_hour;
     for (int i = 0; i < hosts; i++) {

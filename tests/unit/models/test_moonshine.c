@@ -292,6 +292,19 @@ static void check_wrong_draft(net *n, const alone *a) {
     kv_pool_give(&n->pool, SELF_PAGES, r.seq.self);
 }
 
+/* Where the end is not what a row would say, end_least changes no bit. (Where it is: test_engine.mjs, figures joined from prompts.) */
+static void check_end_is_least(net *n, const alone *a) {
+    for (int who = 1; who < SEQUENCES; who++) {
+        rider r;
+        mount(n, &r, a, who, 0);
+        moonshine_row row = {.seq = &r.seq, .token = a[who].token[0], .end_least = 0.99f};
+        assert_ok(moonshine_decode_step(n->m, &n->a, &row, 1, NULL));
+        assert_row(n, &a[who], 0, &row, NULL);
+        assert_false(row.end_lost);
+        kv_pool_give(&n->pool, SELF_PAGES, r.seq.self);
+    }
+}
+
 /* Another network of the same weights whose memory starts as zeros instead of NaN. */
 static void check_fresh_memory(const net *n, const alone *a, bool fp32) {
     net clean;
@@ -318,6 +331,7 @@ static void check_network(const fake_shape *shape, bool fp32) {
     check_decoder(&n, a, 20, 3, SEED + 2);
     check_decoder(&n, a, 9, 24, SEED + 3);
     check_wrong_draft(&n, a);
+    check_end_is_least(&n, a);
     check_fresh_memory(&n, a, fp32);
     for (int i = 0; i < SEQUENCES; i++) free_alone(&n, &a[i]);
     assert_int_equal(n.pool.free_count, n.pool.count);

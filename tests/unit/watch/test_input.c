@@ -96,6 +96,29 @@ static void test_offset(void **state) {
 }
 
 /* Only what is kept can be looked at; silence and an empty span are no error. */
+static double loud_s(void) {
+    memset(&in, 0, sizeof in);
+    input_add(&in, x, N);
+    double s = input_take_loud_s(&in);
+    assert_true(input_take_loud_s(&in) == 0); /* taken once */
+    return s;
+}
+
+/* Half of it is a tone, whatever noise is below; noise without an end is no sound, and neither is what no microphone meant. */
+static void test_loud(void **state) {
+    (void)state;
+    make(-20, -60);
+    assert_true(fabs(loud_s() - 2) < 0.3);
+    make(-40, -60);
+    assert_true(fabs(loud_s() - 2) < 0.3);
+    make(-20, -21);
+    assert_true(loud_s() < 0.2);
+    make(-100, -20);
+    assert_true(loud_s() == 0);
+    make(-70, -100);
+    assert_true(loud_s() == 0);
+}
+
 static void test_spans(void **state) {
     (void)state;
     input_quality q;
@@ -115,8 +138,13 @@ static void test_spans(void **state) {
 int main(void) {
     random_start();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_level_and_noise), cmocka_unit_test(test_pieces), cmocka_unit_test(test_clipping),
-        cmocka_unit_test(test_bandwidth),       cmocka_unit_test(test_offset), cmocka_unit_test(test_spans),
+        cmocka_unit_test(test_level_and_noise),
+        cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_clipping),
+        cmocka_unit_test(test_bandwidth),
+        cmocka_unit_test(test_offset),
+        cmocka_unit_test(test_spans),
+        cmocka_unit_test(test_loud),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,7 +59,7 @@ static void test_utterances(void **state) {
     monitor_utterance(m, s, &spoken);
     monitor_utterance(m, s, &nothing);
     monitor_empty(m, s, 3, 1.5);
-    monitor_audio(m, s, 20);
+    monitor_audio(m, s, 20, 9);
     monitor_speakers(m, s, 2, 1);
     monitor_tick(m, NOW + 59, take, NULL);
     assert_int_equal(n_cells, 0); /* the minute runs */
@@ -72,7 +72,8 @@ static void test_utterances(void **state) {
     assert_int_equal(c->empty, 4);
     assert_int_equal(c->streams, 1);
     assert_int_equal(c->texts, 1);
-    assert_true(c->speech_s == 6.5 && c->audio_s == 20 && c->characters == 30 && c->tokens_repeated == 1);
+    assert_true(c->speech_s == 6.5 && c->audio_s == 20 && c->loud_s == 9 && c->characters == 30 &&
+                c->tokens_repeated == 1);
     assert_int_equal(c->confidence_bin[8], 1);
     assert_true(fabs(c->confidence_sum - 0.85) < 1e-12); /* of texts alone */
     assert_int_equal(c->latency_bin[3], 1);              /* 100 to 150 ms; where nobody waited there is none */
@@ -129,6 +130,10 @@ static void test_windows(void **state) {
     assert_non_null(monitor_minute(m, s, 0, now_s));
     assert_int_equal(monitor_minute(m, s, 59, now_s)->start_s, NOW + 3 * 24 * 3600 - 59 * 60);
     assert_null(monitor_minute(m, s, 60, now_s));
+    assert_int_equal(monitor_hour(m, s, 1, now_s)->utterances, 60);
+    assert_int_equal(monitor_hour(m, s, 23, now_s)->start_s, NOW + 2 * 24 * 3600 + 3600);
+    assert_null(monitor_hour(m, s, 0, now_s)); /* nothing of it has been filed */
+    assert_null(monitor_hour(m, s, 24, now_s));
     monitor_sum(m, s, MONITOR_DAY, now_s + 7 * 24 * 3600, &sum); /* long nothing: old places of the ring do not count */
     assert_int_equal(sum.utterances, 1);
     monitor_close(m);
@@ -174,8 +179,8 @@ static void test_restore(void **state) {
     (void)state;
     monitor *m = opened(8);
     monitor_cell sum, c = {.at = name("tiny", ""), .utterances = 7};
-    const int64_t ago_s[] = {600, 3 * 3600, 30 * 3600, -60, 0};
-    for (int i = 0; i < 5; i++) {
+    const int64_t ago_s[] = {600, 3 * 3600, 30 * 3600, -60};
+    for (int i = 0; i < 4; i++) {
         c.start_s = NOW - ago_s[i];
         monitor_restore(m, &c, NOW);
     }
@@ -190,6 +195,20 @@ static void test_restore(void **state) {
     monitor_close(m);
 }
 
+/* A restart within a minute: what was counted before it is stored again with what comes, once. */
+static void test_restore_running(void **state) {
+    (void)state;
+    monitor *m = opened(8);
+    monitor_cell c = {.at = name("tiny", ""), .start_s = NOW, .utterances = 3};
+    monitor_restore(m, &c, NOW + 20);
+    monitor_empty(m, tiny(m), 1, 2);
+    monitor_tick(m, NOW + 60, take, NULL);
+    assert_int_equal(n_cells, 1);
+    assert_int_equal(cells[0].utterances, 4);
+    assert_int_equal(monitor_total(m, tiny(m))->utterances, 1); /* counters begin at the start */
+    monitor_close(m);
+}
+
 static void test_host(void **state) {
     (void)state;
     monitor *m = opened(8);
@@ -199,6 +218,10 @@ static void test_host(void **state) {
     assert_int_equal(n_cells, 1);
     assert_string_equal(cells[0].at.model, "");
     assert_true(cells[0].busy_s == 30 && cells[0].capacity_s == 240 && cells[0].memory_bytes == 2e8);
+    monitor_host(m, 30, 120, 3e8);
+    monitor_tick(m, NOW + 120, take, NULL);
+    const monitor_cell *hour = monitor_hour(m, 0, 0, NOW + 120);
+    assert_true(hour->busy_s == 60 && hour->memory_bytes == 3e8); /* times add up, memory does not */
     monitor_close(m);
 }
 
@@ -213,9 +236,9 @@ static void test_latency(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_utterances), cmocka_unit_test(test_votes),
-                                       cmocka_unit_test(test_windows),    cmocka_unit_test(test_clock),
-                                       cmocka_unit_test(test_bounded),    cmocka_unit_test(test_restore),
-                                       cmocka_unit_test(test_host),       cmocka_unit_test(test_latency)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_utterances),      cmocka_unit_test(test_votes),   cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_clock),           cmocka_unit_test(test_bounded), cmocka_unit_test(test_restore),
+        cmocka_unit_test(test_restore_running), cmocka_unit_test(test_host),    cmocka_unit_test(test_latency)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

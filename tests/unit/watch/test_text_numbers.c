@@ -78,8 +78,7 @@ static void test_any_bytes(void **state) {
     static char text[TEXT_NUMBERS_MAX + 4096];
     for (int turn = 0; turn < 300; turn++) {
         size_t n = random_bits() % sizeof text;
-        for (size_t i = 0; i < n; i++)
-            text[i] = turn % 2 ? (char)random_bits() : " ab\xe4\xbd\xa0"[random_bits() % 6];
+        for (size_t i = 0; i < n; i++) text[i] = turn % 2 ? (char)random_bits() : " ab\xe4\xbd\xa0"[random_bits() % 6];
         text_numbers out;
         text_trace t = {0};
         text_measure(meter, text, n, &out);
