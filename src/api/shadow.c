@@ -15,8 +15,8 @@
 #include <string.h>
 #include <time.h>
 
-#define LOAD_BUSY    0.75 /* of the users' engine, where somebody speaks live: copies end */
-#define LOAD_CALM    0.50 /* and begin again when it has been below this … */
+#define LOAD_BUSY    0.50 /* of the users' engine, where somebody speaks live: copies end */
+#define LOAD_CALM    0.35 /* and begin again when it has been below this … */
 #define CALM_S       5    /* … for so long */
 #define STRETCH_CALM 1.0
 

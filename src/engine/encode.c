@@ -262,6 +262,7 @@ static double run_lane(shard *s, lane_kind kind, double budget_s) {
     bool unsliced = s->engine->config.no_slices;
     while (l->busy) {
         bool done = false;
+        shard_give_way(s);
         double start_s = thread_cpu_s();
         steno_err err = moonshine_encode_step(&l->encoding, &done);
         l->cpu_s += thread_cpu_s() - start_s;

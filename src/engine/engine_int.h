@@ -330,6 +330,8 @@ void shard_wake(shard *s);
 /* Takes what is in the inbox, waiting for it up to wait_ms (-1: for ever), and does one tick. Returns how long the next one
  * may wait: 0 when there is work, -1 when only a message brings any. The thread's own loop, or a simulator's. */
 int shard_tick(shard *s, int wait_ms);
+/* Of an engine that gives way to all others: waits while any of them computes, for a while. Before every piece of work. */
+void shard_give_way(const shard *s);
 /* Samples of audio waiting or in work here: the measure of a shard's queue. Any thread. */
 int64_t shard_load(const shard *s);
 /* How busy it is, 0..1, and how far partials are stretched, 1 and more. Any thread. */

@@ -437,6 +437,7 @@ bool recognise_step(shard *s) {
     /* Finals take several steps a tick: one that its draft does not help has a step for every token. */
     for (int i = 0; s->active && i < (decodes_finals(s) ? FINAL_STEPS : 1); i++) {
         s->urgent_s = 0.0;
+        shard_give_way(s);
         if (!decode_step(s)) break;
         urgent_s += s->urgent_s;
         moved = true;

@@ -11,7 +11,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NICE_IDLE 19 /* others of this core go first whenever they want to, not only mostly */
+#define NICE_IDLE  19      /* others of this core go first whenever they want to, not only mostly … */
+#define GIVE_WAY_S 0.05    /* … and others on other cores, too: so long, for every piece of work */
+#define LOOK_NS    500000L /* between looks whether they are through */
+
+/* Shards of all engines of the process that are in a tick, but those that give way. Cores that look independent may share their
+ * arithmetic and always share memory: who only gives up his core still slows the others. */
+static _Atomic int at_work;
 
 double thread_cpu_s(void) {
     struct timespec t;
@@ -176,10 +182,21 @@ static bool listen_first(const shard *s) {
     return shard_live(s) == 0 && listen_has_recordings(s) && s->waiting_count + s->active < wanted;
 }
 
-int shard_tick(shard *s, int wait_ms) {
-    drain(s, wait_ms);
-    if (s->stopping) return -1;
+static bool gives_way(const shard *s) {
+    return s->engine->config.nice == NICE_IDLE;
+}
+
+void shard_give_way(const shard *s) {
+    const struct timespec pause = {.tv_nsec = LOOK_NS};
+    if (!gives_way(s) || atomic_load(&at_work) == 0) return;
+    double until_s = engine_now_s(s->engine) + GIVE_WAY_S;
+    while (atomic_load(&at_work) > 0 && engine_now_s(s->engine) < until_s) nanosleep(&pause, NULL);
+}
+
+/* After a wait for messages: one step of everything. */
+static bool work(shard *s) {
     counter_add(&s->count.ticks, 1);
+    shard_give_way(s);
     bool moved = listen_step(s);
     double heard_s = engine_now_s(s->engine);
     moved = voices_step(s) || moved;
@@ -188,6 +205,15 @@ int shard_tick(shard *s, int wait_ms) {
     double slept_s = engine_now_s(s->engine);
     load_sleep(s, slept_s);
     observe_tick(s, heard_s, spoke_s, slept_s);
+    return moved;
+}
+
+int shard_tick(shard *s, int wait_ms) {
+    drain(s, wait_ms);
+    if (s->stopping) return -1;
+    if (!gives_way(s)) atomic_fetch_add(&at_work, 1);
+    bool moved = work(s);
+    if (!gives_way(s)) atomic_fetch_sub(&at_work, 1);
     /* The last of what was live may have ended just now, in a step that had nothing else to do: then nobody would wake the
      * shard for the recordings that waited for it. */
     if (moved || listen_may_hear_recordings(s) || voices_may_work(s)) return 0;
@@ -196,7 +222,7 @@ int shard_tick(shard *s, int wait_ms) {
 }
 
 /* The calling thread alone, on Linux. Where it is not allowed, nothing is lost but promptness. */
-static void give_way(int nice) {
+static void be_nice(int nice) {
     const struct sched_param none = {0};
     if (nice) (void)setpriority(PRIO_PROCESS, (id_t)gettid(), nice);
     if (nice == NICE_IDLE) (void)sched_setscheduler(0, SCHED_IDLE, &none);
@@ -205,7 +231,7 @@ static void give_way(int nice) {
 static void *run(void *arg) {
     shard *s = arg;
     int wait_ms = -1;
-    give_way(s->engine->config.nice);
+    be_nice(s->engine->config.nice);
     while (!s->stopping) wait_ms = shard_tick(s, wait_ms);
     listen_release_all(s);
     return NULL;

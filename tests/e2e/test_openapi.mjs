@@ -67,11 +67,22 @@ test('openapi: real answers about the state, models and streams are what it says
     assert.deepEqual(await ask('/readyz'), { ready: true });
     assert.equal((await ask('/v1/status')).engines.length, 1);
     assert.equal((await ask('/v1/watch')).series[0].model, '');
+    assert.equal((await ask('/v1/shadow')).code, 'not_found');
     assert.equal((await ask('/v1/stream')).code, 'upgrade_required');
     assert.match((await ask('/v1/stream?sample_rate=1', '/v1/stream')).message, /sample_rate/);
     const { data } = await ask('/v1/models');
     assert.equal((await ask(`/v1/models/${data[0].id}`, '/v1/models/{model}')).id, data[0].id);
     assert.equal((await ask('/v1/models/none', '/v1/models/{model}')).error.code, 'model_not_found');
+  });
+});
+
+test('openapi: real answers about a model in the shadow are what it says', async () => {
+  await withServer(['--data-dir', mkdtempSync(join(work, 'data-')), '--shadow-model', 'tiny', '--shadow-precision', 'fp32', '--shadow-percent', '100'], async (server) => {
+    const ask = async () => answer('get', '/v1/shadow', await server.get('/v1/shadow'));
+    assert.equal((await ask()).state, 'listening');
+    await server.get('/v1/audio/transcriptions', { method: 'POST', body: form([['file', file()], ['model', 'whisper-1']]) });
+    while (!(await ask()).minutes.length) await turn();
+    assert.equal((await ask()).a.model, 'tiny');
   });
 });
 

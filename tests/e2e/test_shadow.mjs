@@ -77,7 +77,7 @@ test('shadow: a model beside itself does not differ, and what is counted is true
       words += wordsOf(await transcribe(server, recording(id)));
       audio += seconds(recording(id));
     }
-    const r = await until(server, (now) => streams(CLIPS.length)(now) && now.b.arena_peak_bytes > 0, 'all streams compared');
+    const r = await until(server, (now) => streams(CLIPS.length)(now) && now.b.arena_peak_bytes > 0 && now.a.cpu_per_audio_s > 0, 'all streams compared');
     assert.equal(r.state, 'listening');
     assert.equal(r.difference.words + r.floor.words, words);
     assert.equal(r.difference.edits + r.floor.edits, 0);
