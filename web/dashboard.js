@@ -35,8 +35,8 @@ try {
 let shadow = { answer: null, at: -Infinity };
 
 // Not there is no trouble: most servers run no shadow.
-async function askShadow(get) {
-  if (watch?.shadow === false || performance.now() - shadow.at < SHADOW_MS) return;
+async function askShadow(get, answer) {
+  if (!answer.shadow || performance.now() - shadow.at < SHADOW_MS) return;
   try {
     shadow = { answer: await get('v1/shadow'), at: performance.now() };
   } catch (error) {
@@ -60,7 +60,7 @@ async function askColumns(get, answer) {
 const poller = new Poller(async (get) => {
   const [status, answer] = await Promise.all([get('v1/status'), get('v1/watch?minutes=false')]);
   const full = await askColumns(get, answer);
-  await askShadow(get);
+  await askShadow(get, answer);
   return { status, answer: full };
 });
 

@@ -288,9 +288,9 @@ void watch_answer(call *c) {
     json_t *bounds = json_array();
     for (int i = 0; i < CELL_LATENCY_BINS - 1; i++) json_array_append_new(bounds, json_real(cell_latency_bound_ms[i]));
     reply_json(c->reply, 200,
-               json_pack("{s:I, s:I, s:b, s:I, s:f, s:o, s:o, s:o, s:o, s:s, s:o}", "now_s", (json_int_t)now_s,
+               json_pack("{s:I, s:I, s:b, s:I, s:f, s:o, s:o, s:o, s:o, s:s, s:o, s:b}", "now_s", (json_int_t)now_s,
                          "since_s", (json_int_t)w->started_s, "restored", w->restored, "minutes_not_stored",
                          (json_int_t)w->unwritten, "minute_ms", w->minute_ms, "latency_bounds_ms", bounds, "series",
                          series, "alarms", alarms_json(w), "worst", worst_list(w, owner, now_s), "host", w->name,
-                         "hosts", watch_fleet_json(w)));
+                         "hosts", watch_fleet_json(w), "shadow", c->service->shadow != NULL));
 }

@@ -41,7 +41,7 @@ export async function withBrowser({ address, flags = [], context = {}, mic = tru
     page.setDefaultTimeout(LIMIT_MS);
     const wrong = [];
     page.on('pageerror', (error) => wrong.push(String(error)));
-    page.on('console', (message) => message.type() === 'error' && wrong.push(message.text()));
+    page.on('console', (message) => message.type() === 'error' && wrong.push(`${message.text()} ${message.location().url}`));
     page.on('request', (request) => /^(http:\/\/127\.0\.0\.1|blob:)/.test(request.url()) || wrong.push(`asks for ${request.url()}`));
     await page.goto(address);
     await body(page);

@@ -9,7 +9,6 @@ import { Client, Server, within, withServer } from './live_client.mjs';
 import { hostMinute, seedWatch, speechMinute } from './watch_seed.mjs';
 
 const HOUR = 3600;
-const NO_SHADOW = /the server responded with a status of 404/; // the browser notes that /v1/shadow is not there
 const GONE = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE/;
 const folder = (name) => mkdtempSync(join(work, `${name}-`));
 
@@ -39,7 +38,7 @@ async function withDashboard({ args, complaints = [], before = null, ...how } = 
       }
     })(), 'what was stored has been read');
     const address = `http://${server.address}/`;
-    await withBrowser({ address: `${address}icon.svg`, complaints: [NO_SHADOW, ...complaints], ...how }, async (page) => {
+    await withBrowser({ address: `${address}icon.svg`, complaints, ...how }, async (page) => {
       await before?.(page);
       await page.goto(`${address}dashboard`);
       await body(page, server);
@@ -195,7 +194,10 @@ const shadowAnswer = (text, now) => {
     dropped: { load: { streams: 4, audio_s: 700 }, queue: { streams: 1, audio_s: 100 } }, pairs_lost: 0, minutes: Array.from({ length: 120 }, (_, i) => minute(i)),
     samples: [{ at_s: now, live: true, score: 1, duration_s: 4, words: 9, edits: 5, confidence_a: 0.5, confidence_b: 0.9, a: text, b: 'what the other heard' }, { at_s: now, a: null, b: null }] };
 };
-const shadowed = (text) => (page) => page.route('**/v1/shadow', (route) => route.fulfill({ json: shadowAnswer(text, Math.floor(Date.now() / 1000)) }));
+const shadowed = (text) => async (page) => {
+  await changing((watch) => ({ ...watch, shadow: true }))(page);
+  await page.route('**/v1/shadow', (route) => route.fulfill({ json: shadowAnswer(text, Math.floor(Date.now() / 1000)) }));
+};
 
 test('dashboard: a shadow run has a card of its verdict, bounds, what was dropped, and both latencies', async () => {
   await withDashboard({ before: shadowed('tiny') }, async (page) => {
@@ -337,7 +339,7 @@ test('dashboard: a server that is gone is said to be, less and less often asked,
   const [, port] = first.address.split(':');
   let second = null;
   try {
-    await withBrowser({ address: `http://${first.address}/icon.svg`, complaints: [NO_SHADOW, GONE] }, async (page) => {
+    await withBrowser({ address: `http://${first.address}/icon.svg`, complaints: [GONE] }, async (page) => {
       await page.clock.install();
       await page.goto(`http://${first.address}/dashboard`);
       await ready(page);
