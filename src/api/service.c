@@ -126,6 +126,7 @@ steno_err service_replace(service *v, const service_config *config, steno_model 
     shadow_engines *in_shadow = v->config.shadow_engines;
     v->config.shadow_engines = NULL;
     shadow_replace(&v->shadow, &config->shadow, in_shadow, v);
+    v->shadow_tidied_s = 0;
     v->reloads++;
     return STENO_OK;
 }
@@ -186,6 +187,7 @@ static void sweep(void *ctx) {
     speakers_tick(v->speakers);
     watch_sweep(v->watch);
     shadow_sweep(v->shadow);
+    shadow_tidy(v);
     reap_engines(v);
     sweep_drain(v, now_ms);
     service_check_drained(v); /* whoever ended without saying so */

@@ -104,6 +104,7 @@ struct service {
     watch *watch;       /* NULL: it is off */
     tracer *tracer;
     shadow *shadow; /* NULL: there never was one */
+    int64_t shadow_tidied_s;
     worker *known;  /* listens to known speakers of OpenAI's requests; NULL: none came yet */
     net_watch *known_watch;
     int known_waiting;

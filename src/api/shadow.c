@@ -116,16 +116,37 @@ static steno_err open_setup(shadow *s, shadow_engines *e) {
 
 /* ---- which two are compared ------------------------------------------------------------------------------------------ */
 
-static void name_run(shadow *s) {
-    const shadow_engines *e = &s->about;
-    int n = snprintf(s->run, sizeof s->run, "%s %s | %s %s", e->name[SHADOW_A], e->precision[SHADOW_A],
+static void name_run(const shadow_engines *e, char run[SHADOW_RUN_BYTES]) {
+    int n = snprintf(run, SHADOW_RUN_BYTES, "%s %s | %s %s", e->name[SHADOW_A], e->precision[SHADOW_A],
                      e->name[SHADOW_B], e->precision[SHADOW_B]);
-    if (e->name[SHADOW_REFEREE][0] && n > 0 && n < (int)sizeof s->run)
-        snprintf(s->run + n, sizeof s->run - (size_t)n, " | %s %s", e->name[SHADOW_REFEREE],
+    if (e->name[SHADOW_REFEREE][0] && n > 0 && n < SHADOW_RUN_BYTES)
+        snprintf(run + n, SHADOW_RUN_BYTES - (size_t)n, " | %s %s", e->name[SHADOW_REFEREE],
                  e->precision[SHADOW_REFEREE]);
 }
 
+/* Streams that go on have been witnesses of the two that were compared until now, and are none of the next two. */
+static void end_run(shadow *s) {
+    shadow_end_units(s);
+    s->changed |= s->run[0] != 0;
+    shadow_keep(s, true);
+}
+
+/* An empty one: what another model said is nothing of this one's. Without memory the old one stays. */
+static steno_err open_monitor(shadow *s) {
+    monitor *empty;
+    ERR_TRY(monitor_open(SHADOW_SIDES + 1, shadow_now_s(), &empty));
+    monitor_close(s->monitor);
+    s->monitor = empty;
+    for (int k = 0; k < SHADOW_SIDES; k++) {
+        cell_at at = {0};
+        snprintf(at.model, sizeof at.model, "shadow:%s", shadow_side_name((shadow_side)k));
+        s->series[k] = monitor_series(s->monitor, &at);
+    }
+    return STENO_OK;
+}
+
 static void begin_run(shadow *s) {
+    if (open_monitor(s) != STENO_OK) log_line(LOG_LEVEL_WARN, "shadow: %s", steno_error_detail());
     memset(&s->counts, 0, sizeof s->counts);
     memset(s->use, 0, sizeof s->use);
     memset(s->sample, 0, sizeof s->sample);
@@ -158,14 +179,16 @@ static void fail(shadow *s) {
 /* Takes the engines over. */
 static void use(shadow *s, shadow_engines *e) {
     char run[SHADOW_RUN_BYTES];
-    memcpy(run, s->run, sizeof run);
+    name_run(e, run);
+    bool other = strcmp(run, s->run) != 0;
+    if (other) end_run(s);
     s->about = *e;
     memset(s->about.model, 0, sizeof s->about.model);
     memset(s->about.engine, 0, sizeof s->about.engine);
     memcpy(s->why, e->why, sizeof s->why);
     s->has_stats = false;
-    name_run(s);
-    if (strcmp(run, s->run) != 0) {
+    if (other) {
+        memcpy(s->run, run, sizeof s->run);
         begin_run(s);
         shadow_keep_start(s); /* what was found of these two before goes on */
     }
@@ -210,20 +233,22 @@ static void update_minute(shadow *s) {
 
 /* ---- life ----------------------------------------------------------------------------------------------------------- */
 
-static steno_err open_parts(shadow *s) {
+/* With the rules of the configuration that holds now. Without one nothing is gated, and no text is kept. */
+static steno_err open_redactor(shadow *s) {
     gate_policy policy;
     policy_init(&policy);
     policy.mode = REDACT_MASK;
     policy.types = entity_all_set;
     policy.forced = true;
-    ERR_TRY(text_meter_open(&s->meter));
-    ERR_TRY(monitor_open(SHADOW_SIDES + 1, shadow_now_s(), &s->monitor));
-    for (int k = 0; k < SHADOW_SIDES; k++) {
-        cell_at at = {0};
-        snprintf(at.model, sizeof at.model, "shadow:%s", shadow_side_name((shadow_side)k));
-        s->series[k] = monitor_series(s->monitor, &at);
-    }
+    redact_free(s->redactor);
+    s->redactor = NULL;
     return s->service->config.privacy ? redact_open(s->service->config.privacy, &policy, &s->redactor) : STENO_OK;
+}
+
+static steno_err open_parts(shadow *s) {
+    ERR_TRY(text_meter_open(&s->meter));
+    ERR_TRY(open_monitor(s));
+    return open_redactor(s);
 }
 
 steno_err shadow_open(const shadow_config *config, shadow_engines *engines, service *v, shadow **out) {
@@ -249,6 +274,8 @@ void shadow_replace(shadow **at, const shadow_config *config, shadow_engines *en
     if (!s) return;
     drop_setup(s, SHADOW_FOR_RELOAD);
     s->config = *config;
+    if (open_redactor(s) != STENO_OK) log_line(LOG_LEVEL_ERROR, "shadow: no texts: %s", steno_error_detail());
+    if (!config->texts) shadow_forget_texts(s);
     shadow_keep(s, true);
     if (engines) {
         use(s, engines);

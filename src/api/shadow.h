@@ -58,6 +58,8 @@ void shadow_stop(shadow *s);
 void shadow_reap(void);
 void shadow_close(shadow *s); /* NULL is allowed, here and above */
 void shadow_sweep(shadow *s); /* once a second */
+/* Once a second, too, also where there is no shadow: what the store has of former ones goes in its time, and words that are not wanted any more. */
+void shadow_tidy(service *v);
 
 /* GET /v1/shadow */
 void shadow_answer(call *c);

@@ -115,6 +115,8 @@ void shadow_review_pair(shadow *s, const shadow_tap *t, shadow_review *r, const 
                         const shadow_difference *d);
 /* No more come. */
 void shadow_review_end(shadow *s, const shadow_tap *t, shadow_review *r);
+/* No words of the differences are wanted any more: figures stay. */
+void shadow_forget_texts(shadow *s);
 const char *shadow_tap_owner(const shadow_tap *t);
 bool shadow_tap_live(const shadow_tap *t);
 

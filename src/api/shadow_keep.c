@@ -1,7 +1,8 @@
 /* shadow_keep.c: what came of the shadow, to the store and back: see shadow_int.h.
  *
  * Every KEEP_S, when something has changed, counts, summary, the minutes since the last time and the samples are one item of the store thread and
- * one transaction. At start, and when other engines listen, what was counted of the same two before is added.
+ * one transaction. At start, and when other engines listen, what was counted of the same two before is added. What is too old goes every
+ * TIDY_S, also when nobody listens any more.
  */
 #include "api/shadow_int.h"
 
@@ -16,6 +17,8 @@
 #include <string.h>
 
 #define KEEP_S     5
+#define TIDY_S     3600
+#define DAY_S      86400
 #define ROWS       8 /* minutes in one go: the one that runs, and those that ended since */
 #define COUNTS_KEY "counts"
 
@@ -135,6 +138,40 @@ void shadow_keep(shadow *s, bool now) {
     s->saved_s = now_s;
 }
 
+/* ---- what is too old ------------------------------------------------------------------------------------------------- */
+
+typedef struct shadow_tidying {
+    work head;
+    int64_t before_s;
+    bool texts;
+} shadow_tidying;
+
+static steno_err run_tidying(work *item, db *d) {
+    const shadow_tidying *k = (const shadow_tidying *)item;
+    if (!d) return STENO_OK;
+    ERR_TRY(db_begin(d));
+    steno_err e = shadow_store_expire(d, k->before_s);
+    if (e == STENO_OK && !k->texts) e = shadow_store_forget_texts(d);
+    return db_end(d, e);
+}
+
+static void tidied(work *item) {
+    if (item->error != STENO_OK) log_line(LOG_LEVEL_WARN, "shadow: what is too old stays: %s", item->why);
+    mem_free(item);
+}
+
+void shadow_tidy(service *v) {
+    int64_t now_s = shadow_now_s();
+    if (!v->store || now_s < v->shadow_tidied_s + TIDY_S) return;
+    shadow_tidying *k = mem_alloc(1, sizeof *k);
+    if (!k) return;
+    *k = (shadow_tidying){.head = {.run = run_tidying, .done = tidied},
+                          .before_s = now_s - (int64_t)v->config.shadow.retain_days * DAY_S,
+                          .texts = v->config.shadow.texts};
+    v->shadow_tidied_s = now_s;
+    if (!worker_put(v->store, &k->head)) mem_free(k);
+}
+
 /* ---- from the store ------------------------------------------------------------------------------------------------- */
 
 static void add_sample(void *ctx, int64_t at_s, const char *text) {
@@ -179,10 +216,9 @@ static void take_counts(shadow *s, const json_t *o) {
     s->pairs_lost += json_number_value(json_object_get(o, "pairs_lost"));
 }
 
-static void take_sample(shadow *s, shadow_sample *to, const json_t *o) {
+static void take_sample(const shadow *s, shadow_sample *to, const json_t *o) {
     const char *owner = json_string_value(json_object_get(o, "owner")), *a = json_string_value(json_object_get(o, "a"));
     const char *b = json_string_value(json_object_get(o, "b"));
-    (void)s;
     *to = (shadow_sample){.score = json_number_value(json_object_get(o, "score")),
                           .at_s = (int64_t)json_integer_value(json_object_get(o, "at_s")),
                           .live = json_is_true(json_object_get(o, "live")),
@@ -192,6 +228,7 @@ static void take_sample(shadow *s, shadow_sample *to, const json_t *o) {
                           .confidence_a = json_number_value(json_object_get(o, "confidence_a")),
                           .confidence_b = json_number_value(json_object_get(o, "confidence_b"))};
     snprintf(to->owner, sizeof to->owner, "%s", owner ? owner : "");
+    if (!s->config.texts) return; /* they were wanted then */
     snprintf(to->a, sizeof to->a, "%s", a ? a : "");
     snprintf(to->b, sizeof to->b, "%s", b ? b : "");
 }

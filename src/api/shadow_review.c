@@ -118,3 +118,11 @@ void shadow_review_end(shadow *s, const shadow_tap *t, shadow_review *r) {
     keep(s, t, r);
     memset(r->has, 0, sizeof r->has);
 }
+
+void shadow_forget_texts(shadow *s) {
+    for (int i = 0; i < SHADOW_SAMPLES; i++) {
+        memset(s->sample[i].a, 0, sizeof s->sample[i].a);
+        memset(s->sample[i].b, 0, sizeof s->sample[i].b);
+    }
+    s->samples_changed = s->changed = true;
+}

@@ -32,10 +32,25 @@ static steno_err read_secret(const char *path, char out[WATCH_SECRET_BYTES]) {
                           : err_fail(STENO_E_INVALID, "%s: its first line is no secret", path);
 }
 
+/* It stands in JSON: what is no UTF-8, or is cut within a letter, would take the answer and every alarm with it. */
+static bool is_text(const char *name) {
+    json_t *o = json_string(name);
+    bool is = o != NULL;
+    json_decref(o);
+    return is;
+}
+
+static steno_err check_name(const char *name) {
+    if (!name || !name[0]) return STENO_OK;
+    if (strlen(name) >= CELL_HOST_BYTES)
+        return err_fail(STENO_E_INVALID, "fleet_name is longer than %d bytes", CELL_HOST_BYTES - 1);
+    return is_text(name) ? STENO_OK : err_fail(STENO_E_INVALID, "fleet_name is no UTF-8");
+}
+
 static void set_name(watch *w, const char *name) {
     if (name && name[0])
         snprintf(w->name, sizeof w->name, "%s", name);
-    else if (gethostname(w->name, sizeof w->name - 1) != 0)
+    else if (gethostname(w->name, sizeof w->name - 1) != 0 || !is_text(w->name))
         snprintf(w->name, sizeof w->name, "localhost");
 }
 
@@ -44,6 +59,7 @@ steno_err watch_configure(watch *w, const watch_config *config) {
     char secret[WATCH_SECRET_BYTES];
     if (url[0]) ERR_TRY(webhook_url_check(url));
     if (strlen(url) >= sizeof w->url) return err_fail(STENO_E_INVALID, "the address of alarms is too long");
+    ERR_TRY(check_name(config->name));
     ERR_TRY(read_secret(config->secret_file, secret));
     ERR_TRY(watch_fleet_configure(w, config));
     set_name(w, config->name);

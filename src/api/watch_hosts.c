@@ -66,6 +66,9 @@ steno_err watch_names_parse(watch_names *names, const char *list) {
         size_t n = strcspn(at, ", ");
         if (names->n == WATCH_HOSTS_MAX) return err_fail(STENO_E_INVALID, "more than %d other hosts", WATCH_HOSTS_MAX);
         snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : sizeof word - 1), at);
+        if (strchr(word, '@')) /* it is not said again: a log is no place for a password */
+            return err_fail(STENO_E_INVALID,
+                            "host %zu of the list has a user or a password: keys go into fleet_key_file", names->n + 1);
         if (n >= sizeof word || !take_word(word, &names->name[names->n]))
             return err_fail(STENO_E_INVALID, "'%.80s' is no host: want HOST:PORT, a URL, or dns: and one of them",
                             word);

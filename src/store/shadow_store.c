@@ -50,6 +50,16 @@ steno_err shadow_store_expire(db *d, int64_t before_s) {
     return run_before(d, "DELETE FROM shadow_samples WHERE at_s < ?1", before_s);
 }
 
+steno_err shadow_store_forget_texts(db *d) {
+    db_stmt *s;
+    ERR_TRY(db_prepare(
+        d,
+        "UPDATE shadow_samples SET sample = json_set(sample, '$.a', NULL, '$.b', NULL) WHERE json_valid(sample)"
+        " AND (json_extract(sample, '$.a') IS NOT NULL OR json_extract(sample, '$.b') IS NOT NULL)",
+        &s));
+    return db_run(s);
+}
+
 /* ---- reading --------------------------------------------------------------------------------------------------------- */
 
 static steno_err copy_run(db_stmt *s, shadow_store_run *out) {

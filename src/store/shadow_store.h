@@ -15,6 +15,8 @@ STENO_CHECK steno_err shadow_store_put_minute(db *d, const char *run, int64_t st
 STENO_CHECK steno_err shadow_store_put_sample(db *d, const char *run, int place, int64_t at_s, const char *sample);
 /* Minutes and samples from before. */
 STENO_CHECK steno_err shadow_store_expire(db *d, int64_t before_s);
+/* The words of all samples ("a" and "b") become null; their figures stay. */
+STENO_CHECK steno_err shadow_store_forget_texts(db *d);
 
 typedef struct shadow_store_run {
     char *run, *counts, *summary; /* owned; NULL: there is none */

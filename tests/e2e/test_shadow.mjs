@@ -355,3 +355,79 @@ test('shadow: with a referee both are compared with it', async () => {
     assert.deepEqual(used, { faults: true, referee: true, confidence: true });
   });
 });
+
+// A server whose configuration changes while it runs. `again` writes it and waits until it holds.
+async function withReloads(name, lines, body) {
+  const file = join(work, `${name}.conf`);
+  const write = (now) => writeFileSync(file, `[server]\nport = 0\n[shadow]\n${now.join('\n')}\n`);
+  write(lines);
+  const dir = folder(name);
+  await withServer(['--config', file, '--max-ahead-ms', '60000', '--data-dir', dir], (server) => body(server, async (now) => {
+    const { reloads } = await server.status();
+    write(now);
+    server.child.kill('SIGHUP');
+    await server.until((s) => s.reloads > reloads, 'the reload');
+  }, dir));
+}
+
+test('shadow: a stream that goes on while another model takes over is no witness of that one', async () => {
+  needBase();
+  const on = ['percent = 100', 'floor_percent = 0'];
+  await withReloads('other', ['model = tiny', 'precision = fp32', ...on], async (server, again, dir) => {
+    const client = new Client(server, { speakers: 'off' });
+    await client.opened;
+    client.pieces(bytesOf(concatenate([recording('0880'), recording('0890')], 48000)), [4000]);
+    await until(server, (r) => r.difference.words > 0, 'a pair');
+    await again(['model = base', ...on]);
+    assert.equal((await report(server)).run, 'tiny int8 | base int8');
+    await client.finish();
+    await transcribe(server, recording('0870'));
+    const r = await until(server, (now) => heard(1)(now) && now.difference.streams > 0, 'another stream');
+    assert.equal(r.b.quality.utterances, r.difference.pairs, 'what base itself has said');
+    server.child.kill('SIGTERM'); // streams that go on are counted now at the latest
+    await server.end();
+    assert.equal(JSON.parse(stored(dir, '--json').out).difference.streams, 1, 'only what base has heard');
+    assert.equal(JSON.parse(stored(dir, '--json', '--run', 'tiny int8 | tiny fp32').out).difference.streams, 1, 'of the other model');
+  });
+});
+
+test('shadow: words that are not wanted any more go, also from the store, and where nobody listens any more', async () => {
+  needBase();
+  const dir = folder('unwanted');
+  const files = prompts().slice(0, 15).map((p) => p.file);
+  const worded = (r) => r.samples.filter((s) => s.a !== null || s.b !== null).length;
+  await withServer(['--data-dir', dir, ...shadow('base', ...MANY)], async (server) => {
+    for (const file of files) await transcribe(server, file);
+    await until(server, heard(files.length), 'all streams compared');
+    await within((async () => {
+      for (let r = stored(dir, '--json'); r.status !== 0 || !worded(JSON.parse(r.out)); r = stored(dir, '--json')) await turn();
+    })(), 'words in the store');
+  });
+  const forgotten = (what) => within((async () => {
+    for (let r = JSON.parse(stored(dir, '--json').out); worded(r); r = JSON.parse(stored(dir, '--json').out)) await turn();
+  })(), what);
+  await withServer(['--data-dir', dir, ...shadow('base', ...MANY, '--shadow-texts', 'no')], async (server) => {
+    const r = await until(server, (now) => now.samples.length > 0, 'what was before');
+    assert.equal(worded(r), 0, 'shown after a restart');
+    await forgotten('the store without words');
+  });
+  await withServer(['--data-dir', dir, ...shadow('base', ...MANY)], async (server) => {
+    for (const file of files) await transcribe(server, file);
+    await within((async () => {
+      for (let r = JSON.parse(stored(dir, '--json').out); !worded(r); r = JSON.parse(stored(dir, '--json').out)) await turn();
+    })(), 'words in the store again');
+  });
+  await withServer(['--data-dir', dir, '--shadow-texts', 'no'], () => forgotten('the store without words, and nobody listens'));
+});
+
+test('shadow: words that are not wanted any more are not shown after SIGHUP', async () => {
+  needBase();
+  const on = ['model = base', 'percent = 100', 'floor_percent = 0', 'streams = 64'];
+  await withReloads('unshown', on, async (server, again) => {
+    for (const p of prompts().slice(0, 15)) await transcribe(server, p.file);
+    await until(server, (r) => r.samples.some((s) => s.a || s.b), 'a difference');
+    await again([...on, 'texts = no']);
+    const r = await report(server);
+    assert.ok(r.samples.length > 0 && r.samples.every((s) => s.a === null && s.b === null));
+  });
+});

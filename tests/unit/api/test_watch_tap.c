@@ -140,6 +140,21 @@ static void policy_may_change(void **state) {
     watch_tap_set_policy(NULL, &policy);
 }
 
+/* It stands in JSON: half a letter would take /v1/watch and every alarm's webhook with it. */
+static void a_name_is_text(void **state) {
+    (void)state;
+    watch_config named = config;
+    named.name = "\xe4\xb8\x8a\xe6\xb5\xb7";
+    assert_int_equal(watch_configure(b.watch, &named), STENO_OK);
+    named.name = "caf\xe9";
+    assert_int_equal(watch_configure(b.watch, &named), STENO_E_INVALID);
+    assert_non_null(strstr(steno_error_detail(), "fleet_name"));
+    named.name = "a-host-whose-name-is-so-long-that-it-would-be-cut-at-its-64th-byte";
+    assert_int_equal(watch_configure(b.watch, &named), STENO_E_INVALID);
+    assert_non_null(strstr(steno_error_detail(), "fleet_name"));
+    assert_string_equal(b.watch->name, "\xe4\xb8\x8a\xe6\xb5\xb7");
+}
+
 static void counts(void **state) {
     (void)state;
     static float silence[STENO_SAMPLE_RATE_HZ];
@@ -166,6 +181,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_end_lets_go, open_tap, close_tap),
         cmocka_unit_test_setup_teardown(words_may_be_unwanted, open_tap, close_tap),
         cmocka_unit_test_setup_teardown(policy_may_change, open_tap, close_tap),
+        cmocka_unit_test_setup_teardown(a_name_is_text, open_tap, close_tap),
         cmocka_unit_test_setup_teardown(counts, open_tap, close_tap),
     };
     return cmocka_run_group_tests(tests, open_model, drop_model);
