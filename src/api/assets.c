@@ -9,6 +9,7 @@
 const asset *asset_find(const char *path) {
     if (strcmp(path, "/") == 0) path = "/index.html";
     if (strcmp(path, "/dashboard") == 0) path = "/dashboard.html";
+    if (strcmp(path, "/favicon.ico") == 0) path = "/icon.svg"; /* browsers ask for it where no page names another */
     for (const asset *a = assets; a->path; a++) {
         if (strcmp(a->path, path) == 0) return a;
     }

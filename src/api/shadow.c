@@ -239,6 +239,7 @@ static steno_err open_redactor(shadow *s) {
     policy_init(&policy);
     policy.mode = REDACT_MASK;
     policy.types = entity_all_set;
+    policy.min_confidence = 0; /* as careful as any stream may ask for */
     policy.forced = true;
     redact_free(s->redactor);
     s->redactor = NULL;

@@ -9,14 +9,16 @@
 #include <string.h>
 #include <time.h>
 
-#define WIDTH      720.0
-#define HEIGHT     230.0
-#define LEFT       56.0
-#define RIGHT      12.0
-#define TOP        12.0
-#define BOTTOM     28.0
-#define POINTS_MAX 600 /* of a line: of more minutes every second, third … one is drawn */
-#define MIB        1048576.0
+#define WIDTH          720.0
+#define HEIGHT         230.0
+#define LEFT           56.0
+#define RIGHT          12.0
+#define TOP            12.0
+#define BOTTOM         28.0
+#define POINTS_MAX     600 /* of a line: of more minutes every second, third … one is drawn */
+#define MIB            1048576.0
+#define GRID_MAX       20             /* lines */
+#define CALENDAR_END_S 253402300800.0 /* the year 10000 */
 
 static const char head[] =
     "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
@@ -34,7 +36,8 @@ static const char head[] =
     "var(--line);text-align:right;vertical-align:top;font-variant-numeric:tabular-nums}th:first-child,td:first-child{"
     "text-align:left}td.text,th.text{text-align:left;width:45%}mark{background:var(--mark);color:inherit;"
     "border-radius:3px;padding:0 .1em}\n"
-    "svg{width:100%;min-width:34rem;height:auto;display:block}svg text{fill:var(--soft);font:11px system-ui,sans-serif}.grid{stroke:"
+    "svg{width:100%;min-width:34rem;height:auto;display:block}svg text{fill:var(--soft);font:11px "
+    "system-ui,sans-serif}.grid{stroke:"
     "var(--line)}.a{stroke:var(--a)}.b{stroke:var(--b)}.again{stroke:var(--again)}.need{stroke:var(--soft);"
     "stroke-dasharray:5 4}.band{fill:var(--band);stroke:none}.path{fill:none;stroke-width:2}.dot{stroke-width:5;"
     "stroke-linecap:round}.key{display:flex;flex-wrap:wrap;gap:.2rem 1.2rem;margin:.2rem 0;font-size:.85rem;"
@@ -51,11 +54,13 @@ static void put_text(FILE *out, const char *text) {
     shadow_put_escaped(out, text, strlen(text));
 }
 
+/* Nothing for what is no time of a calendar: reports may come from any server. */
 static void put_time(FILE *out, const char *format, double at_s) {
     char text[40];
+    if (!(at_s >= 0 && at_s < CALENDAR_END_S)) return;
     time_t t = (time_t)at_s;
     struct tm utc;
-    gmtime_r(&t, &utc);
+    if (!gmtime_r(&t, &utc)) return;
     strftime(text, sizeof text, format, &utc);
     fputs(text, out);
 }
@@ -105,8 +110,9 @@ static double grid_step(const picture *p) {
 }
 
 static void put_grid(const picture *p) {
-    double step = grid_step(p);
-    for (double v = ceil(p->least / step) * step; v <= p->most + step / 100; v += step) {
+    double step = grid_step(p), first = ceil(p->least / step);
+    for (int i = 0; i < GRID_MAX && (first + i) * step <= p->most + step / 100; i++) {
+        double v = (first + i) * step;
         double shown = fabs(v) < step / 100 ? 0 : v;
         fprintf(p->out,
                 "<line class=\"grid\" x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\"/><text x=\"%.0f\" y=\"%.1f\" "
@@ -186,7 +192,8 @@ static void put_picture(FILE *out, const json_t *report, const char *title, cons
     stretch_to(&p, need);
     measure(&p, lines, n);
     put_key(out, lines, n);
-    fprintf(out, "<div class=\"wide\"><svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"%s\">\n", WIDTH, HEIGHT, title);
+    fprintf(out, "<div class=\"wide\"><svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"%s\">\n", WIDTH, HEIGHT,
+            title);
     put_grid(&p);
     for (int k = 0; k < n; k++) {
         if (lines[k].low) put_band(&p, &lines[k]);
