@@ -53,7 +53,9 @@ static void get_stats(shadow *s, shadow_side side, steno_engine_stats *out, bool
 
 /* Time computing by time heard: the users' engine's, of all it hears; the others', of their copies. */
 static json_t *cost_json(const shadow *s, shadow_side side, const steno_engine_stats *e) {
-    return side == SHADOW_A ? ratio(e->busy_s, e->audio_s) : ratio(s->use[side].cpu_s, s->use[side].heard_s);
+    double busy_s = 0; /* by stage: the whole is told by the second, and not at all while nobody speaks */
+    for (int i = 0; i < STENO_STAGES; i++) busy_s += e->stage_s[i];
+    return side == SHADOW_A ? ratio(busy_s, e->audio_s) : ratio(s->use[side].cpu_s, s->use[side].heard_s);
 }
 
 static json_t *side_json(shadow *s, shadow_side side) {

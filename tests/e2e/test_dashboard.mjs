@@ -194,8 +194,8 @@ const shadowAnswer = (text, now) => {
     dropped: { load: { streams: 4, audio_s: 700 }, queue: { streams: 1, audio_s: 100 } }, pairs_lost: 0, minutes: Array.from({ length: 120 }, (_, i) => minute(i)),
     samples: [{ at_s: now, live: true, score: 1, duration_s: 4, words: 9, edits: 5, confidence_a: 0.5, confidence_b: 0.9, a: text, b: 'what the other heard' }, { at_s: now, a: null, b: null }] };
 };
-const shadowed = (text) => async (page) => {
-  await changing((watch) => ({ ...watch, shadow: true }))(page);
+const shadowed = (text, change = (watch) => watch) => async (page) => {
+  await changing((watch) => ({ ...change(watch), shadow: true }))(page);
   await page.route('**/v1/shadow', (route) => route.fulfill({ json: shadowAnswer(text, Math.floor(Date.now() / 1000)) }));
 };
 
@@ -275,11 +275,7 @@ test('dashboard: words of others are text, wherever they stand', async () => {
         input: { level_db: -50, snr_db: 2, clipped: 0.2, high_db: -70 }, text: evil }] };
   };
   const context = { viewport: { width: 320, height: 640 } };
-  const before = async (page) => {
-    await changing(change)(page);
-    await shadowed(evil)(page);
-  };
-  await withDashboard({ context, before }, async (page) => {
+  await withDashboard({ context, before: shadowed(evil, change) }, async (page) => {
     await ready(page);
     await openAll(page);
     assert.equal(await page.evaluate(() => window.pwned), undefined);
@@ -401,7 +397,7 @@ test('dashboard: a key is asked for, refused, used, forgotten', async () => {
 
 test('dashboard: a server that does not watch itself says so', async () => {
   const config = write('unwatched.conf', '[watch]\nwatch = no\n');
-  await withDashboard({ args: ['--config', config, '--data-dir', folder('unwatched')] }, async (page) => {
+  await withDashboard({ args: ['--config', config, '--data-dir', folder('unwatched')], complaints: [/status of 404 .*v1\/watch/] }, async (page) => {
     await stateIs(page, 'off');
     assert.match(await page.textContent('#off'), /does not watch itself/);
     assert.ok(await page.isHidden('#main'));
