@@ -7,6 +7,7 @@ steno=${1:-build/steno}
 : "${STENO_MODELS:=$PWD/build/models}"
 export STENO_MODELS
 work=$(mktemp -d)
+export XDG_DATA_HOME="$work" # not what the user has
 server='' container='' passed=0 failed=0 skipped=0
 
 finish() {

@@ -128,12 +128,35 @@ static steno_err fetch(const shadow_job *job, answer *a) {
     return e;
 }
 
+/* Terminals do what control characters tell them, C0 and C1: a strange server's become spaces. */
+static void make_plain(char *text) {
+    for (char *at = text; *at; at++) {
+        unsigned char c = (unsigned char)at[0], next = (unsigned char)at[1];
+        if (c < 0x20 || c == 0x7f) *at = ' ';
+        if (c == 0xc2 && next >= 0x80 && next < 0xa0) at[0] = at[1] = ' ';
+    }
+}
+
+static void make_all_plain(json_t *value) {
+    const char *name;
+    json_t *member;
+    size_t i;
+    json_object_foreach(value, name, member) make_all_plain(member);
+    json_array_foreach(value, i, member) make_all_plain(member);
+    char *text = json_is_string(value) ? mem_strdup(json_string_value(value)) : NULL;
+    if (!text) return;
+    make_plain(text);
+    (void)json_string_set(value, text);
+    mem_free(text);
+}
+
 static steno_err load_url(const shadow_job *job, json_t **out) {
     answer a = {0};
     steno_err e = fetch(job, &a);
     *out = e == STENO_OK && a.text ? json_loads(a.text, 0, NULL) : NULL;
     mem_free(a.text);
     if (e == STENO_OK && !json_is_object(*out)) return err_fail(STENO_E_FORMAT, "the answer is no JSON object");
+    if (*out) make_all_plain(*out);
     return e;
 }
 

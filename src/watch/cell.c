@@ -185,7 +185,7 @@ static steno_err read_counts(const struct field *f, const json_t *list, uint64_t
     if (!json_is_array(list) || json_array_size(list) != f->n)
         return wrong(f->name, "a list of as many counts as it has bins");
     for (size_t i = 0; i < f->n; i++) {
-        double x;
+        double x = 0;
         ERR_TRY(read_number(f->name, json_array_get(list, i), &x));
         out[i] = (uint64_t)x;
     }
@@ -203,7 +203,7 @@ static steno_err read_text(const struct field *f, const json_t *value, char *out
 static steno_err read_field(const struct field *f, const json_t *value, monitor_cell *out) {
     if (f->kind == TEXT) return read_text(f, value, at_field(out, f));
     if (f->kind == COUNTS) return read_counts(f, value, at_field(out, f));
-    double x;
+    double x = 0;
     ERR_TRY(read_number(f->name, value, &x));
     if (f->kind == COUNT)
         *(uint64_t *)at_field(out, f) = (uint64_t)x;
@@ -213,7 +213,7 @@ static steno_err read_field(const struct field *f, const json_t *value, monitor_
 }
 
 static steno_err read_member(const char *name, const json_t *value, monitor_cell *out) {
-    double x;
+    double x = 0;
     if (strcmp(name, "start_s") == 0) {
         ERR_TRY(read_number(name, value, &x));
         out->start_s = (int64_t)x - (int64_t)x % CELL_S;

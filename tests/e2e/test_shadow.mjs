@@ -1,9 +1,10 @@
 // test_shadow.mjs: a model in the shadow: users notice nothing, counts are true, nothing personal is kept, and what fails fails alone.
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { Client, Server, turn, within, withServer } from './live_client.mjs';
-import { concatenate, prompts, recording, samples, skip, steno, test, work, writeWav } from './harness.mjs';
+import { concatenate, prompts, recording, samples, skip, start, steno, test, work, writeWav } from './harness.mjs';
 import { NUMBER, spokenNumber } from './spoken_number.mjs';
 
 const CLIPS = ['0870', '0880', '0890', '0920', '0930'];
@@ -430,4 +431,20 @@ test('shadow: words that are not wanted any more are not shown after SIGHUP', as
     const r = await report(server);
     assert.ok(r.samples.length > 0 && r.samples.every((s) => s.a === null && s.b === null));
   });
+});
+
+test('shadow: a strange server writes no control characters to the terminal', async () => {
+  const name = 'ti\u001b[31mny\u009b2J\u0007';
+  const strange = createServer((request, response) => response.end(JSON.stringify({ run: name, state: name, why: name, a: { model: name, precision: name }, b: { model: name, precision: name }, samples: [{ words: 1, edits: 1, a: name, b: name }] })));
+  await new Promise((done) => strange.listen(0, '127.0.0.1', done));
+  try {
+    const { child, ended } = start(['shadow', 'report', '--url', `http://127.0.0.1:${strange.address().port}`]);
+    let out = '';
+    child.stdout.on('data', (bytes) => (out += bytes));
+    const { err } = await ended;
+    assert.ok(out.includes('ny'), out + err);
+    assert.doesNotMatch(out + err, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+  } finally {
+    strange.close();
+  }
 });
