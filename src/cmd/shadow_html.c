@@ -16,7 +16,6 @@
 #define TOP            12.0
 #define BOTTOM         28.0
 #define POINTS_MAX     600 /* of a line: of more minutes every second, third … one is drawn */
-#define MIB            1048576.0
 #define GRID_MAX       20             /* lines */
 #define CALENDAR_END_S 253402300800.0 /* the year 10000 */
 
@@ -231,16 +230,16 @@ static void put_pictures(FILE *out, const json_t *report) {
 
 /* ---- tables ------------------------------------------------------------------------------------------------------------- */
 
-static void put_row(FILE *out, const json_t *report, const char *title, const char *path, double by, int digits) {
-    fprintf(out, "<tr><td>%s</td>", title);
+static void put_row(FILE *out, const json_t *report, const shadow_report_row *row) {
+    fprintf(out, "<tr><td>%s</td>", row->title);
     for (int k = 0; k < SHADOW_REPORT_SIDES; k++) {
         const json_t *side = json_object_get(report, shadow_report_side[k]);
-        double x = shadow_report_number(side, path);
+        double x = shadow_report_number(side, row->path);
         if (!json_is_object(side)) continue;
         if (isnan(x))
             fputs("<td>–</td>", out);
         else
-            fprintf(out, "<td>%.*f</td>", digits, x / by);
+            fprintf(out, "<td>%.*f</td>", row->digits, x / row->by);
     }
     fputs("</tr>\n", out);
 }
@@ -259,21 +258,7 @@ static void put_sides(FILE *out, const json_t *report) {
         fputs("</span></th>", out);
     }
     fputs("</tr>\n", out);
-    put_row(out, report, "weights, MiB", "weights_bytes", MIB, 1);
-    put_row(out, report, "arena in use at most, MiB", "arena_peak_bytes", MIB, 1);
-    put_row(out, report, "heard, s", "heard_s", 1, 0);
-    put_row(out, report, "computing, s by s heard", "cpu_per_audio_s", 1, 4);
-    put_row(out, report, "final latency p50, ms", "quality.latency_p50_ms", 1, 0);
-    put_row(out, report, "final latency p99, ms", "quality.latency_p99_ms", 1, 0);
-    put_row(out, report, "confidence", "quality.confidence", 1, 3);
-    put_row(out, report, "words a second", "quality.words_per_s", 1, 2);
-    put_row(out, report, "utterances without text, %", "quality.empty_rate", 0.01, 2);
-    put_row(out, report, "repeated words, %", "quality.repeated_rate", 0.01, 2);
-    put_row(out, report, "faults: empty where the other has words", "faults.empty", 1, 0);
-    put_row(out, report, "faults: loops", "faults.looped", 1, 0);
-    put_row(out, report, "faults: repetitions", "faults.repeated", 1, 0);
-    put_row(out, report, "faults: too slow", "faults.slow", 1, 0);
-    put_row(out, report, "faults: too fast", "faults.fast", 1, 0);
+    for (size_t i = 0; i < SHADOW_REPORT_ROWS; i++) put_row(out, report, &shadow_report_rows[i]);
     fputs("</table></div>\n", out);
 }
 

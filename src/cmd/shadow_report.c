@@ -10,6 +10,23 @@
 
 const char *const shadow_report_side[SHADOW_REPORT_SIDES] = {"a", "again", "b", "referee"};
 
+const shadow_report_row shadow_report_rows[SHADOW_REPORT_ROWS] = {
+    {"weights, MiB", "weights_bytes", MIB, 1},
+    {"arena in use at most, MiB", "arena_peak_bytes", MIB, 1},
+    {"heard, s", "heard_s", 1, 0},
+    {"computing, s by s heard", "cpu_per_audio_s", 1, 4},
+    {"final latency p50, ms", "quality.latency_p50_ms", 1, 0},
+    {"final latency p99, ms", "quality.latency_p99_ms", 1, 0},
+    {"confidence", "quality.confidence", 1, 3},
+    {"words a second", "quality.words_per_s", 1, 2},
+    {"utterances without text, %", "quality.empty_rate", 0.01, 2},
+    {"repeated words, %", "quality.repeated_rate", 0.01, 2},
+    {"faults: empty where the other has words", "faults.empty", 1, 0},
+    {"faults: loops", "faults.looped", 1, 0},
+    {"faults: repetitions", "faults.repeated", 1, 0},
+    {"faults: too slow", "faults.slow", 1, 0},
+    {"faults: too fast", "faults.fast", 1, 0}};
+
 double shadow_report_number(const json_t *o, const char *path) {
     while (o && *path) {
         size_t n = strcspn(path, ".");
@@ -97,22 +114,22 @@ static void put_rate(FILE *out, const char *title, const json_t *r) {
 }
 
 /* A line of a table: a figure of each side. */
-static void put_row(FILE *out, const json_t *report, const char *title, const char *path, double by, int digits) {
-    fprintf(out, "  %-26s", title);
+static void put_row(FILE *out, const json_t *report, const shadow_report_row *row) {
+    fprintf(out, "  %-40s", row->title);
     for (int k = 0; k < SHADOW_REPORT_SIDES; k++) {
         const json_t *side = json_object_get(report, shadow_report_side[k]);
-        double x = shadow_report_number(side, path);
+        double x = shadow_report_number(side, row->path);
         if (!json_is_object(side)) continue;
         if (isnan(x))
             fprintf(out, " %14s", "-");
         else
-            fprintf(out, " %14.*f", digits, x / by);
+            fprintf(out, " %14.*f", row->digits, x / row->by);
     }
     fputc('\n', out);
 }
 
 static void put_sides(FILE *out, const json_t *report) {
-    fprintf(out, "  %-26s", "");
+    fprintf(out, "  %-40s", "");
     for (int k = 0; k < SHADOW_REPORT_SIDES; k++) {
         const json_t *side = json_object_get(report, shadow_report_side[k]);
         char name[64];
@@ -120,20 +137,7 @@ static void put_sides(FILE *out, const json_t *report) {
         if (json_is_object(side)) fprintf(out, " %9.24s %4.8s", name, text_of(side, "precision"));
     }
     fputc('\n', out);
-    put_row(out, report, "weights, MiB", "weights_bytes", MIB, 1);
-    put_row(out, report, "arena in use at most, MiB", "arena_peak_bytes", MIB, 1);
-    put_row(out, report, "heard, s", "heard_s", 1, 0);
-    put_row(out, report, "computing, s by s heard", "cpu_per_audio_s", 1, 4);
-    put_row(out, report, "final latency p50, ms", "quality.latency_p50_ms", 1, 0);
-    put_row(out, report, "final latency p99, ms", "quality.latency_p99_ms", 1, 0);
-    put_row(out, report, "confidence", "quality.confidence", 1, 3);
-    put_row(out, report, "words a second", "quality.words_per_s", 1, 2);
-    put_row(out, report, "repeated words, %", "quality.repeated_rate", 0.01, 2);
-    put_row(out, report, "faults: empty", "faults.empty", 1, 0);
-    put_row(out, report, "faults: looped", "faults.looped", 1, 0);
-    put_row(out, report, "faults: repeated", "faults.repeated", 1, 0);
-    put_row(out, report, "faults: too slow", "faults.slow", 1, 0);
-    put_row(out, report, "faults: too fast", "faults.fast", 1, 0);
+    for (size_t i = 0; i < SHADOW_REPORT_ROWS; i++) put_row(out, report, &shadow_report_rows[i]);
 }
 
 static void put_dropped(FILE *out, const json_t *report) {

@@ -13,6 +13,15 @@
 #define SHADOW_REPORT_SIDES 4
 extern const char *const shadow_report_side[SHADOW_REPORT_SIDES]; /* "a", "again", "b", "referee": as they are shown */
 
+/* What is told of each side, a line each: a number of its object, divided by `by`, with so many digits. */
+typedef struct shadow_report_row {
+    const char *title, *path;
+    double by;
+    int digits;
+} shadow_report_row;
+#define SHADOW_REPORT_ROWS 15
+extern const shadow_report_row shadow_report_rows[SHADOW_REPORT_ROWS];
+
 void shadow_report_print(FILE *out, const json_t *report);
 /* One file that needs no other: styles and pictures are in it. shadow_html.c */
 void shadow_report_html(FILE *out, const json_t *report);
