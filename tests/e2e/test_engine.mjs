@@ -17,7 +17,8 @@ test('together is the same as alone, whatever the batch and the threads', () => 
   assert.deepEqual(texts(['--threads', '2', ...[...files].reverse()]).reverse(), alone);
 });
 
-// Of such figures the network alone says, of every fourth recording, that nothing is there.
+// Of 16 such recordings the network alone gives words to 8 (tiny) and 14 (base); insisting to 13 and 16, without caring how sure it is to all,
+// but then also to 10 of the 16 prompts played backwards that otherwise get none.
 test('figures joined from prompts are not passed over', () => {
   let seed = 7;
   const below = (n) => ((seed = (seed * 1103515245 + 12345) % 2147483648) >> 12) % n;
@@ -29,9 +30,9 @@ test('figures joined from prompts are not passed over', () => {
   const backwards = prompts().slice(0, 40).map((p) => writeWav(`backwards-${p.id}.wav`, samples(p.file).reverse(), { rate: 8000 }));
   const silent = texts(backwards).filter((d) => !d.segments.length).length;
   assert.ok(silent >= 14, `of 40 prompts played backwards ${silent} are left without words`);
-  for (const model of ['tiny', 'base']) {
+  for (const [model, least] of [['tiny', 12], ['base', 15]]) {
     const heard = texts(['--model', model, ...files]).filter((d) => d.segments.length).length;
-    assert.ok(heard >= 12, `${model}: ${heard} of ${files.length}`);
+    assert.ok(heard >= least, `${model}: ${heard} of ${files.length}`);
   }
 });
 
