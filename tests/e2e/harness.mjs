@@ -20,6 +20,13 @@ export const skip = (why) => {
 };
 export const test = (name, body) => tests.push({ name, body });
 
+const TEST_MS_MAX = 900000; // a test that stands still fails under its name
+const inTime = (body) => {
+  let limit;
+  const late = new Promise((_, reject) => (limit = setTimeout(() => reject(new Error(`did not end in ${TEST_MS_MAX / 60000} minutes`)), TEST_MS_MAX)));
+  return Promise.race([(async () => body())(), late]).finally(() => clearTimeout(limit));
+};
+
 // Runs the tests whose name contains `only`, prints what failed once more and "N passed, N failed, N skipped" last, so that the
 // end of a log is enough to know; returns the exit status.
 export async function runAll(only = '') {
@@ -27,7 +34,7 @@ export async function runAll(only = '') {
   const count = { passed: 0, failed: 0, skipped: 0 };
   for (const { name, body } of tests.filter((t) => t.name.includes(only))) {
     try {
-      await body();
+      await inTime(body);
       count.passed++;
       console.log(`ok       ${name}`);
     } catch (error) {
