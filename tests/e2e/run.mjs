@@ -47,4 +47,4 @@ import './test_watch.mjs';
 import './test_fleet.mjs';
 import './test_traces.mjs';
 
-process.exitCode = await runAll(process.argv[2]);
+process.exit(await runAll(process.argv[2])); // whatever a test that stood still has left
