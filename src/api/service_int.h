@@ -105,7 +105,7 @@ struct service {
     tracer *tracer;
     shadow *shadow; /* NULL: there never was one */
     int64_t shadow_tidied_s;
-    worker *known;  /* listens to known speakers of OpenAI's requests; NULL: none came yet */
+    worker *known; /* listens to known speakers of OpenAI's requests; NULL: none came yet */
     net_watch *known_watch;
     int known_waiting;
     int redactions; /* texts of POST /v1/redact that are worked on */

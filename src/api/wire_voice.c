@@ -107,7 +107,7 @@ static steno_err open_one(wire *w, int channel, const pcm_format *audio, const s
     s->voice.paced = true;
     voice_trace(&s->voice, &w->trace.at);
     s->voice.pass = w->pass;
-    s->voice.dialect = metrics_dialect_by_name(w->kind->name);
+    s->voice.dialect = (int)metrics_dialect_by_name(w->kind->name);
     w->voices[w->n_voices++] = s;
     return tells ? voice_tell_speakers(&s->voice, who) : STENO_OK;
 }

@@ -15,7 +15,7 @@
 #define RIGHT          12.0
 #define TOP            12.0
 #define BOTTOM         28.0
-#define POINTS_MAX     600 /* of a line: of more minutes every second, third … one is drawn */
+#define POINTS_MAX     600            /* of a line: of more minutes every second, third … one is drawn */
 #define GRID_MAX       20             /* lines */
 #define CALENDAR_END_S 253402300800.0 /* the year 10000 */
 

@@ -284,7 +284,8 @@ static void set_rule(loading *l, const char *name, const char *value) {
     if (strcmp(name, "pattern") == 0)
         set_text(l, name, value, d->pattern, sizeof d->pattern);
     else if (strcmp(name, "words") == 0) {
-        if (d->words[0] && strlen(d->words) + 2 < sizeof d->words) strcat(d->words, ",");
+        size_t n = strlen(d->words);
+        if (n && n + 2 < sizeof d->words) memcpy(d->words + n, ",", 2);
         set_text(l, name, value, d->words, sizeof d->words);
     } else if (strcmp(name, "mask") == 0) {
         if (once(l, &d->has_mask, name)) set_text(l, name, value, d->rule.mask, sizeof d->rule.mask);

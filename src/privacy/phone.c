@@ -99,7 +99,7 @@ static float china_landline(const figures *f) {
 }
 
 static float china_service(const figures *f) {
-    if (f->n != 10 || (memcmp(f->s, "400", 3) && memcmp(f->s, "800", 3))) return 0;
+    if (f->n != 10 || (memcmp(f->s, "400", 3) != 0 && memcmp(f->s, "800", 3) != 0)) return 0;
     return by_shape(f, IS_SHAPE(f, 0x334, 0x343, 0x433, 0x37), 0.5f, 0.6f);
 }
 

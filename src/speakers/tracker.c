@@ -23,7 +23,7 @@
 #define WEIGHT_CAP        8.0f  /* looks; nobody is known better than after so many */
 #define CENTRE_PRIOR      4.0f  /* people that the mean of all sessions counts for */
 #define CENTRE_KNOWN      2.0f  /* looks of somebody: then he counts for half of one */
-#define NEVER             -1e30f
+#define NEVER             (-1e30f)
 #define STRANGER          0.0f  /* a speaker must fit better than nobody by so much (nats) … */
 #define STRANGER_VOICE    2.0f  /* … by more where labels may not change and only voices have names … */
 #define WELL_KNOWN        4.0f  /* looks */

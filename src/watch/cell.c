@@ -163,7 +163,8 @@ size_t cell_print(char line[CELL_LINE_BYTES_MAX], const monitor_cell *cell) {
 
 void cell_write(FILE *out, const monitor_cell *cell) {
     char line[CELL_LINE_BYTES_MAX];
-    fwrite(line, 1, cell_print(line, cell), out);
+    size_t n = cell_print(line, cell);
+    fwrite(line, 1, n, out);
     putc('\n', out);
 }
 

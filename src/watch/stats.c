@@ -182,7 +182,7 @@ double stats_watch_step(stats_watch *watch, const stats_bet *bet, double y, doub
 /* Rank of entry i, from 1, when the smallest comes first; ties by place. */
 static size_t rank_of(const double *x, size_t n, size_t i) {
     size_t rank = 1;
-    for (size_t k = 0; k < n; k++) rank += x[k] < x[i] || (x[k] == x[i] && k < i);
+    for (size_t k = 0; k < n; k++) rank += x[k] < x[i] || (k < i && x[k] == x[i]);
     return rank;
 }
 

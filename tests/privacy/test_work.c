@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #define SMALL_BYTES 4096 /* many times what a rule looks ahead */
-#define GROWTH_MAX  2.3 /* of work when the text is doubled; 4 is quadratic */
+#define GROWTH_MAX  2.3  /* of work when the text is doubled; 4 is quadratic */
 /* On the worst text; prose takes about a four-hundredth of it. Sanitizers and other compilers cut functions into more blocks. */
 #if defined(__clang__) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define BLOCKS_PER_BYTE 96000
